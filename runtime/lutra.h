@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* Lutra: low-bit language models on CPUs by table lookup.
+ *
+ * Two objects. A lutra_model is a loaded file: immutable, any number of threads and sessions may share it.
+ * A lutra_session is one timeline of tokens on it, with its own threads and KV cache: one call at a time,
+ * from any thread; only lutra_session_cancel may be called while another call runs. Sessions of one model
+ * run in parallel. Free sessions before their model.
+ *
+ * The library never prints, exits, aborts, installs handlers or reads the environment. Every function that
+ * can fail returns a status and fills a caller-owned lutra_error (which may be NULL). Options structs start
+ * with their size and zero means default: `lutra_model_options o = {sizeof o};`.
+ *
+ *   lutra_error err;
+ *   lutra_model *m; lutra_session *s;
+ *   if (lutra_model_open(&m, "model.gguf", NULL, &err)) return puts(err.msg);
+ *   if (lutra_session_open(&s, m, NULL, &err)) return puts(err.msg);
+ *   lutra_generate_options g = {sizeof g}; g.n_predict = 64; g.on_text = print; // int print(void *, const char *, size_t)
+ *   int32_t *ids; size_t n;
+ *   lutra_tokenize(m, "Once upon a time", 16, LUTRA_ADD_SPECIAL, &ids, &n, &err);
+ *   lutra_session_feed(s, ids, (int)n, &err);
+ *   lutra_generate(s, &g, NULL, &err);
+ *   lutra_free(ids); lutra_session_free(s); lutra_model_free(m);
+ */
+#ifndef LUTRA_H
+#define LUTRA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LUTRA_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define LUTRA_API __attribute__((visibility("default")))
+#else
+#define LUTRA_API
+#endif
+
+#ifndef LUTRA_STATUS_DEFINED
+#define LUTRA_STATUS_DEFINED
+typedef enum lutra_status {
+    LUTRA_OK = 0,
+    LUTRA_EINVAL = 1,       /* an argument is out of its documented range */
+    LUTRA_EIO = 2,          /* the operating system refused a read, a write, a thread */
+    LUTRA_EFORMAT = 3,      /* a file breaks the rules of its format */
+    LUTRA_EUNSUPPORTED = 4, /* a valid file that asks for something Lutra cannot do */
+    LUTRA_ENOMEM = 5,       /* memory is not to be had */
+    LUTRA_ESELFTEST = 6,    /* no kernel passed its self-test */
+    LUTRA_EFULL = 7,        /* the context has no room for these tokens */
+    LUTRA_ECANCEL = 8,      /* the caller asked to stop */
+    LUTRA_ENUMERIC = 9      /* the model produced non-finite numbers */
+} lutra_status;
+
+typedef struct lutra_error {
+    lutra_status code;
+    char msg[500]; /* one line: what, where, cure; always terminated; untrusted bytes escaped */
+} lutra_error;
+#endif
+
+typedef struct lutra_model lutra_model;
+typedef struct lutra_session lutra_session;
+
+/* "0.1.0" */
+LUTRA_API const char *lutra_version(void);
+
+/* Short stable name of a status: "ok", "invalid argument", ... Never NULL. */
+LUTRA_API const char *lutra_status_name(lutra_status code);
+
+/* Free memory that a function of this header handed out (ids, text). NULL is fine. */
+LUTRA_API void lutra_free(void *p);
+
+/* ---- model ---- */
+
+typedef enum lutra_precision_mode {
+    LUTRA_PRECISION_DEFAULT = 0, /* integer activations, f16 KV: fast */
+    LUTRA_PRECISION_HIGH = 1     /* float activations and KV: slow, for reference */
+} lutra_precision_mode;
+
+typedef struct lutra_model_options {
+    size_t size;               /* sizeof(lutra_model_options) */
+    const char *cpu;           /* CPU level to use at most: "scalar", "avx2", "neon", ...; NULL: the best */
+    int n_threads;             /* threads that load; default 0: as lutra_threads_default; 1..256 */
+    lutra_precision_mode precision; /* default LUTRA_PRECISION_DEFAULT */
+    int (*on_progress)(void *user, double fraction); /* 0..1 while loading; non-zero stops with LUTRA_ECANCEL; default NULL */
+    void *user;                /* passed to on_progress */
+} lutra_model_options;
+
+/* Read, check, repack and self-test a GGUF file. The file is closed again before this returns.
+ *   Errors  LUTRA_EIO, LUTRA_EFORMAT, LUTRA_EUNSUPPORTED, LUTRA_ENOMEM, LUTRA_ESELFTEST, LUTRA_ECANCEL; *out is NULL then
+ *   Owns    the caller owns *out; free with lutra_model_free */
+LUTRA_API lutra_status lutra_model_open(lutra_model **out, const char *path, const lutra_model_options *opt,
+                                        lutra_error *err);
+LUTRA_API void lutra_model_free(lutra_model *m);
+
+typedef struct lutra_model_info {
+    size_t size;               /* sizeof(lutra_model_info), set by the caller */
+    const char *arch;          /* "llama"; strings live as long as the model */
+    const char *name;          /* general.name, escaped; "" if none */
+    const char *type_name;     /* weight type that holds most of the weights: "Q4_1" */
+    const char *kernel;        /* CPU level in use: "avx2" */
+    const char *self_test;     /* "ok", or which kernel fell back and to what */
+    uint64_t n_params;         /* weights */
+    uint64_t file_bytes;
+    uint64_t weight_bytes;     /* packed, in memory */
+    uint64_t vocab_bytes;      /* tokenizer, in memory */
+    uint64_t token_bytes;      /* weight bytes read per generated token */
+    int n_vocab, n_embd, n_layer, n_head, n_head_kv, n_ctx_train;
+    int has_template;          /* 1: own chat template; 2: ChatML by vocabulary; 0: none, plain completion */
+    double load_seconds;
+} lutra_model_info;
+
+/* What was loaded. Errors LUTRA_EINVAL (NULL, size). */
+LUTRA_API lutra_status lutra_model_describe(const lutra_model *m, lutra_model_info *info);
+
+/* Memory in bytes that a model and one session take, known before loading. */
+typedef struct lutra_plan {
+    size_t size;               /* sizeof(lutra_plan), set by the caller */
+    uint64_t weights, vocab, kv, scratch; /* scratch: tables, activations, logits, threads */
+    uint64_t total;
+    uint64_t available;        /* memory the system says is free for us; 0 unknown */
+    int n_ctx;                 /* context these figures are for */
+} lutra_plan;
+
+typedef struct lutra_session_options {
+    size_t size;               /* sizeof(lutra_session_options) */
+    int n_ctx;                 /* tokens of context; default 0: min(model, 8192, what memory allows) */
+    int n_batch;               /* tokens evaluated at once when feeding; default 0: 512; 1..4096 */
+    int n_threads;             /* threads for one token; default 0: lutra_threads_default; 1..256 */
+    int n_threads_batch;       /* threads for many tokens; default 0: n_threads */
+} lutra_session_options;
+
+/* The RAM plan of a file, from its header alone. opt, sopt may be NULL.
+ *   Errors  as lutra_model_open, and LUTRA_ENOMEM if n_ctx was asked for and cannot fit */
+LUTRA_API lutra_status lutra_plan_file(lutra_plan *plan, const char *path, const lutra_model_options *opt,
+                                       const lutra_session_options *sopt, lutra_error *err);
+
+/* Threads used by default on this machine; why: NULL or room for one line of reason. */
+LUTRA_API int lutra_threads_default(char *why, size_t why_cap);
+
+/* ---- tokens ---- */
+
+enum {
+    LUTRA_ADD_SPECIAL = 1,   /* BOS where the model wants it */
+    LUTRA_PARSE_SPECIAL = 2  /* control tokens written in the text become their ids: only for text you trust */
+};
+
+/* Ids of `len` bytes of text (any bytes).
+ *   Owns    *ids is the caller's: lutra_free. *n may be 0 (then *ids may be NULL). */
+LUTRA_API lutra_status lutra_tokenize(const lutra_model *m, const char *text, size_t len, unsigned flags, int32_t **ids,
+                                      size_t *n, lutra_error *err);
+
+/* Bytes of one token; returns their count, copies at most cap. Control tokens are empty unless `special`. */
+LUTRA_API size_t lutra_token_bytes(const lutra_model *m, int32_t id, int special, char *dst, size_t cap);
+
+/* Does this token end an answer? */
+LUTRA_API int lutra_token_is_end(const lutra_model *m, int32_t id);
+
+typedef struct lutra_chat_message {
+    const char *role;        /* "system", "user", "assistant" */
+    const char *content;     /* text; control tokens in it stay text */
+    size_t content_len;
+} lutra_chat_message;
+
+/* Ids of a conversation by the model's own template (ChatML if the vocabulary has it; LUTRA_EUNSUPPORTED if the model
+ * has neither). add_answer: end with the header of the next answer.
+ *   Owns    *ids is the caller's: lutra_free */
+LUTRA_API lutra_status lutra_chat_tokenize(const lutra_model *m, const lutra_chat_message *msgs, int n_msgs, int add_answer,
+                                           int32_t **ids, size_t *n, lutra_error *err);
+
+/* ---- session ---- */
+
+LUTRA_API lutra_status lutra_session_open(lutra_session **out, const lutra_model *m, const lutra_session_options *opt,
+                                          lutra_error *err);
+LUTRA_API void lutra_session_free(lutra_session *s);
+
+/* Tokens the session holds, and the most it can hold. */
+LUTRA_API int lutra_session_length(const lutra_session *s);
+LUTRA_API int lutra_session_n_ctx(const lutra_session *s);
+
+/* Called between batches while feeding: done of total tokens; non-zero stops with LUTRA_ECANCEL. NULL: none. */
+LUTRA_API void lutra_session_on_progress(lutra_session *s, int (*fn)(void *user, int done, int total), void *user);
+
+/* Evaluate n tokens after those held; logits of the last one stay in the session.
+ *   ids     0 <= id < n_vocab; read during the call only
+ *   Errors  LUTRA_EFULL no room: nothing evaluated; LUTRA_EINVAL bad id: nothing evaluated; LUTRA_ECANCEL: the session
+ *           holds the tokens evaluated so far */
+LUTRA_API lutra_status lutra_session_feed(lutra_session *s, const int32_t *ids, int n, lutra_error *err);
+
+/* Make the session hold exactly these tokens: keeps the longest common prefix, truncates, feeds the rest (at least
+ * the last token, so that logits are fresh). *reused (may be NULL): tokens kept. */
+LUTRA_API lutra_status lutra_session_sync(lutra_session *s, const int32_t *ids, int n, int *reused, lutra_error *err);
+
+/* Drop all tokens from position n on. */
+LUTRA_API lutra_status lutra_session_truncate(lutra_session *s, int n, lutra_error *err);
+
+/* n_vocab logits of the last token fed; NULL before any. Valid until the next call on the session. */
+LUTRA_API const float *lutra_session_logits(const lutra_session *s);
+
+/* Stop whatever the session is doing within one token; safe from another thread and from a signal handler. Holds until
+ * the call that it stops has returned LUTRA_ECANCEL (or until the next feed, sync or generate begins, if none runs). */
+LUTRA_API void lutra_session_cancel(lutra_session *s);
+
+typedef struct lutra_sampling {
+    size_t size;             /* sizeof(lutra_sampling); NOTE: zero means zero here; start from lutra_sampling_default */
+    float temp, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty;
+    int top_k, repeat_last_n;
+    uint64_t seed;
+} lutra_sampling;
+
+/* temp 0.8, top_k 40, top_p 0.95, min_p 0.05, penalties off, repeat_last_n 64, seed 0. */
+LUTRA_API void lutra_sampling_default(lutra_sampling *p);
+
+typedef enum lutra_stop {
+    LUTRA_STOP_END = 1,      /* the model ended its answer */
+    LUTRA_STOP_LENGTH = 2,   /* n_predict reached */
+    LUTRA_STOP_FULL = 3,     /* the context is full */
+    LUTRA_STOP_STRING = 4,   /* a stop string appeared */
+    LUTRA_STOP_CALLER = 5    /* cancelled, or on_text asked to stop */
+} lutra_stop;
+
+typedef struct lutra_generate_options {
+    size_t size;             /* sizeof(lutra_generate_options) */
+    const lutra_sampling *sampling; /* default NULL: lutra_sampling_default */
+    int n_predict;           /* tokens at most; default 0: until the model stops or the context is full */
+    int ignore_end;          /* 1: end-of-generation tokens are never chosen */
+    const char *const *stop; /* n_stop strings that end the answer (not part of the text); default NULL */
+    int n_stop;
+    int (*on_text)(void *user, const char *utf8, size_t n);  /* whole UTF-8 characters; non-zero stops; default NULL */
+    int (*on_token)(void *user, int32_t id);                 /* every id as chosen, the ending one too; default NULL */
+    void *user;
+} lutra_generate_options;
+
+/* Choose and evaluate tokens after those held (at least one must be) until a stop rule applies.
+ *   stop    NULL, or receives why it ended
+ *   Errors  LUTRA_EINVAL nothing fed yet, LUTRA_ENUMERIC, LUTRA_ENOMEM. Cancelling is not an error here: LUTRA_STOP_CALLER. */
+LUTRA_API lutra_status lutra_generate(lutra_session *s, const lutra_generate_options *opt, lutra_stop *stop, lutra_error *err);
+
+typedef struct lutra_stats {
+    size_t size;             /* sizeof(lutra_stats), set by the caller */
+    uint64_t prompt_tokens, reused_tokens, generated_tokens; /* since the session was opened */
+    double prompt_seconds, generated_seconds;
+    uint64_t kv_bytes, scratch_bytes;
+    int n_threads, n_threads_batch;
+} lutra_stats;
+
+LUTRA_API lutra_status lutra_session_stats(const lutra_session *s, lutra_stats *st);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
