@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The block formats of GGUF files: bytes, decoding, and the integer codes inside.
  *
- * Formats are those of ggml (ggml-common.h, MIT): each is drawn in qtypes.c with the formula of its
- * i-th weight. Two independent readings exist here and tests hold them against each other:
- * lutra_decode_row gives floats straight from the bytes; lutra_split_block takes a block apart into
- * integer codes and scales, which is what the packers repack. */
+ * Formats are those of ggml (ggml-common.h, MIT), each drawn in kernels/qblocks.h with the formula
+ * of its i-th weight. Two readings exist and tests hold them against each other: lutra_decode_row
+ * gives floats straight from the bytes; lutra_split_block takes a block apart into integer codes
+ * and scales, which is what the packers repack. */
 #ifndef LUTRA_KERNELS_QTYPES_H
 #define LUTRA_KERNELS_QTYPES_H
 
@@ -32,13 +32,12 @@ struct lutra_type_info {
     int id;
     const char *name;  /* "Q4_K" */
     int block;         /* weights per block */
-    int bytes;         /* bytes per block; 0: recognised but not run */
+    int bytes;         /* bytes per block; 0: recognised, but the layout is unknown or ambiguous */
     const char *note;  /* for types not run: what it is and what would help; else NULL */
 };
 
-/* NULL for ids nobody uses. Types known but not run (IQ*, MXFP4, I2_S, TL1, I32, F64 ...) have bytes == 0
- * if their layout is not needed, and a note; block and real byte size are still given where known so that a
- * reader can check sizes: see lutra_type_runs. */
+/* NULL for ids nobody uses. Types known but not run (IQ*, MXFP4, I2_S, TL1, I32, F64 ...) have a
+ * note; block and bytes are given where one layout is known, so that a reader can check sizes. */
 const struct lutra_type_info *lutra_type_info(uint32_t id);
 bool lutra_type_runs(uint32_t id); /* can be a weight matrix here */
 
@@ -47,23 +46,27 @@ uint16_t lutra_f32_to_f16(float f); /* round to nearest even */
 float lutra_bf16_to_f32(uint16_t h);
 uint16_t lutra_f32_to_bf16(float f);
 
-/* n weights (a multiple of the block) from `src` to floats: w = the format's own formula in f32. */
+/* n weights (a multiple of the block) from `src`, at any address, to floats: w = the format's own
+ * formula in f32, multiply, then add. Formats without minima do not add at all: code 0 under a
+ * negative scale gives -0. */
 void lutra_decode_row(int type, float *dst, const void *src, int n);
 
-/* n floats to blocks, the plain round-to-nearest way of each format: for tests and synthetic models.
- * All types of the enum. Not an optimising quantizer. */
+/* n floats to blocks, the plain round-to-nearest way of each format: for tests, synthetic models.
+ * All types of the enum; finite input gives finite blocks (scales saturate). Not an optimising
+ * quantizer. */
 void lutra_encode_row(int type, void *dst, const float *src, int n);
 
 /* One block taken apart. With c = q - offset:
  *   weight[i] = D(i / group) * c[i] + M(i / group), where
  *   D(g) = f32(d) * sc[g]      (sc[g] = 1 where the format has no sub-scales)
- *   M(g) = -(f32(dmin) * mn[g])  for K-quants with minima;  M(g) = f32(dmin)  for Q4_1 and Q5_1;  else 0 */
+ *   M(g) = -(f32(dmin) * mn[g])  for K-quants with minima,
+ *   M(g) = f32(dmin)  for Q4_1 and Q5_1,  else 0 */
 struct lutra_split {
     uint8_t q[256]; /* codes, block of them; Q8_0: q + 128 */
     uint16_t d;     /* f16 bits */
     uint16_t dmin;  /* f16 bits, 0 where there is none */
     int8_t sc[16];  /* sub-scales, block/group of them */
-    uint8_t mn[16]; /* sub-minima */
+    uint8_t mn[16]; /* sub-minima, likewise; 0 where there are none */
 };
 
 /* Constants of a low-bit type: how its codes are cut. */
@@ -77,6 +80,11 @@ struct lutra_code_info {
 
 /* NULL for float types. */
 const struct lutra_code_info *lutra_code_info(int type);
+
+/* Fills block codes, block/group sub-scales and sub-minima, d, dmin; the rest is left as it was. */
 void lutra_split_block(int type, struct lutra_split *out, const void *block);
+/* The inverse: writes the whole block. High bits that the format has no room for are dropped; TQ1_0
+ * takes codes above 2 as 2. */
+void lutra_join_block(int type, void *block, const struct lutra_split *in);
 
 #endif
