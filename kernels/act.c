@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the integer codes and tables of a batch of activations live, and how they are filled. */
+#include <string.h>
+
+#include "kernels/matmul.h"
+
+enum { K_ALIGN = 96 }; /* 32 (blocks) and 24 (base-3 columns) divide it */
+
+/* Vectors times columns below which starting the pool costs more than it saves. */
+enum { FILL_INLINE = 8192 };
+
+static size_t part_bytes(size_t n, size_t each)
+{
+    return lutra_round_up(n * each, LUTRA_ALIGN);
+}
+
+size_t lutra_act_bytes(const struct lutra_ops *ops, int n, int k, unsigned parts)
+{
+    size_t count = (size_t)n, k_pad = lutra_round_up((size_t)k, K_ALIGN), bytes = 0;
+    if (parts & LUTRA_ACT_CODES)
+        bytes += part_bytes(count, k_pad * sizeof(int16_t)) + part_bytes(count, sizeof(float)) +
+                 part_bytes(count, k_pad / 16 * sizeof(int32_t));
+    if (parts & LUTRA_ACT_QUADS) bytes += part_bytes(count, k_pad / 4 * 32);
+    if (parts & LUTRA_ACT_TRIPS) bytes += part_bytes(count, k_pad / 3 * ops->trip_bytes);
+    return bytes;
+}
+
+static void *carve(uint8_t **mem, size_t bytes)
+{
+    void *p = *mem;
+    *mem += bytes;
+    return p;
+}
+
+void lutra_act_bind(struct lutra_act *a, const struct lutra_ops *ops, void *mem, int n, int k,
+                    unsigned parts)
+{
+    size_t count = (size_t)n, k_pad = lutra_round_up((size_t)k, K_ALIGN);
+    uint8_t *p = mem;
+    a->n = n;
+    a->k = k;
+    a->k_pad = (int)k_pad;
+    a->quad_bytes = k_pad / 4 * 32;
+    a->trip_bytes = k_pad / 3 * ops->trip_bytes;
+    a->codes = NULL;
+    a->scale = NULL;
+    a->sums = NULL;
+    a->quads = NULL;
+    a->trips = NULL;
+    if (parts & LUTRA_ACT_CODES) {
+        a->codes = carve(&p, part_bytes(count, k_pad * sizeof(int16_t)));
+        a->scale = carve(&p, part_bytes(count, sizeof(float)));
+        a->sums = carve(&p, part_bytes(count, k_pad / 16 * sizeof(int32_t)));
+    }
+    if (parts & LUTRA_ACT_QUADS) a->quads = carve(&p, part_bytes(count, a->quad_bytes));
+    if (parts & LUTRA_ACT_TRIPS) a->trips = carve(&p, part_bytes(count, a->trip_bytes));
+}
+
+unsigned lutra_act_parts(const struct lutra_engine *e, const struct lutra_mat *const *mats,
+                         int n_mats, int n)
+{
+    unsigned parts = 0;
+    if (e->precision == LUTRA_PREC_HIGH) return 0;
+    for (int i = 0; i < n_mats; i++) {
+        bool few = n <= LUTRA_LOOKUP_MAX;
+        switch (mats[i]->kind) {
+        case LUTRA_MAT_PLANES:
+            parts |= LUTRA_ACT_CODES | (few ? LUTRA_ACT_QUADS : 0);
+            break;
+        case LUTRA_MAT_TERN: /* triple tables hold bytes: wider codes take the panel */
+            parts |=
+                LUTRA_ACT_CODES | (few && e->code_max <= LUTRA_CODE_MAX_INT8 ? LUTRA_ACT_TRIPS : 0);
+            break;
+        case LUTRA_MAT_I8:
+            parts |= LUTRA_ACT_CODES;
+            break;
+        default:
+            break;
+        }
+    }
+    return parts;
+}
+
+struct fill_job {
+    const struct lutra_engine *e;
+    struct lutra_act *a;
+    unsigned parts;
+};
+
+static void fill_some(void *arg, int begin, int end, int thread)
+{
+    const struct fill_job *job = arg;
+    const struct lutra_ops *ops = job->e->ops;
+    struct lutra_act *a = job->a;
+    (void)thread;
+    for (int v = begin; v < end; v++) {
+        size_t i = (size_t)v;
+        int16_t *codes = a->codes + i * (size_t)a->k_pad;
+        a->scale[v] = ops->quantize(codes, a->sums + i * (size_t)(a->k_pad / 16),
+                                    a->x + i * a->x_stride, a->k, a->k_pad, job->e->code_max);
+        if (job->parts & LUTRA_ACT_QUADS)
+            ops->quad_tables(a->quads + i * a->quad_bytes, codes, a->k_pad);
+        if (job->parts & LUTRA_ACT_TRIPS)
+            ops->trip_tables(a->trips + i * a->trip_bytes, codes, a->k_pad);
+    }
+}
+
+void lutra_act_fill(const struct lutra_engine *e, struct lutra_act *a, unsigned parts)
+{
+    struct fill_job job = {e, a, parts};
+    if (!(parts & LUTRA_ACT_CODES)) return;
+    if (a->n == 1 || !e->pool || (size_t)a->n * (size_t)a->k < FILL_INLINE)
+        fill_some(&job, 0, a->n, 0);
+    else
+        lutra_pool_run(e->pool, a->n, a->n / (8 * lutra_pool_size(e->pool)) + 1, fill_some, &job);
+}

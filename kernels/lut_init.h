@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Who fills the product part of struct lutra_ops, level by level. Each overrides what it does
+ * better. */
+#ifndef LUTRA_KERNELS_LUT_INIT_H
+#define LUTRA_KERNELS_LUT_INIT_H
+
+struct lutra_ops;
+
+void lutra_lut_init_scalar(
+    struct lutra_ops *ops); /* tables and lookups; calls lutra_mm_init_scalar */
+void lutra_lut_init_avx2(struct lutra_ops *ops);
+void lutra_lut_init_neon(struct lutra_ops *ops);
+
+void lutra_mm_init_scalar(struct lutra_ops *ops); /* panel_mul, exact_mul */
+void lutra_mm_init_avx2(struct lutra_ops *ops);
+void lutra_mm_init_neon(struct lutra_ops *ops);
+
+#endif

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/* File blocks to packed tiles and back: the only file that knows both. Layouts are drawn in lut.h.
+ */
+#include "kernels/lut.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "kernels/lut_unit.h"
+
+/* One group of TERN is the whole row: 2^18 columns * LUTRA_CODE_MAX still fit int32. */
+enum { MAX_TERN_COLS = 1 << 18 };
+
+static int float_bytes(int type)
+{
+    return type == LUTRA_TYPE_F32 ? 4 : 2;
+}
+
+static bool plan_float(struct lutra_mat *m)
+{
+    m->kind = m->type == LUTRA_TYPE_F32   ? LUTRA_MAT_F32
+              : m->type == LUTRA_TYPE_F16 ? LUTRA_MAT_F16
+                                          : LUTRA_MAT_BF16;
+    m->scales = LUTRA_SCALE_NONE;
+    m->bits = 8 * float_bytes(m->type);
+    m->group = m->unit_k = m->tile_rows = 1;
+    m->unit_bytes = (size_t)float_bytes(m->type);
+    return true;
+}
+
+static bool plan_tern(struct lutra_mat *m)
+{
+    m->kind = LUTRA_MAT_TERN;
+    m->scales = LUTRA_SCALE_NONE;
+    m->group = m->n_cols;
+    m->unit_k = LUTRA_TERN_K;
+    m->tile_rows = LUTRA_TERN_ROWS;
+    m->unit_bytes = 160;
+    return m->n_cols <= MAX_TERN_COLS;
+}
+
+static enum lutra_scale_kind scale_kind(const struct lutra_code_info *ci)
+{
+    if (!ci->sub) return ci->min ? LUTRA_SCALE_F16_MIN : LUTRA_SCALE_F16;
+    if (!ci->min) return LUTRA_SCALE_SUB;
+    return ci->group == 16 ? LUTRA_SCALE_SUB_MIN4 : LUTRA_SCALE_SUB_MIN;
+}
+
+static size_t scale_bytes(enum lutra_scale_kind kind, int groups)
+{
+    switch (kind) {
+    case LUTRA_SCALE_F16:
+        return 32;
+    case LUTRA_SCALE_F16_MIN:
+        return 64;
+    case LUTRA_SCALE_SUB:
+        return 32 + 16 * (size_t)groups;
+    case LUTRA_SCALE_SUB_MIN:
+        return 64 + 2 * 16 * (size_t)groups;
+    case LUTRA_SCALE_SUB_MIN4:
+        return 64 + 16 * (size_t)groups;
+    default:
+        return 0;
+    }
+}
+
+static bool plan_codes(struct lutra_mat *m, const struct lutra_code_info *ci, int block)
+{
+    m->kind = ci->bits == 8 ? LUTRA_MAT_I8 : LUTRA_MAT_PLANES;
+    m->scales = scale_kind(ci);
+    m->bits = ci->bits;
+    m->group = ci->group;
+    m->offset = m->kind == LUTRA_MAT_I8 ? 0 : ci->offset; /* I8 is stored signed */
+    m->unit_k = block;
+    m->tile_rows = LUTRA_TILE_ROWS;
+    m->scale_bytes = scale_bytes(m->scales, block / ci->group);
+    m->unit_bytes = m->scale_bytes + (size_t)block * (size_t)ci->bits * LUTRA_TILE_ROWS / 8;
+    return true;
+}
+
+lutra_status lutra_pack_plan(struct lutra_mat *m, int type, int n_rows, int n_cols, bool ternary,
+                             lutra_error *err)
+{
+    uint8_t *data = m->data;
+    float scale = m->scale;
+    *m = (struct lutra_mat){
+        .type = type, .n_rows = n_rows, .n_cols = n_cols, .data = data, .scale = scale};
+    if (type < 0 || !lutra_type_runs((uint32_t)type))
+        return lutra_fail(err, LUTRA_EUNSUPPORTED, "weights of type %d cannot be run", type);
+    const struct lutra_type_info *ti = lutra_type_info((uint32_t)type);
+    if (n_rows < 1 || n_cols < 1 || n_cols % ti->block != 0)
+        return lutra_fail(err, LUTRA_EINVAL, "%s matrix [%d, %d]: columns must be a multiple of %d",
+                          ti->name, n_cols, n_rows, ti->block);
+    const struct lutra_code_info *ci = lutra_code_info(type);
+    bool ok = !ci ? plan_float(m) : ternary ? plan_tern(m) : plan_codes(m, ci, ti->block);
+    uint64_t units = ((uint64_t)n_cols + (uint64_t)m->unit_k - 1) / (uint64_t)m->unit_k, tile, all;
+    ok = ok && lutra_mul_ok(&tile, units, m->unit_bytes) &&
+         lutra_add_ok(&tile, tile, m->kind == LUTRA_MAT_TERN ? 4 * LUTRA_TERN_ROWS : 0) &&
+         n_rows <= INT_MAX - LUTRA_TERN_ROWS &&
+         lutra_mul_ok(&all, tile, (uint64_t)lutra_mat_tiles(m)) && all <= SIZE_MAX / 2;
+    if (!ok)
+        return lutra_fail(err, LUTRA_EINVAL, "%s matrix [%d, %d] is too large", ti->name, n_cols,
+                          n_rows);
+    m->tile_bytes = (size_t)tile;
+    m->bytes = (size_t)all;
+    return LUTRA_OK;
+}
+
+/* ---- packing ---- */
+
+static void put_half(uint8_t *dst, int i, uint16_t h)
+{
+    memcpy(dst + 2 * i, &h, sizeof h);
+}
+
+static void pack_scales(const struct lutra_mat *m, uint8_t *unit, int row,
+                        const struct lutra_split *s)
+{
+    int groups = m->unit_k / m->group;
+    put_half(unit, row, s->d);
+    if (lutra_mat_has_min(m)) put_half(unit + 32, row, s->dmin);
+    switch (m->scales) {
+    case LUTRA_SCALE_SUB:
+        for (int g = 0; g < groups; g++) unit[32 + 16 * g + row] = (uint8_t)s->sc[g];
+        break;
+    case LUTRA_SCALE_SUB_MIN:
+        for (int g = 0; g < groups; g++) {
+            unit[64 + 16 * g + row] = (uint8_t)s->sc[g];
+            unit[192 + 16 * g + row] = s->mn[g];
+        }
+        break;
+    case LUTRA_SCALE_SUB_MIN4:
+        for (int g = 0; g < groups; g++)
+            unit[64 + 16 * g + row] = (uint8_t)((s->sc[g] & 15) | s->mn[g] << 4);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Plane p of 8 codes as one byte, bit i = code i. The product moves bit 8i to bit 56+i; no two
+ * terms meet. */
+static inline uint8_t plane_byte(uint64_t eight, int p)
+{
+    return (uint8_t)((eight >> p & 0x0101010101010101u) * 0x0102040810204080u >> 56);
+}
+
+static inline void pack_planes(uint8_t *codes, int bits, int unit_k, int slot, const uint8_t *q)
+{
+    int pairs = bits / 2;
+    for (int k = 0; k < unit_k; k += LUTRA_STEP_K, codes += 32 * bits) {
+        for (int o = 0; o < 2; o++) {
+            uint64_t eight;
+            memcpy(&eight, q + k + 8 * o, sizeof eight);
+            uint8_t *p = codes + 2 * slot;
+            for (int i = 0; i < pairs; i++) {
+                p[32 * (o * pairs + i)] = plane_byte(eight, 2 * i);
+                p[32 * (o * pairs + i) + 1] = plane_byte(eight, 2 * i + 1);
+            }
+            if (bits & 1) p[64 * pairs + o] = plane_byte(eight, bits - 1);
+        }
+    }
+}
+
+static void pack_i8(uint8_t *codes, int unit_k, int row, const uint8_t *q)
+{
+    for (int k = 0; k < unit_k; k += 2) {
+        codes[16 * k + 2 * row] = q[k] ^ 0x80; /* q is the code + 128 */
+        codes[16 * k + 2 * row + 1] = q[k + 1] ^ 0x80;
+    }
+}
+
+static void pack_row_unit(const struct lutra_mat *m, uint8_t *unit, int row,
+                          const struct lutra_split *s)
+{
+    uint8_t *codes = unit + m->scale_bytes;
+    int slot = lutra_lut_slot(row);
+    pack_scales(m, unit, row, s);
+    switch (m->bits) { /* constant widths let the compiler unroll */
+    case 2:
+        pack_planes(codes, 2, m->unit_k, slot, s->q);
+        break;
+    case 3:
+        pack_planes(codes, 3, m->unit_k, slot, s->q);
+        break;
+    case 4:
+        pack_planes(codes, 4, m->unit_k, slot, s->q);
+        break;
+    case 5:
+        pack_planes(codes, 5, m->unit_k, slot, s->q);
+        break;
+    case 6:
+        pack_planes(codes, 6, m->unit_k, slot, s->q);
+        break;
+    default:
+        pack_i8(codes, m->unit_k, row, s->q);
+        break;
+    }
+}
+
+static void pack_codes_tile(const struct lutra_mat *m, uint8_t *tile, const uint8_t *rows, int n)
+{
+    const struct lutra_type_info *ti = lutra_type_info((uint32_t)m->type);
+    int units = m->n_cols / m->unit_k;
+    size_t stride = (size_t)units * (size_t)ti->bytes;
+    struct lutra_split s;
+    if (n < m->tile_rows) memset(tile, 0, m->tile_bytes);
+    for (int u = 0; u < units; u++, tile += m->unit_bytes, rows += ti->bytes) {
+        for (int r = 0; r < n; r++) {
+            lutra_split_block(m->type, &s, rows + (size_t)r * stride);
+            pack_row_unit(m, tile, r, &s);
+        }
+    }
+}
+
+/* One row of codes 0..2 (columns padded with 1, which is zero) into a TERN tile. */
+static void pack_tern_row(const struct lutra_mat *m, uint8_t *tile, int row, const uint8_t *q,
+                          int k0, int k1)
+{
+    int32_t n_neg;
+    memcpy(&n_neg, tile + 4 * row, sizeof n_neg);
+    for (int k = k0; k < k1; k += 3) {
+        int left = m->n_cols - k;
+        int v = 9 * (q[k - k0] - 1);
+        v += left > 1 ? 3 * (q[k - k0 + 1] - 1) : 0;
+        v += left > 2 ? q[k - k0 + 2] - 1 : 0;
+        uint8_t *p = tile + 4 * LUTRA_TERN_ROWS + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes;
+        int t = k % LUTRA_TERN_K / 3;
+        p[32 * (1 + t / 2) + row] |= (uint8_t)((v < 0 ? -v : v) << (t & 1 ? 4 : 0));
+        if (v < 0) {
+            p[row] |= (uint8_t)(0x80 >> t);
+            n_neg++;
+        }
+    }
+    memcpy(tile + 4 * row, &n_neg, sizeof n_neg);
+}
+
+/* Blocks of 256 do not divide into triples: three of them do, so codes are handed on 768 at a time.
+ */
+static void pack_tern_tile(const struct lutra_mat *m, uint8_t *tile, const uint8_t *rows, int n)
+{
+    const struct lutra_type_info *ti = lutra_type_info((uint32_t)m->type);
+    struct lutra_split s;
+    uint8_t q[3 * 256];
+    memset(tile, 0, m->tile_bytes);
+    for (int r = 0; r < n; r++) {
+        for (int k0 = 0; k0 < m->n_cols; k0 += 768) {
+            int k1 = k0 + 768 < m->n_cols ? k0 + 768 : m->n_cols;
+            for (int k = k0; k < k1; k += 256, rows += ti->bytes) {
+                lutra_split_block(m->type, &s, rows);
+                memcpy(q + (k - k0), s.q, 256);
+            }
+            pack_tern_row(m, tile, r, q, k0, k1);
+        }
+    }
+}
+
+void lutra_pack_tile(const struct lutra_mat *m, int tile, const void *file_rows, int n)
+{
+    uint8_t *dst = m->data + (size_t)tile * m->tile_bytes;
+    switch (m->kind) {
+    case LUTRA_MAT_PLANES:
+    case LUTRA_MAT_I8:
+        pack_codes_tile(m, dst, file_rows, n);
+        break;
+    case LUTRA_MAT_TERN:
+        pack_tern_tile(m, dst, file_rows, n);
+        break;
+    default:
+        memcpy(dst, file_rows, (size_t)n * m->tile_bytes);
+        break;
+    }
+}
+
+/* ---- is it ternary? ---- */
+
+static bool block_is_ternary(const struct lutra_split *s, float *scale, bool *seen)
+{
+    unsigned any = 0;
+    for (int i = 0; i < 256; i++) {
+        if (s->q[i] > 2) return false;
+        any |= s->q[i] ^ 1u;
+    }
+    if (!any) return true; /* a block of zeros weighs nothing under any scale */
+    float d = lutra_f16_to_f32(s->d);
+    if (!*seen) {
+        *scale = d;
+        *seen = true;
+    }
+    return d == *scale;
+}
+
+bool lutra_pack_is_ternary(int type, const void *file_rows, int n, int n_cols, float *scale,
+                           bool *seen)
+{
+    const struct lutra_type_info *ti = lutra_type_info((uint32_t)type);
+    const uint8_t *p = file_rows;
+    struct lutra_split s;
+    if (type != LUTRA_TYPE_TQ1_0 && type != LUTRA_TYPE_TQ2_0) return false;
+    for (int r = 0; r < n; r++) {
+        for (int k = 0; k < n_cols; k += 256, p += ti->bytes) {
+            lutra_split_block(type, &s, p);
+            if (!block_is_ternary(&s, scale, seen)) return false;
+        }
+    }
+    return true;
+}
+
+/* ---- back to floats ---- */
+
+static void unit_row(const struct lutra_mat *m, const uint8_t *unit, int row, float *dst)
+{
+    const uint8_t *codes = unit + m->scale_bytes;
+    bool has_min = lutra_mat_has_min(m);
+    float d = 0.0f, min = 0.0f;
+    uint8_t q[8];
+    for (int k = 0; k < m->unit_k; k += 8) {
+        if (k % m->group == 0) {
+            d = lutra_unit_d(m, unit, k / m->group, row);
+            min = has_min ? lutra_unit_m(m, unit, k / m->group, row) : 0.0f;
+        }
+        uint64_t eight = lutra_unit_octet(codes, m->bits, row, k / 8);
+        memcpy(q, &eight, sizeof q);
+        for (int i = 0; i < 8; i++) {
+            float w = d * (float)(q[i] - m->offset);
+            dst[k + i] = has_min ? w + min : w;
+        }
+    }
+}
+
+static void i8_row(const struct lutra_mat *m, const uint8_t *unit, int row, float *dst)
+{
+    const int8_t *codes = (const int8_t *)(unit + m->scale_bytes);
+    float d = lutra_unit_d(m, unit, 0, row);
+    for (int k = 0; k < m->unit_k; k++)
+        dst[k] = d * (float)codes[16 * (k & ~1) + 2 * row + (k & 1)];
+}
+
+static void tern_row(const struct lutra_mat *m, const uint8_t *tile, int row, float *dst)
+{
+    int8_t abc[3] = {0};
+    tile += 4 * LUTRA_TERN_ROWS;
+    for (int k = 0; k < m->n_cols; k++) {
+        const uint8_t *p = tile + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes;
+        int t = k % LUTRA_TERN_K / 3;
+        if (k % 3 == 0) lutra_tern_digits(lutra_tern_index(p, row, t), abc);
+        dst[k] = m->scale * (float)(lutra_tern_neg(p, row, t) ? -abc[k % 3] : abc[k % 3]);
+    }
+}
+
+static void float_row(const struct lutra_mat *m, const uint8_t *src, float *dst)
+{
+    if (m->kind == LUTRA_MAT_F32) {
+        memcpy(dst, src, (size_t)m->n_cols * sizeof *dst);
+        return;
+    }
+    for (int k = 0; k < m->n_cols; k++) {
+        uint16_t h;
+        memcpy(&h, src + 2 * (size_t)k, sizeof h);
+        dst[k] = m->kind == LUTRA_MAT_F16 ? lutra_f16_to_f32(h) : lutra_bf16_to_f32(h);
+    }
+}
+
+void lutra_mat_row(const struct lutra_mat *m, int r, float *dst)
+{
+    const uint8_t *tile = lutra_mat_tile(m, r / m->tile_rows);
+    int row = r % m->tile_rows;
+    if (m->kind == LUTRA_MAT_TERN) {
+        tern_row(m, tile, row, dst);
+    } else if (m->kind == LUTRA_MAT_PLANES || m->kind == LUTRA_MAT_I8) {
+        for (int k = 0; k < m->n_cols; k += m->unit_k, tile += m->unit_bytes) {
+            if (m->kind == LUTRA_MAT_I8)
+                i8_row(m, tile, row, dst + k);
+            else
+                unit_row(m, tile, row, dst + k);
+        }
+    } else {
+        float_row(m, tile, dst);
+    }
+}

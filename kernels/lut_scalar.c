@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Table building and table lookup in plain C: the specification that every vector version must
+ * equal, bit for bit. */
+#include "kernels/lut_init.h"
+#include "kernels/lut_unit.h"
+#include "kernels/ops.h"
+
+/* Triple table of this level: 14 int16 entries, index |9a+3b+c|, padded to 16. */
+enum { TRIP_ENTRIES = 16, TRIP_BYTES = 2 * TRIP_ENTRIES };
+
+static void quad_tables(uint8_t *tab, const int16_t *codes, int n)
+{
+    for (int k = 0; k < n; k += 4, tab += 32) {
+        for (int e = 0; e < 16; e++) {
+            int sum = 0;
+            for (int i = 0; i < 4; i++) sum += e >> i & 1 ? codes[k + i] : 0;
+            int lo = (int8_t)sum;
+            tab[e] = (uint8_t)lo;
+            tab[16 + e] = (uint8_t)((sum - lo) / 256);
+        }
+    }
+}
+
+static void trip_tables(uint8_t *tab, const int16_t *codes, int n)
+{
+    for (int k = 0; k < n; k += 3, tab += TRIP_BYTES) {
+        int16_t entry[TRIP_ENTRIES] = {0};
+        for (int i = 0; i < 14; i++) {
+            int8_t abc[3];
+            lutra_tern_digits(i, abc);
+            entry[i] = (int16_t)(abc[0] * codes[k] + abc[1] * codes[k + 1] + abc[2] * codes[k + 2]);
+        }
+        memcpy(tab, entry, sizeof entry);
+    }
+}
+
+static inline int quad_entry(const uint8_t *tab, int quad, int index)
+{
+    const int8_t *t = (const int8_t *)tab + 32 * quad;
+    return t[index] + 256 * t[16 + index];
+}
+
+/* Two nibbles, two neighbouring quads. */
+static inline int octet_entry(const uint8_t *tab, int octet, uint8_t byte)
+{
+    return quad_entry(tab, 2 * octet, byte & 15) + quad_entry(tab, 2 * octet + 1, byte >> 4);
+}
+
+/* Add one step of 16 columns to sums[row]; tab points at the step's four quads. */
+static void add_step(int32_t *sums, const uint8_t *codes, int bits, const uint8_t *tab)
+{
+    int pairs = bits / 2;
+    for (int row = 0; row < LUTRA_TILE_ROWS; row++) {
+        const uint8_t *p = codes + 2 * lutra_lut_slot(row);
+        int sum = 0;
+        for (int o = 0; o < 2; o++) {
+            for (int i = 0; i < pairs; i++) {
+                const uint8_t *two = p + 32 * (o * pairs + i);
+                sum += octet_entry(tab, o, two[0]) * (1 << 2 * i);
+                sum += octet_entry(tab, o, two[1]) * (2 << 2 * i);
+            }
+            if (bits & 1) sum += octet_entry(tab, o, p[64 * pairs + o]) * (1 << (bits - 1));
+        }
+        sums[row] += sum;
+    }
+}
+
+static int32_t group_sum(const int32_t *sums, int group)
+{
+    int32_t x = 0;
+    for (int i = 0; i < group / 16; i++) x += sums[i];
+    return x;
+}
+
+/* acc[row] over all groups of one tile. */
+static void planes_tile(float *acc, const struct lutra_mat *m, const uint8_t *unit,
+                        const uint8_t *tab, const int32_t *sums)
+{
+    int steps = m->group / LUTRA_STEP_K, groups = m->unit_k / m->group;
+    bool has_min = lutra_mat_has_min(m);
+    for (int row = 0; row < LUTRA_TILE_ROWS; row++) acc[row] = 0.0f;
+    for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes) {
+        const uint8_t *codes = unit + m->scale_bytes;
+        for (int g = 0; g < groups; g++, sums += steps) {
+            int32_t s[LUTRA_TILE_ROWS] = {0};
+            int32_t x = group_sum(sums, m->group);
+            for (int i = 0; i < steps; i++, codes += 32 * m->bits, tab += 4 * 32)
+                add_step(s, codes, m->bits, tab);
+            for (int row = 0; row < LUTRA_TILE_ROWS; row++) {
+                acc[row] =
+                    acc[row] + lutra_unit_d(m, unit, g, row) * (float)(s[row] - m->offset * x);
+                if (has_min) acc[row] = acc[row] + lutra_unit_m(m, unit, g, row) * (float)x;
+            }
+        }
+    }
+}
+
+static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                          int tile0, int tile1)
+{
+    const uint8_t *tab = a->quads + (size_t)v * a->quad_bytes;
+    const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
+    for (int t = tile0; t < tile1; t++) {
+        float acc[LUTRA_TILE_ROWS];
+        planes_tile(acc, m, lutra_mat_tile(m, t), tab, sums);
+        for (int row = 0; row < LUTRA_TILE_ROWS && t * LUTRA_TILE_ROWS + row < m->n_rows; row++)
+            y[t * LUTRA_TILE_ROWS + row] = acc[row] * a->scale[v];
+    }
+}
+
+static int32_t tern_row_sum(const struct lutra_mat *m, const uint8_t *tile, int row,
+                            const uint8_t *tab)
+{
+    const uint8_t *p = tile + 4 * LUTRA_TERN_ROWS;
+    int32_t sum = 0;
+    for (int k = 0; k < m->n_cols; k += LUTRA_TERN_K, p += m->unit_bytes) {
+        for (int t = 0; t < LUTRA_TERN_K / 3; t++, tab += TRIP_BYTES) {
+            int16_t entry;
+            memcpy(&entry, tab + 2 * lutra_tern_index(p, row, t), sizeof entry);
+            sum += lutra_tern_neg(p, row, t) ? -entry : entry;
+        }
+    }
+    return sum;
+}
+
+static void tern_lookup(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                        int tile0, int tile1)
+{
+    const uint8_t *tab = a->trips + (size_t)v * a->trip_bytes;
+    for (int t = tile0; t < tile1; t++) {
+        for (int row = 0; row < LUTRA_TERN_ROWS && t * LUTRA_TERN_ROWS + row < m->n_rows; row++) {
+            int32_t s = tern_row_sum(m, lutra_mat_tile(m, t), row, tab);
+            float acc = 0.0f + m->scale * (float)s;
+            y[t * LUTRA_TERN_ROWS + row] = acc * a->scale[v];
+        }
+    }
+}
+
+void lutra_lut_init_scalar(struct lutra_ops *ops)
+{
+    ops->quad_tables = quad_tables;
+    ops->trip_tables = trip_tables;
+    ops->trip_bytes = TRIP_BYTES;
+    ops->planes_lookup = planes_lookup;
+    ops->tern_lookup = tern_lookup;
+    lutra_mm_init_scalar(ops);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading one packed unit: its scales, its codes, a base-3 triple. For scalar code; drawn in lut.h.
+ */
+#ifndef LUTRA_KERNELS_LUT_UNIT_H
+#define LUTRA_KERNELS_LUT_UNIT_H
+
+#include <string.h>
+
+#include "kernels/lut.h"
+
+static inline float lutra_unit_half(const uint8_t *p, int i)
+{
+    uint16_t h;
+    memcpy(&h, p + 2 * i, sizeof h);
+    return lutra_f16_to_f32(h);
+}
+
+/* D of group g (of the unit) and row (of the tile). */
+static inline float lutra_unit_d(const struct lutra_mat *m, const uint8_t *unit, int g, int row)
+{
+    float d = lutra_unit_half(unit, row);
+    switch (m->scales) {
+    case LUTRA_SCALE_SUB:
+        return d * (float)(int8_t)unit[32 + 16 * g + row];
+    case LUTRA_SCALE_SUB_MIN:
+        return d * (float)unit[64 + 16 * g + row];
+    case LUTRA_SCALE_SUB_MIN4:
+        return d * (float)(unit[64 + 16 * g + row] & 15);
+    default:
+        return d;
+    }
+}
+
+static inline bool lutra_mat_has_min(const struct lutra_mat *m)
+{
+    return m->scales == LUTRA_SCALE_F16_MIN || m->scales == LUTRA_SCALE_SUB_MIN ||
+           m->scales == LUTRA_SCALE_SUB_MIN4;
+}
+
+/* M of group g and row; only if lutra_mat_has_min. */
+static inline float lutra_unit_m(const struct lutra_mat *m, const uint8_t *unit, int g, int row)
+{
+    float dmin = lutra_unit_half(unit + 32, row);
+    switch (m->scales) {
+    case LUTRA_SCALE_SUB_MIN:
+        return -(dmin * (float)unit[192 + 16 * g + row]);
+    case LUTRA_SCALE_SUB_MIN4:
+        return -(dmin * (float)(unit[64 + 16 * g + row] >> 4));
+    default:
+        return dmin;
+    }
+}
+
+/* Spread the 8 bits of `bits` to 8 bytes of 0 or 1, bit 0 first in memory. */
+static inline uint64_t lutra_spread_bits(uint8_t bits)
+{
+    uint64_t x = bits * 0x0101010101010101u & 0x8040201008040201u; /* byte i keeps bit i alone */
+    return (x + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u;
+}
+
+/* PLANES: the unsigned codes of columns 8*oct .. 8*oct+7 of a row, one per byte. `codes` = unit +
+ * scale_bytes. */
+static inline uint64_t lutra_unit_octet(const uint8_t *codes, int bits, int row, int oct)
+{
+    const uint8_t *p = codes + (size_t)(oct / 2) * (size_t)bits * 32 + 2 * lutra_lut_slot(row);
+    int pairs = bits / 2, o = oct & 1;
+    uint64_t q = 0;
+    for (int i = 0; i < pairs; i++) {
+        const uint8_t *two = p + 32 * (o * pairs + i);
+        q |= lutra_spread_bits(two[0]) << (2 * i) | lutra_spread_bits(two[1]) << (2 * i + 1);
+    }
+    if (bits & 1) q |= lutra_spread_bits(p[64 * pairs + o]) << (bits - 1);
+    return q;
+}
+
+/* TERN: |v| and sign of triple t (0..7) of a row in a group of 24 columns at `p`. */
+static inline int lutra_tern_index(const uint8_t *p, int row, int t)
+{
+    return p[32 * (1 + t / 2) + row] >> (t & 1 ? 4 : 0) & 15;
+}
+
+static inline bool lutra_tern_neg(const uint8_t *p, int row, int t)
+{
+    return (p[row] >> (7 - t) & 1) != 0;
+}
+
+/* The balanced digits of an index 0..13: index = 9a + 3b + c with a, b, c in -1..1. */
+static inline void lutra_tern_digits(int index, int8_t abc[3])
+{
+    int a = index > 4;
+    int rest = index - 9 * a;
+    int b = (rest > 1) - (rest < -1);
+    abc[0] = (int8_t)a;
+    abc[1] = (int8_t)b;
+    abc[2] = (int8_t)(rest - 3 * b);
+}
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* y = W x: choose the kernel, cut the rows into chunks, hand them to the threads. */
+#include "kernels/matmul.h"
+
+enum {
+    CHUNK_BYTES = 32 << 10, /* a chunk smaller than this is all overhead */
+    CHUNKS_EACH =
+        12, /* chunks per thread: a slow core delays the end by at most 1/12 of its share */
+    INLINE_WORK = 64 << 10, /* bytes of weights times vectors that one thread does sooner than it
+                               wakes another */
+    CACHE_BYTES = 16 << 10  /* tiles kept in L1 while the vectors of a small batch pass over them */
+};
+
+enum path { PATH_LOOKUP, PATH_PANEL, PATH_EXACT, PATH_FLOAT };
+
+struct job {
+    const struct lutra_engine *e;
+    float *y;
+    size_t y_stride;
+    const struct lutra_mat *m;
+    const struct lutra_act *a;
+    enum path path;
+};
+
+static int min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int max_int(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+size_t lutra_engine_scratch(const struct lutra_ops *ops)
+{
+    return lutra_round_up(ops->panel_scratch, LUTRA_ALIGN);
+}
+
+static enum path choose_path(const struct lutra_engine *e, const struct lutra_mat *m,
+                             const struct lutra_act *a)
+{
+    if (m->kind >= LUTRA_MAT_F32) return PATH_FLOAT;
+    if (e->precision == LUTRA_PREC_HIGH) return PATH_EXACT;
+    if (a->n > LUTRA_LOOKUP_MAX || m->kind == LUTRA_MAT_I8) return PATH_PANEL;
+    return (m->kind == LUTRA_MAT_PLANES ? a->quads : a->trips) ? PATH_LOOKUP : PATH_PANEL;
+}
+
+/* Few vectors: every vector passes over a few tiles while they are in the cache. */
+static void lookup_tiles(const struct job *j, int tile0, int tile1)
+{
+    const struct lutra_ops *ops = j->e->ops;
+    int some = j->a->n == 1 ? tile1 - tile0 : (int)(CACHE_BYTES / j->m->tile_bytes) + 1;
+    for (int t = tile0; t < tile1; t += some) {
+        int end = min_int(t + some, tile1);
+        for (int v = 0; v < j->a->n; v++) {
+            float *y = j->y + (size_t)v * j->y_stride;
+            if (j->m->kind == LUTRA_MAT_PLANES)
+                ops->planes_lookup(y, j->m, j->a, v, t, end);
+            else
+                ops->tern_lookup(y, j->m, j->a, v, t, end);
+        }
+    }
+}
+
+static void run_tiles(void *arg, int begin, int end, int thread)
+{
+    const struct job *j = arg;
+    const struct lutra_ops *ops = j->e->ops;
+    uint8_t *base = j->e->scratch;
+    void *scratch = base ? base + (size_t)thread * j->e->scratch_each : NULL;
+    switch (j->path) {
+    case PATH_LOOKUP:
+        lookup_tiles(j, begin, end);
+        break;
+    case PATH_PANEL:
+        ops->panel_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end, scratch);
+        break;
+    case PATH_EXACT:
+        ops->exact_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end, scratch);
+        break;
+    case PATH_FLOAT:
+        ops->float_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end);
+        break;
+    }
+}
+
+void lutra_matmul(const struct lutra_engine *e, float *y, size_t y_stride,
+                  const struct lutra_mat *m, const struct lutra_act *a)
+{
+    struct job j = {e, y, y_stride, m, a, choose_path(e, m, a)};
+    int tiles = lutra_mat_tiles(m);
+    int threads = e->pool ? lutra_pool_size(e->pool) : 1;
+    if (threads == 1 || m->bytes * (size_t)a->n <= INLINE_WORK) {
+        run_tiles(&j, 0, tiles, 0);
+        return;
+    }
+    int grain = tiles / (CHUNKS_EACH * threads);
+    grain = max_int(grain, (int)min_int(tiles, (int)(CHUNK_BYTES / m->tile_bytes) + 1));
+    lutra_pool_run(e->pool, tiles, max_int(grain, 1), run_tiles, &j);
+}

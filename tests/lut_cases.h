@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* Random matrices and activations for the product checks, and a naive reference made from
+ * lutra_split_block alone. */
+#ifndef LUTRA_TESTS_LUT_CASES_H
+#define LUTRA_TESTS_LUT_CASES_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/cpu.h"
+#include "kernels/matmul.h"
+#include "tests/check.h"
+
+/* Every low-bit type; ternary says: pack it as TERN. d_at, dmin_at: where the block keeps its f16
+ * scales. */
+struct case_type {
+    const char *name;
+    int type;
+    int d_at, dmin_at;
+    bool ternary;
+};
+
+static const struct case_type case_types[] = {
+    {"Q4_0", LUTRA_TYPE_Q4_0, 0, -1, false},    {"Q4_1", LUTRA_TYPE_Q4_1, 0, 2, false},
+    {"Q5_0", LUTRA_TYPE_Q5_0, 0, -1, false},    {"Q5_1", LUTRA_TYPE_Q5_1, 0, 2, false},
+    {"Q8_0", LUTRA_TYPE_Q8_0, 0, -1, false},    {"Q2_K", LUTRA_TYPE_Q2_K, 80, 82, false},
+    {"Q3_K", LUTRA_TYPE_Q3_K, 108, -1, false},  {"Q4_K", LUTRA_TYPE_Q4_K, 0, 2, false},
+    {"Q5_K", LUTRA_TYPE_Q5_K, 0, 2, false},     {"Q6_K", LUTRA_TYPE_Q6_K, 208, -1, false},
+    {"TQ1_0", LUTRA_TYPE_TQ1_0, 52, -1, false}, {"TQ2_0", LUTRA_TYPE_TQ2_0, 64, -1, false},
+    {"TERN1", LUTRA_TYPE_TQ1_0, 52, -1, true},  {"TERN2", LUTRA_TYPE_TQ2_0, 64, -1, true},
+};
+enum { CASE_TYPES = sizeof case_types / sizeof case_types[0] };
+
+struct case_mat {
+    struct lutra_mat m;
+    uint8_t *rows; /* as in a file */
+    size_t row_bytes;
+};
+
+static void case_put_scale(uint8_t *at, float f)
+{
+    uint16_t h = lutra_f32_to_f16(f);
+    memcpy(at, &h, sizeof h);
+}
+
+/* TQ2_0 code 3 (which weighs 2) becomes 1, so that the block is ternary. */
+static void case_drop_threes(uint8_t *qs, int n)
+{
+    for (int i = 0; i < n; i++) {
+        uint8_t threes = qs[i] & qs[i] >> 1 & 0x55;
+        qs[i] = (uint8_t)(qs[i] & ~(threes << 1));
+    }
+}
+
+static void case_rows(const struct case_type *ct, uint8_t *rows, int n_rows, int n_cols)
+{
+    const struct lutra_type_info *ti = lutra_type_info((uint32_t)ct->type);
+    float tern = check_rand_float(0.01f, 0.3f);
+    for (size_t b = 0; b < (size_t)n_rows * (size_t)(n_cols / ti->block); b++) {
+        uint8_t *p = rows + b * (size_t)ti->bytes;
+        for (int i = 0; i < ti->bytes; i++) p[i] = (uint8_t)(check_rand() >> 20);
+        case_put_scale(p + ct->d_at, ct->ternary ? tern : check_rand_float(-0.05f, 0.05f));
+        if (ct->dmin_at >= 0) case_put_scale(p + ct->dmin_at, check_rand_float(-0.3f, 0.3f));
+        if (ct->ternary && ct->type == LUTRA_TYPE_TQ2_0) case_drop_threes(p, 64);
+    }
+}
+
+/* A random packed matrix whose bytes end at a guard page. */
+static inline void case_mat_open(struct case_mat *c, const struct case_type *ct, int n_rows,
+                                 int n_cols)
+{
+    const struct lutra_type_info *ti = lutra_type_info((uint32_t)ct->type);
+    lutra_error err;
+    bool seen = false;
+    memset(c, 0, sizeof *c);
+    c->row_bytes = (size_t)(n_cols / ti->block) * (size_t)ti->bytes;
+    c->rows = check_guard(c->row_bytes * (size_t)n_rows, 1);
+    case_rows(ct, c->rows, n_rows, n_cols);
+    CHECK_EQ(lutra_pack_plan(&c->m, ct->type, n_rows, n_cols, ct->ternary, &err), LUTRA_OK);
+    if (ct->ternary)
+        CHECK(lutra_pack_is_ternary(ct->type, c->rows, n_rows, n_cols, &c->m.scale, &seen));
+    c->m.data = check_guard(c->m.bytes, LUTRA_ALIGN);
+    memset(c->m.data, 0x5A, c->m.bytes); /* packing must write every byte itself */
+    for (int t = 0; t < lutra_mat_tiles(&c->m); t++) {
+        int left = n_rows - t * c->m.tile_rows;
+        lutra_pack_tile(&c->m, t, c->rows + (size_t)(t * c->m.tile_rows) * c->row_bytes,
+                        left < c->m.tile_rows ? left : c->m.tile_rows);
+    }
+}
+
+static inline void case_mat_close(struct case_mat *c)
+{
+    check_guard_free(c->rows);
+    check_guard_free(c->m.data);
+}
+
+/* The instruction-set level under test and the next one; equal tables are visited once. */
+struct case_levels {
+    const struct lutra_cpu_level *next;
+    const char *last;
+};
+
+static inline bool case_level(struct case_levels *l, struct lutra_ops *ops)
+{
+    if (!l->next) l->next = lutra_cpu_levels();
+    for (; l->next->name; l->next++) {
+        uint32_t have = lutra_cpu_detect();
+        if ((l->next->features & have) != l->next->features) continue;
+        if (check_cpu() && strcmp(check_cpu(), l->next->name) != 0) continue;
+        lutra_ops_init(ops, l->next->features);
+        if (l->last && strcmp(l->last, ops->name) == 0) continue;
+        l->last = ops->name;
+        l->next++;
+        return true;
+    }
+    return false;
+}
+
+/* Activations of which `act` is bound for one level: codes, sums and scales are set by hand, tables
+ * by `ops`. */
+struct case_act {
+    struct lutra_act a;
+    void *mem;
+    float *x;
+};
+
+static inline void case_act_open(struct case_act *c, const struct lutra_ops *ops, int n, int k,
+                                 bool tern)
+{
+    unsigned parts = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | (tern ? LUTRA_ACT_TRIPS : 0u);
+    size_t bytes = lutra_act_bytes(ops, n, k, parts);
+    memset(c, 0, sizeof *c);
+    c->mem = check_guard(bytes, LUTRA_ALIGN);
+    memset(c->mem, 0x3C, bytes);
+    lutra_act_bind(&c->a, ops, c->mem, n, k, parts);
+    c->x = check_guard((size_t)n * (size_t)k * sizeof(float), sizeof(float));
+    c->a.x = c->x;
+    c->a.x_stride = (size_t)k;
+}
+
+static inline void case_act_close(struct case_act *c)
+{
+    check_guard_free(c->mem);
+    check_guard_free(c->x);
+}
+
+static inline int case_code(enum check_fill fill, int k, int max)
+{
+    switch (fill) {
+    case CHECK_FILL_MAX:
+        return max;
+    case CHECK_FILL_MIN:
+        return -max;
+    case CHECK_FILL_ALTERNATE:
+        return k & 1 ? -max : max;
+    case CHECK_FILL_ZERO:
+        return 0;
+    default:
+        return check_rand_int(-max, max);
+    }
+}
+
+/* All vectors of `c` get codes by `fill` (the first one; the others are random). Tables are for the
+ * caller. */
+static inline void case_act_fill(struct case_act *c, enum check_fill fill, int max)
+{
+    struct lutra_act *a = &c->a;
+    for (int v = 0; v < a->n; v++) {
+        int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
+        int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
+        a->scale[v] = check_rand_float(0.001f, 0.1f);
+        memset(codes, 0, (size_t)a->k_pad * sizeof *codes);
+        for (int k = 0; k < a->k; k++) {
+            codes[k] = (int16_t)case_code(v ? CHECK_FILL_RANDOM : fill, k, max);
+            c->x[(size_t)v * (size_t)a->k + (size_t)k] = a->scale[v] * (float)codes[k];
+        }
+        for (int g = 0; g < a->k_pad / 16; g++) {
+            sums[g] = 0;
+            for (int i = 0; i < 16; i++) sums[g] += codes[16 * g + i];
+        }
+    }
+}
+
+/* The same numbers under another level's table formats. */
+static inline void case_act_tables(struct case_act *c, const struct lutra_ops *ops)
+{
+    struct lutra_act *a = &c->a;
+    for (int v = 0; v < a->n; v++) {
+        const int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
+        ops->quad_tables(a->quads + (size_t)v * a->quad_bytes, codes, a->k_pad);
+        if (a->trips) ops->trip_tables(a->trips + (size_t)v * a->trip_bytes, codes, a->k_pad);
+    }
+}
+
+static inline void case_act_copy(struct case_act *dst, const struct case_act *src)
+{
+    size_t n = (size_t)src->a.n, pad = (size_t)src->a.k_pad;
+    memcpy(dst->a.codes, src->a.codes, n * pad * sizeof(int16_t));
+    memcpy(dst->a.sums, src->a.sums, n * pad / 16 * sizeof(int32_t));
+    memcpy(dst->a.scale, src->a.scale, n * sizeof(float));
+    memcpy(dst->x, src->x, n * (size_t)src->a.k * sizeof(float));
+}
+
+/* ---- the naive reference ---- */
+
+static inline float case_d(const struct lutra_split *s, const struct lutra_code_info *ci, int g)
+{
+    float d = lutra_f16_to_f32(s->d);
+    return ci->sub ? d * (float)s->sc[g] : d;
+}
+
+static inline float case_m(const struct lutra_split *s, const struct lutra_code_info *ci, int g)
+{
+    float dmin = lutra_f16_to_f32(s->dmin);
+    return ci->sub ? -(dmin * (float)s->mn[g]) : dmin;
+}
+
+static inline float case_ref_tern(const struct case_mat *c, int row, const int16_t *codes,
+                                  float x_scale)
+{
+    const struct lutra_type_info *ti = lutra_type_info((uint32_t)c->m.type);
+    struct lutra_split s;
+    int64_t sum = 0;
+    for (int k = 0; k < c->m.n_cols; k++) {
+        if (k % 256 == 0)
+            lutra_split_block(c->m.type, &s,
+                              c->rows + (size_t)row * c->row_bytes + (size_t)(k / 256 * ti->bytes));
+        sum += (s.q[k % 256] - 1) * codes[k];
+    }
+    float acc = 0.0f + c->m.scale * (float)(int32_t)sum;
+    return acc * x_scale;
+}
+
+/* y of one row: the formula of kernels/lut.h, from the file's own blocks. */
+static inline float case_ref(const struct case_mat *c, int row, const int16_t *codes, float x_scale)
+{
+    const struct lutra_type_info *ti = lutra_type_info((uint32_t)c->m.type);
+    const struct lutra_code_info *ci = lutra_code_info(c->m.type);
+    const uint8_t *block = c->rows + (size_t)row * c->row_bytes;
+    struct lutra_split s;
+    float acc = 0.0f;
+    if (c->m.kind == LUTRA_MAT_TERN) return case_ref_tern(c, row, codes, x_scale);
+    for (int k = 0; k < c->m.n_cols; k += ti->block, block += ti->bytes) {
+        lutra_split_block(c->m.type, &s, block);
+        for (int g = 0; g < ti->block / ci->group; g++) {
+            int64_t sum = 0, x = 0;
+            for (int i = g * ci->group; i < (g + 1) * ci->group; i++) {
+                sum += s.q[i] * codes[k + i];
+                x += codes[k + i];
+            }
+            acc = acc + case_d(&s, ci, g) * (float)(int32_t)(sum - ci->offset * x);
+            if (ci->min) acc = acc + case_m(&s, ci, g) * (float)(int32_t)x;
+        }
+    }
+    return acc * x_scale;
+}
+
+/* Column counts to try: few, odd multiples of the block, and one large. 0 ends. */
+static inline int case_cols(const struct case_type *ct, int i)
+{
+    static const int by32[] = {32, 64, 96, 160, 416, 2560, 0},
+                     by256[] = {256, 512, 768, 1280, 2560, 0};
+    return lutra_type_info((uint32_t)ct->type)->block == 32 ? by32[i] : by256[i];
+}
+
+#endif
