@@ -199,8 +199,8 @@ LUTRA_API lutra_status lutra_session_truncate(lutra_session *s, int n, lutra_err
 /* n_vocab logits of the last token fed; NULL before any. Valid until the next call on the session. */
 LUTRA_API const float *lutra_session_logits(const lutra_session *s);
 
-/* Stop whatever the session is doing within one token; safe from another thread and from a signal handler. Holds until
- * the call that it stops has returned LUTRA_ECANCEL (or until the next feed, sync or generate begins, if none runs). */
+/* Stop whatever the session is doing within one token; safe from another thread and from a signal handler. If nothing
+ * runs, the next feed, sync or generate stops at once. The call that was stopped clears it. */
 LUTRA_API void lutra_session_cancel(lutra_session *s);
 
 typedef struct lutra_sampling {

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys to numbers. Every range stands in one table; a number outside of it is refused with key and offset. */
+#include "models/config.h"
+
+#include <string.h>
+
+const char *lutra_config_key(const struct lutra_config *c, const char *name, char *dst)
+{
+    lutra_format(dst, 128, "%s.%s", c->arch, name);
+    return dst;
+}
+
+static lutra_status missing(const struct lutra_gguf *g, const char *key, lutra_error *err)
+{
+    return lutra_fail(err, LUTRA_EFORMAT,
+                      "%s: key %s is missing; the file is incomplete, convert or download it again",
+                      lutra_gguf_path(g), key);
+}
+
+/* An integer that may be written as a per-layer array; arrays must hold one value throughout. */
+static lutra_status read_int(const struct lutra_gguf *g, const char *key, int64_t min, int64_t max,
+                             int64_t *out, bool *found, lutra_error *err)
+{
+    const struct lutra_gguf_kv *kv = lutra_gguf_find(g, key);
+    *found = kv != NULL;
+    if (kv == NULL) return LUTRA_OK;
+    if (kv->type != LUTRA_GGUF_ARRAY) return lutra_gguf_int(g, key, min, max, out, found, err);
+    int64_t first = 0;
+    for (uint64_t i = 0; i < kv->count; i++) {
+        int64_t v;
+        if (!lutra_gguf_arr_int(g, kv, i, &v) || v < min || v > max)
+            return lutra_fail(err, LUTRA_EFORMAT,
+                              "%s: key %s at offset %llu: element %llu is not an integer in %lld..%lld",
+                              lutra_gguf_path(g), key, (unsigned long long)kv->offset,
+                              (unsigned long long)i, (long long)min, (long long)max);
+        if (i == 0) first = v;
+        if (v != first)
+            return lutra_fail(err, LUTRA_EUNSUPPORTED,
+                              "%s: key %s at offset %llu differs between layers, which this version cannot run",
+                              lutra_gguf_path(g), key, (unsigned long long)kv->offset);
+    }
+    if (kv->count == 0)
+        return lutra_fail(err, LUTRA_EFORMAT, "%s: key %s at offset %llu is an empty array",
+                          lutra_gguf_path(g), key, (unsigned long long)kv->offset);
+    *out = first;
+    return LUTRA_OK;
+}
+
+lutra_status lutra_config_read_arch(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+{
+    const char *s;
+    size_t n;
+    bool found;
+    lutra_status st = lutra_gguf_str(g, "general.architecture", &s, &n, &found, err);
+    if (st != LUTRA_OK) return st;
+    if (!found) return missing(g, "general.architecture", err);
+    if (n == 0 || n >= sizeof c->arch || memchr(s, 0, n) != NULL) {
+        char shown[64];
+        return lutra_fail(err, LUTRA_EUNSUPPORTED, "%s: architecture \"%s\" is not supported",
+                          lutra_gguf_path(g), lutra_escape(shown, sizeof shown, s, n));
+    }
+    memcpy(c->arch, s, n);
+    c->arch[n] = 0;
+    return LUTRA_OK;
+}
+
+struct int_key {
+    const char *name;
+    size_t field;
+    int64_t min, max;
+    bool required;
+};
+
+#define FIELD(x) offsetof(struct lutra_config, x)
+static const struct int_key int_keys[] = {
+    {"block_count", FIELD(n_layer), 1, LUTRA_MAX_LAYERS, true},
+    {"embedding_length", FIELD(n_embd), 1, LUTRA_MAX_EMBD, true},
+    {"feed_forward_length", FIELD(n_ff), 1, LUTRA_MAX_FF, true},
+    {"attention.head_count", FIELD(n_head), 1, LUTRA_MAX_HEADS, true},
+    {"attention.head_count_kv", FIELD(n_head_kv), 1, LUTRA_MAX_HEADS, false},
+    {"attention.key_length", FIELD(head_dim), 1, LUTRA_MAX_HEAD_DIM, false},
+    {"attention.value_length", FIELD(head_dim_v), 1, LUTRA_MAX_HEAD_DIM, false},
+    {"rope.dimension_count", FIELD(n_rot), 2, LUTRA_MAX_HEAD_DIM, false},
+    {"context_length", FIELD(n_ctx_train), 1, LUTRA_MAX_CTX, true},
+};
+
+static lutra_status read_ints(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+{
+    char key[128];
+    for (size_t i = 0; i < sizeof int_keys / sizeof int_keys[0]; i++) {
+        const struct int_key *k = &int_keys[i];
+        int64_t v = 0;
+        bool found;
+        lutra_config_key(c, k->name, key);
+        lutra_status st = read_int(g, key, k->min, k->max, &v, &found, err);
+        if (st != LUTRA_OK) return st;
+        if (!found && k->required) return missing(g, key, err);
+        int value = (int)v;
+        memcpy((char *)c + k->field, &value, sizeof value);
+    }
+    return LUTRA_OK;
+}
+
+static lutra_status read_vocab(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+{
+    const struct lutra_gguf_kv *kv = lutra_gguf_find(g, "tokenizer.ggml.tokens");
+    if (kv == NULL) return missing(g, "tokenizer.ggml.tokens", err);
+    if (kv->type != LUTRA_GGUF_ARRAY || kv->elem_type != LUTRA_GGUF_STRING || kv->count == 0 ||
+        kv->count > LUTRA_MAX_VOCAB)
+        return lutra_fail(err, LUTRA_EFORMAT,
+                          "%s: key tokenizer.ggml.tokens at offset %llu: not an array of 1..%d strings",
+                          lutra_gguf_path(g), (unsigned long long)kv->offset, LUTRA_MAX_VOCAB);
+    c->n_vocab = (int)kv->count;
+    return LUTRA_OK;
+}
+
+/* The scaling of positions: none or linear. Llama 3's comes as a tensor, see rope_freqs in weights.c. */
+static lutra_status read_rope_scale(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+{
+    char key[128];
+    const char *s = "none";
+    size_t n = 4;
+    bool found;
+    lutra_status st;
+    c->rope_scale = 1.0;
+    if ((st = lutra_gguf_str(g, lutra_config_key(c, "rope.scaling.type", key), &s, &n, &found, err))) return st;
+    if (found && !(n == 4 && memcmp(s, "none", 4) == 0) && !(n == 6 && memcmp(s, "linear", 6) == 0)) {
+        char shown[48];
+        return lutra_fail(err, LUTRA_EUNSUPPORTED,
+                          "%s: key %s: rope scaling \"%s\" is not supported (none and linear are)",
+                          lutra_gguf_path(g), key, lutra_escape(shown, sizeof shown, s, n));
+    }
+    if (found && n == 4) return LUTRA_OK;
+    if ((st = lutra_gguf_float(g, lutra_config_key(c, "rope.scale_linear", key), 0.0, 1e6, &c->rope_scale,
+                               NULL, err)))
+        return st;
+    if ((st = lutra_gguf_float(g, lutra_config_key(c, "rope.scaling.factor", key), 0.0, 1e6, &c->rope_scale,
+                               NULL, err)))
+        return st;
+    if (c->rope_scale == 0.0) c->rope_scale = 1.0; /* converters write 0 for "none" */
+    return LUTRA_OK;
+}
+
+static lutra_status read_floats(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+{
+    char key[128];
+    double eps = 0;
+    bool found;
+    lutra_status st;
+    lutra_config_key(c, "attention.layer_norm_rms_epsilon", key);
+    if ((st = lutra_gguf_float(g, key, 1e-30, 1.0, &eps, &found, err))) return st;
+    if (!found) return missing(g, key, err);
+    c->norm_eps = (float)eps;
+    c->rope_base = 10000.0;
+    lutra_config_key(c, "rope.freq_base", key);
+    if ((st = lutra_gguf_float(g, key, 1e-3, 1e15, &c->rope_base, NULL, err))) return st;
+    return read_rope_scale(c, g, err);
+}
+
+/* Relations between the numbers. */
+static lutra_status check(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+{
+    if (c->n_head_kv == 0) c->n_head_kv = c->n_head;
+    if (c->head_dim == 0) {
+        if (c->n_embd % c->n_head != 0)
+            return lutra_fail(err, LUTRA_EFORMAT,
+                              "%s: key %s.attention.head_count = %d does not divide embedding_length %d",
+                              lutra_gguf_path(g), c->arch, c->n_head, c->n_embd);
+        c->head_dim = c->n_embd / c->n_head;
+    }
+    if (c->head_dim_v == 0) c->head_dim_v = c->head_dim;
+    if (c->n_rot == 0) c->n_rot = c->head_dim;
+    if (c->n_head % c->n_head_kv != 0)
+        return lutra_fail(err, LUTRA_EFORMAT,
+                          "%s: key %s.attention.head_count_kv = %d does not divide head_count %d",
+                          lutra_gguf_path(g), c->arch, c->n_head_kv, c->n_head);
+    if (c->n_rot % 2 != 0 || c->n_rot > c->head_dim || c->head_dim > LUTRA_MAX_HEAD_DIM)
+        return lutra_fail(err, LUTRA_EFORMAT,
+                          "%s: key %s.rope.dimension_count = %d: must be even and at most the head's %d",
+                          lutra_gguf_path(g), c->arch, c->n_rot, c->head_dim);
+    if (c->head_dim_v != c->head_dim)
+        return lutra_fail(err, LUTRA_EUNSUPPORTED,
+                          "%s: key %s.attention.value_length = %d differs from key_length %d",
+                          lutra_gguf_path(g), c->arch, c->head_dim_v, c->head_dim);
+    return LUTRA_OK;
+}
+
+/* Keys that change the arithmetic in ways the present families do not have. */
+static lutra_status refuse_unknown_machinery(const struct lutra_config *c, const struct lutra_gguf *g,
+                                             lutra_error *err)
+{
+    static const char *const names[] = {"expert_count", "ssm.conv_kernel", "full_attention_interval"};
+    char key[128];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        int64_t v = 0;
+        lutra_status st = lutra_gguf_int(g, lutra_config_key(c, names[i], key), 0, INT64_MAX, &v, NULL, err);
+        if (st != LUTRA_OK) return st;
+        if (v != 0)
+            return lutra_fail(err, LUTRA_EUNSUPPORTED,
+                              "%s: key %s = %lld: models of this kind are not supported yet",
+                              lutra_gguf_path(g), key, (long long)v);
+    }
+    return LUTRA_OK;
+}
+
+lutra_status lutra_config_read(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+{
+    memset(c, 0, sizeof *c);
+    lutra_status st;
+    if ((st = lutra_config_read_arch(c, g, err))) return st;
+    if ((st = read_ints(c, g, err))) return st;
+    if ((st = read_vocab(c, g, err))) return st;
+    if ((st = read_floats(c, g, err))) return st;
+    if ((st = check(c, g, err))) return st;
+    if ((st = refuse_unknown_machinery(c, g, err))) return st;
+    c->embd_scale = 1.0f;
+    c->window_every = 1;
+    c->rope_base_local = c->rope_base;
+    return LUTRA_OK;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* One evaluator: tokens in, logits out. Holds the KV cache, all scratch memory and the threads of one timeline.
+ *
+ * A token's result depends on the tokens before it and on nothing else: not on the batch it came in, not on the
+ * thread count, not on the instruction set. All memory is taken when it is opened; none per token. */
+#ifndef LUTRA_MODELS_EVAL_H
+#define LUTRA_MODELS_EVAL_H
+
+#include "kernels/arena.h"
+#include "kernels/matmul.h"
+#include "models/kv.h"
+#include "models/model.h"
+#include <stdatomic.h>
+
+/* Rotation tables of the positions of a batch, [n][n_rot/2] each. */
+struct lutra_rope {
+    float *cs, *sn;
+};
+
+struct lutra_eval {
+    const struct lutra_net *net;
+    struct lutra_engine engine;
+    struct lutra_kv kv;
+    int n_batch;                   /* most tokens evaluated at once */
+    int n_threads, n_threads_batch;
+
+    /* the batch under way */
+    int n;                         /* tokens in it */
+    int pos;                       /* position of its first token */
+
+    /* scratch, rows of a batch one after another */
+    float *x;                      /* [n][n_embd] residual stream */
+    float *norm;                   /* [n][n_embd] normed input of a block */
+    float *q, *k, *v;              /* [n][n_head*head_dim], [n][n_head_kv*...] */
+    float *att;                    /* [n][n_head*head_dim_v] */
+    float *gate, *up;              /* [n][n_ff] */
+    float *logits;                 /* [n_vocab] of the last token wanted */
+    float *scores;                 /* [threads][n_ctx] */
+    struct lutra_rope rope, rope_local;
+    void *act_mem;
+    struct lutra_arena arena;
+    const atomic_int *cancel;      /* NULL, or non-zero asks to stop between two layers */
+};
+
+/* Bytes of the evaluator's memory: KV cache and everything else. False if a size overflows. */
+bool lutra_eval_plan(const struct lutra_config *c, const struct lutra_ops *ops, int n_ctx, int n_batch, int n_threads,
+                     enum lutra_precision precision, uint64_t *kv_bytes, uint64_t *scratch_bytes);
+
+struct lutra_eval_options {
+    int n_ctx, n_batch, n_threads, n_threads_batch;
+    enum lutra_precision precision;
+    const int *cpus; /* NULL, or one CPU per thread */
+};
+
+lutra_status lutra_eval_open(struct lutra_eval **out, const struct lutra_net *net,
+                             const struct lutra_eval_options *opt, lutra_error *err);
+void lutra_eval_close(struct lutra_eval *e);
+
+/* Evaluate n tokens (n <= n_batch, kv.n + n <= n_ctx, ids in range: the caller has checked) after those held.
+ * on_logits: NULL: only the last token's logits are computed, into e->logits. Otherwise it is called once per token,
+ * in order, with row i's logits (valid during the call). False: cancelled, and nothing has changed. */
+typedef void (*lutra_logits_fn)(void *user, int row, const float *logits);
+bool lutra_eval_tokens(struct lutra_eval *e, const int32_t *ids, int n, lutra_logits_fn on_logits, void *user);
+
+/* ---- for the families (layers.c) ---- */
+
+/* norm = rmsnorm(x) for every row of the batch. */
+void lutra_eval_norm(struct lutra_eval *e, float *y, const float *x, const float *w, int n_cols);
+
+/* y_i = W_i in for each of n_mats matrices that share one input of `cols` columns (row stride cols). */
+struct lutra_product {
+    const struct lutra_mat *w;
+    float *y;            /* row stride w->n_rows */
+    const float *bias;   /* NULL, or [n_rows] added */
+    const float *scale;  /* NULL, or [1] multiplied first */
+};
+void lutra_eval_products(struct lutra_eval *e, const float *in, int cols, const struct lutra_product *p, int n_products);
+
+/* From norm: q, k, v, their norms and rotation, into the cache, attention into att, wo into norm. */
+void lutra_eval_attention(struct lutra_eval *e, int il);
+
+/* From norm: gated feed-forward into norm. */
+void lutra_eval_ffn(struct lutra_eval *e, int il);
+
+/* x += norm, for every row. */
+void lutra_eval_residual(struct lutra_eval *e);
+
+#endif

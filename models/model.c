@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening a network: configuration, family, plan, load, self-test. */
+#include "models/model.h"
+
+#include "kernels/cpu.h"
+#include "models/families.h"
+#include "models/weights.h"
+#include <stdlib.h>
+#include <string.h>
+
+static lutra_status configure(const struct lutra_gguf *g, struct lutra_config *c, const struct lutra_arch **arch,
+                              lutra_error *err)
+{
+    lutra_status st = lutra_config_read_arch(c, g, err);
+    if (st != LUTRA_OK) return st;
+    *arch = lutra_arch_find(c->arch);
+    if (*arch == NULL) {
+        char shown[64], known[160];
+        return lutra_fail(err, LUTRA_EUNSUPPORTED, "%s: architecture \"%s\" is not supported; these are: %s",
+                          lutra_gguf_path(g), lutra_escape(shown, sizeof shown, c->arch, strlen(c->arch)),
+                          lutra_arch_names(known, sizeof known));
+    }
+    if ((st = lutra_config_read(c, g, err))) return st;
+    return (*arch)->configure(c, g, err);
+}
+
+lutra_status lutra_net_plan(const struct lutra_gguf *g, struct lutra_config *config, uint64_t *weight_bytes,
+                            lutra_error *err)
+{
+    const struct lutra_arch *arch;
+    struct lutra_weights w;
+    lutra_status st = configure(g, config, &arch, err);
+    if (st != LUTRA_OK) return st;
+    lutra_weights_init(&w, g, config, arch);
+    st = lutra_weights_walk(&w, NULL, err);
+    *weight_bytes = w.bytes;
+    return st;
+}
+
+/* Bytes one token makes us read: every matrix of every layer, the head, and norms. */
+static uint64_t bytes_per_token(const struct lutra_net *net)
+{
+    uint64_t sum = net->output.bytes;
+    for (int il = 0; il < net->config.n_layer; il++) {
+        const struct lutra_layer *l = &net->layers[il];
+        sum += l->wq.bytes + l->wk.bytes + l->wv.bytes + l->wo.bytes + l->gate.bytes + l->up.bytes + l->down.bytes;
+        sum += 2 * (uint64_t)net->config.n_embd * sizeof(float);
+    }
+    return sum;
+}
+
+static void name_type(struct lutra_net *net, const struct lutra_weights *w)
+{
+    uint32_t best = 0;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < 64; i++)
+        if (w->type_params[i] > most) {
+            most = w->type_params[i];
+            best = i;
+        }
+    const struct lutra_type_info *info = lutra_type_info(best);
+    lutra_format(net->type_name, sizeof net->type_name, "%s", info ? info->name : "?");
+}
+
+static lutra_status load_weights(struct lutra_net *net, const struct lutra_gguf *g, const struct lutra_net_options *opt,
+                                 uint64_t bytes, lutra_error *err)
+{
+    struct lutra_weights w;
+    lutra_weights_init(&w, g, &net->config, net->arch);
+    lutra_status st = lutra_arena_open(&net->arena, (size_t)bytes, err);
+    if (st != LUTRA_OK) return st;
+    if ((st = lutra_pool_open(&w.pool, opt->n_threads, NULL, err))) return st;
+    w.arena = &net->arena;
+    w.on_progress = opt->on_progress;
+    w.user = opt->user;
+    st = lutra_weights_walk(&w, net, err);
+    lutra_pool_close(w.pool);
+    if (st != LUTRA_OK) return st;
+    net->n_params = w.n_params;
+    net->token_bytes = bytes_per_token(net);
+    name_type(net, &w);
+    return LUTRA_OK;
+}
+
+lutra_status lutra_net_load(struct lutra_net **out, const struct lutra_gguf *g, const struct lutra_net_options *opt,
+                            lutra_error *err)
+{
+    *out = NULL;
+    uint64_t bytes;
+    struct lutra_net *net = calloc(1, sizeof *net);
+    if (net == NULL) return lutra_fail(err, LUTRA_ENOMEM, "%s: no memory", lutra_gguf_path(g));
+    lutra_status st = configure(g, &net->config, &net->arch, err);
+    if (st != LUTRA_OK) goto fail;
+    if ((st = lutra_net_plan(g, &net->config, &bytes, err))) goto fail;
+    lutra_ops_init(&net->ops, opt->features);
+    if ((st = load_weights(net, g, opt, bytes, err))) goto fail;
+    if ((st = lutra_net_self_test(net, err))) goto fail;
+    *out = net;
+    return LUTRA_OK;
+fail:
+    lutra_net_free(net);
+    return st;
+}
+
+void lutra_net_free(struct lutra_net *net)
+{
+    if (net == NULL) return;
+    lutra_arena_close(&net->arena);
+    free(net);
+}

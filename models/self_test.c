@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Never garbage: before a model is used, every kernel it will use runs on its own real rows and must give the bits of
+ * the scalar reference. A level that does not is dropped for the next lower one, and said so. */
+#include "models/model.h"
+
+#include "kernels/cpu.h"
+#include "kernels/matmul.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TEST_VECTORS = LUTRA_LOOKUP_MAX + 3, /* more than are looked up, so the panel path runs too */
+    TEST_TILES = 2,
+    MAX_SEEN = 24
+};
+
+/* Everything one comparison needs, so that levels can be tried in turn. */
+struct bench {
+    float *x, *y_ref, *y;
+    uint8_t *act_mem, *scratch_raw;
+    int k, rows;
+};
+
+static void fill_input(float *x, size_t n)
+{
+    uint32_t state = 2463534242u; /* xorshift32: any fixed pattern with both signs and a wide range */
+    for (size_t i = 0; i < n; i++) {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        float v = (float)(int32_t)state / 2147483648.0f;
+        x[i] = i % 61 == 7 ? v * 40.0f : v;
+    }
+}
+
+static void *align64(void *p)
+{
+    return (void *)(((uintptr_t)p + 63) & ~(uintptr_t)63);
+}
+
+/* y = first tiles of m times the test vectors, by `ops`, one vector and then all of them. */
+static bool run(const struct lutra_ops *ops, const struct lutra_mat *m, int code_max, struct bench *b, float *y)
+{
+    struct lutra_pool *pool;
+    struct lutra_mat part = *m;
+    int rows = TEST_TILES * m->tile_rows;
+    part.n_rows = m->n_rows < rows ? m->n_rows : rows;
+    struct lutra_engine e = {.ops = ops, .precision = LUTRA_PREC_DEFAULT, .code_max = code_max};
+    if (lutra_pool_open(&pool, 1, NULL, NULL) != LUTRA_OK) return false;
+    void *scratch = malloc(lutra_engine_scratch(ops) + 64);
+    void *act_mem = malloc(lutra_act_bytes(ops, TEST_VECTORS, m->n_cols, 7) + 64);
+    bool ok = scratch != NULL && act_mem != NULL;
+    e.pool = pool;
+    for (int pass = 0; pass < 2 && ok; pass++) {
+        int n = pass == 0 ? 1 : TEST_VECTORS;
+        struct lutra_act a;
+        const struct lutra_mat *mats[1] = {&part};
+        e.scratch = align64(scratch);
+        e.scratch_each = lutra_engine_scratch(ops);
+        unsigned parts = lutra_act_parts(&e, mats, 1, n);
+        lutra_act_bind(&a, ops, align64(act_mem), n, m->n_cols, parts);
+        a.x = b->x;
+        a.x_stride = (size_t)m->n_cols;
+        lutra_act_fill(&e, &a, parts);
+        lutra_matmul(&e, y + (size_t)pass * (size_t)part.n_rows, (size_t)part.n_rows, &part, &a);
+    }
+    free(scratch);
+    free(act_mem);
+    lutra_pool_close(pool);
+    return ok;
+}
+
+/* Do `ops` and scalar agree on m? False also when memory runs out: then scalar runs, which needs none of this. */
+static bool agrees(const struct lutra_ops *ops, const struct lutra_ops *scalar, const struct lutra_mat *m, int code_max)
+{
+    size_t rows = (size_t)TEST_TILES * (size_t)m->tile_rows;
+    size_t n_y = rows * (TEST_VECTORS + 1);
+    struct bench b = {0};
+    b.x = malloc((size_t)TEST_VECTORS * (size_t)m->n_cols * sizeof(float));
+    b.y_ref = calloc(n_y, sizeof(float));
+    b.y = calloc(n_y, sizeof(float));
+    bool ok = b.x && b.y_ref && b.y;
+    if (ok) {
+        fill_input(b.x, (size_t)TEST_VECTORS * (size_t)m->n_cols);
+        ok = run(scalar, m, code_max, &b, b.y_ref) && run(ops, m, code_max, &b, b.y) &&
+             memcmp(b.y, b.y_ref, n_y * sizeof(float)) == 0;
+    }
+    free(b.x);
+    free(b.y_ref);
+    free(b.y);
+    return ok;
+}
+
+/* One matrix of every (kind, type) in the net: what kernels are specialised by. */
+static int collect(const struct lutra_net *net, const struct lutra_mat **out)
+{
+    int n = 0;
+    for (int il = -1; il < net->config.n_layer; il++) {
+        const struct lutra_layer *l = il < 0 ? NULL : &net->layers[il];
+        const struct lutra_mat *head[] = {&net->output, &net->token_embd};
+        const struct lutra_mat *own[] = {l ? &l->wq : NULL, l ? &l->wk : NULL,   l ? &l->wv : NULL,  l ? &l->wo : NULL,
+                                         l ? &l->gate : NULL, l ? &l->up : NULL, l ? &l->down : NULL};
+        const struct lutra_mat **from = l ? own : head;
+        int count = l ? 7 : 2;
+        for (int i = 0; i < count; i++) {
+            bool seen = from[i]->data == NULL;
+            for (int k = 0; k < n && !seen; k++) seen = out[k]->kind == from[i]->kind && out[k]->type == from[i]->type;
+            if (!seen && n < MAX_SEEN) out[n++] = from[i];
+        }
+    }
+    return n;
+}
+
+/* Index of the first matrix that `ops` gets wrong; n if none. */
+static int first_wrong(const struct lutra_ops *ops, const struct lutra_ops *scalar, const struct lutra_mat **mats, int n)
+{
+    for (int i = 0; i < n; i++) {
+        int code_max = mats[i]->kind == LUTRA_MAT_TERN ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
+        if (!agrees(ops, scalar, mats[i], code_max)) return i;
+    }
+    return n;
+}
+
+lutra_status lutra_net_self_test(struct lutra_net *net, lutra_error *err)
+{
+    const struct lutra_mat *mats[MAX_SEEN];
+    struct lutra_ops scalar;
+    int n = collect(net, mats);
+    lutra_ops_init(&scalar, 0);
+    lutra_format(net->self_test, sizeof net->self_test, "ok");
+    const struct lutra_cpu_level *levels = lutra_cpu_levels();
+    int level = 0;
+    while (levels[level].name) level++;
+    for (uint32_t features = net->ops.features;;) {
+        lutra_ops_init(&net->ops, features);
+        int wrong = first_wrong(&net->ops, &scalar, mats, n);
+        if (wrong == n) return LUTRA_OK;
+        const char *failed = net->ops.name;
+        do level--;
+        while (level > 0 && (levels[level].features & features) == features);
+        if (level <= 0 && features == 0)
+            return lutra_fail(err, LUTRA_ESELFTEST,
+                              "the self-test failed even without vector instructions: memory is short or faulty");
+        features = level <= 0 ? 0 : levels[level].features & features;
+        lutra_format(net->self_test, sizeof net->self_test, "%s kernels for %s gave wrong sums and were switched off",
+                     failed, lutra_type_info((uint32_t)mats[wrong]->type)->name);
+    }
+}

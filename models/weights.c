@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/* From tensor names to packed matrices. Every known tensor's shape and type is checked before its bytes are read,
+ * and bytes are read in slices that are packed at once: two copies of the weights never exist. */
+#include "models/weights.h"
+
+#include "kernels/lmath.h"
+#include "kernels/qcheck.h"
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+void lutra_weights_init(struct lutra_weights *w, const struct lutra_gguf *g, const struct lutra_config *c,
+                        const struct lutra_arch *arch)
+{
+    memset(w, 0, sizeof *w);
+    w->g = g;
+    w->config = c;
+    w->arch = arch;
+    w->dims = (struct lutra_dims){.one = 1,
+                                  .n_embd = c->n_embd,
+                                  .n_ff = c->n_ff,
+                                  .q = c->n_head * c->head_dim,
+                                  .k = c->n_head_kv * c->head_dim,
+                                  .v = c->n_head_kv * c->head_dim_v,
+                                  .o = c->n_head * c->head_dim_v,
+                                  .head = c->head_dim,
+                                  .vocab = c->n_vocab,
+                                  .half_rot = c->n_rot / 2};
+    for (int i = 0; i < lutra_gguf_n_tensors(g); i++) w->total_read += lutra_gguf_tensor_at(g, i)->bytes;
+}
+
+static int dim(const struct lutra_weights *w, size_t field)
+{
+    int v;
+    memcpy(&v, (const char *)&w->dims + field, sizeof v);
+    return v;
+}
+
+/* The tensor if it has the shape [cols, rows] (rows == 0: a vector of cols). */
+static lutra_status find(const struct lutra_weights *w, const char *name, int cols, int rows, bool required,
+                         const struct lutra_gguf_tensor **out, lutra_error *err)
+{
+    const struct lutra_gguf_tensor *t = lutra_gguf_tensor(w->g, name);
+    *out = t;
+    if (t == NULL && !required) return LUTRA_OK;
+    if (t == NULL)
+        return lutra_fail(err, LUTRA_EFORMAT,
+                          "%s: tensor %s is missing; the file is incomplete or of another architecture than \"%s\"",
+                          lutra_gguf_path(w->g), name, w->config->arch);
+    uint64_t want1 = rows == 0 ? 1 : (uint64_t)rows;
+    if (t->ne[0] != (uint64_t)cols || t->ne[1] != want1 || t->ne[2] != 1 || t->ne[3] != 1)
+        return lutra_fail(err, LUTRA_EFORMAT,
+                          "%s: tensor %s at offset %llu: shape [%llu,%llu,%llu,%llu], expected [%d,%d]",
+                          lutra_gguf_path(w->g), name, (unsigned long long)t->info_offset,
+                          (unsigned long long)t->ne[0], (unsigned long long)t->ne[1],
+                          (unsigned long long)t->ne[2], (unsigned long long)t->ne[3], cols, rows ? rows : 1);
+    return LUTRA_OK;
+}
+
+static lutra_status wrong_type(const struct lutra_weights *w, const struct lutra_gguf_tensor *t, const char *want,
+                               lutra_error *err)
+{
+    const struct lutra_type_info *info = lutra_type_info(t->type);
+    return lutra_fail(err, LUTRA_EUNSUPPORTED, "%s: tensor %s at offset %llu: type %s (%u) cannot be used here (%s)%s%s",
+                      lutra_gguf_path(w->g), t->name, (unsigned long long)t->info_offset, info ? info->name : "?",
+                      t->type, want, info && info->note ? ": " : "", info && info->note ? info->note : "");
+}
+
+static void *take(struct lutra_weights *w, uint64_t bytes, bool *ok)
+{
+    uint64_t cost;
+    *ok = lutra_align_ok(&cost, bytes, LUTRA_ALIGN) && lutra_add_ok(&w->bytes, w->bytes, cost);
+    if (!*ok || w->arena == NULL) return NULL;
+    void *p = lutra_arena_take(w->arena, (size_t)bytes);
+    *ok = p != NULL;
+    return p;
+}
+
+static lutra_status no_memory(const struct lutra_weights *w, const char *name, lutra_error *err)
+{
+    return lutra_fail(err, LUTRA_ENOMEM, "%s: tensor %s does not fit in memory", lutra_gguf_path(w->g), name);
+}
+
+/* ---- small float vectors: norms, biases, scales ---- */
+
+static lutra_status load_vec(struct lutra_weights *w, const struct lutra_gguf_tensor *t, const float **out,
+                             lutra_error *err)
+{
+    if (t->type != LUTRA_TYPE_F32 && t->type != LUTRA_TYPE_F16 && t->type != LUTRA_TYPE_BF16)
+        return wrong_type(w, t, "F32, F16 or BF16", err);
+    bool ok;
+    size_t n = (size_t)t->ne[0];
+    float *dst = take(w, (uint64_t)n * sizeof(float), &ok);
+    if (!ok) return no_memory(w, t->name, err);
+    w->n_params += n;
+    if (w->arena == NULL) return LUTRA_OK;
+    if (t->type == LUTRA_TYPE_F32) {
+        lutra_status st = lutra_gguf_read(w->g, t, 0, dst, n * sizeof(float), err);
+        if (st != LUTRA_OK) return st;
+    } else {
+        uint16_t *raw = malloc(n * sizeof *raw);
+        if (raw == NULL) return no_memory(w, t->name, err);
+        lutra_status st = lutra_gguf_read(w->g, t, 0, raw, n * sizeof *raw, err);
+        if (st == LUTRA_OK) lutra_decode_row((int)t->type, dst, raw, (int)n);
+        free(raw);
+        if (st != LUTRA_OK) return st;
+    }
+    w->read_bytes += t->bytes;
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(dst[i]))
+            return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor %s at offset %llu: element %zu is not a finite number; "
+                              "the file is damaged, download it again", lutra_gguf_path(w->g), t->name,
+                              (unsigned long long)t->offset, i);
+    *out = dst;
+    return LUTRA_OK;
+}
+
+/* ---- matrices ---- */
+
+struct pack_job {
+    struct lutra_weights *w;
+    const struct lutra_gguf_tensor *t;
+    const struct lutra_mat *m;
+    size_t row_bytes;
+    atomic_int failed;
+    lutra_error err; /* of the first failure */
+};
+
+/* Tiles are read in runs of about this many bytes: large enough for fast pread, small enough to stay in L2. */
+enum { SLICE_BYTES = 256 << 10 };
+
+static void job_fail(struct pack_job *j, const lutra_error *err)
+{
+    int expected = 0;
+    if (atomic_compare_exchange_strong(&j->failed, &expected, 1)) j->err = *err;
+}
+
+/* A block whose scale is NaN or infinite would poison every sum it enters: refuse it by name and place. */
+static bool scales_finite(struct pack_job *j, const uint8_t *rows, int n, int row0)
+{
+    const struct lutra_type_info *info = lutra_type_info((uint32_t)j->m->type);
+    size_t n_blocks = (size_t)n * j->row_bytes / (size_t)info->bytes;
+    size_t bad = lutra_blocks_finite(j->m->type, rows, n_blocks);
+    if (bad == n_blocks) return true;
+    size_t at = bad * (size_t)info->bytes;
+    lutra_error err;
+    lutra_fail(&err, LUTRA_EFORMAT,
+               "%s: tensor %s at offset %llu: row %d holds a %s that is not a finite number; "
+               "the file is damaged, download it again",
+               lutra_gguf_path(j->w->g), j->t->name,
+               (unsigned long long)(j->t->offset + (uint64_t)row0 * j->row_bytes + at),
+               row0 + (int)(at / j->row_bytes), info->block > 1 ? "scale" : "weight");
+    job_fail(j, &err);
+    return false;
+}
+
+static void pack_tiles(void *arg, int begin, int end, int thread)
+{
+    (void)thread;
+    struct pack_job *j = arg;
+    lutra_error err;
+    uint8_t *buf = malloc((size_t)j->m->tile_rows * j->row_bytes);
+    if (buf == NULL) {
+        no_memory(j->w, j->t->name, &err);
+        job_fail(j, &err);
+        return;
+    }
+    for (int tile = begin; tile < end && !atomic_load_explicit(&j->failed, memory_order_relaxed); tile++) {
+        int row0 = tile * j->m->tile_rows;
+        int n = j->m->n_rows - row0 < j->m->tile_rows ? j->m->n_rows - row0 : j->m->tile_rows;
+        if (lutra_gguf_read(j->w->g, j->t, (uint64_t)row0 * j->row_bytes, buf, (size_t)n * j->row_bytes, &err)) {
+            job_fail(j, &err);
+            break;
+        }
+        if (!scales_finite(j, buf, n, row0)) break;
+        lutra_pack_tile(j->m, tile, buf, n);
+    }
+    free(buf);
+}
+
+/* Does the tensor qualify for base-3 codes? Reads it once, in slices (a TQ tensor is small). */
+static lutra_status probe_ternary(struct lutra_weights *w, const struct lutra_gguf_tensor *t, size_t row_bytes,
+                                  bool *ternary, float *scale, lutra_error *err)
+{
+    int n_rows = (int)t->ne[1], n_cols = (int)t->ne[0];
+    int step = row_bytes < SLICE_BYTES ? (int)(SLICE_BYTES / row_bytes) : 1;
+    bool seen = false;
+    lutra_status st = LUTRA_OK;
+    *ternary = true;
+    *scale = 0.0f;
+    uint8_t *buf = malloc((size_t)step * row_bytes);
+    if (buf == NULL) return no_memory(w, t->name, err);
+    for (int row = 0; row < n_rows && *ternary && st == LUTRA_OK; row += step) {
+        int n = n_rows - row < step ? n_rows - row : step;
+        st = lutra_gguf_read(w->g, t, (uint64_t)row * row_bytes, buf, (size_t)n * row_bytes, err);
+        if (st == LUTRA_OK) *ternary = lutra_pack_is_ternary((int)t->type, buf, n, n_cols, scale, &seen);
+    }
+    free(buf);
+    if (!(*scale == *scale)) *ternary = false;
+    return st;
+}
+
+static lutra_status pack_matrix(struct lutra_weights *w, const struct lutra_gguf_tensor *t, struct lutra_mat *m,
+                                size_t row_bytes, lutra_error *err)
+{
+    struct pack_job job = {.w = w, .t = t, .m = m, .row_bytes = row_bytes};
+    int tiles = lutra_mat_tiles(m);
+    size_t tile_read = (size_t)m->tile_rows * row_bytes;
+    int grain = tile_read < SLICE_BYTES ? (int)(SLICE_BYTES / tile_read) : 1;
+    lutra_pool_run(w->pool, tiles, grain, pack_tiles, &job);
+    if (atomic_load(&job.failed)) {
+        if (err) *err = job.err;
+        return job.err.code;
+    }
+    w->read_bytes += t->bytes;
+    if (w->on_progress && !w->on_progress(w->user, (double)w->read_bytes / (double)w->total_read))
+        return lutra_fail(err, LUTRA_ECANCEL, "%s: loading was stopped", lutra_gguf_path(w->g));
+    return LUTRA_OK;
+}
+
+static lutra_status load_mat(struct lutra_weights *w, const struct lutra_gguf_tensor *t, struct lutra_mat *m,
+                             lutra_error *err)
+{
+    struct lutra_mat local;
+    if (m == NULL) m = &local;
+    if (!lutra_type_runs(t->type)) return wrong_type(w, t, "types that run are listed by `lutra --help`", err);
+    const struct lutra_type_info *info = lutra_type_info(t->type);
+    size_t row_bytes = (size_t)t->ne[0] / (size_t)info->block * (size_t)info->bytes;
+    bool tq = t->type == LUTRA_TYPE_TQ1_0 || t->type == LUTRA_TYPE_TQ2_0;
+    bool ternary = false;
+    float scale = 0;
+    lutra_status st;
+    /* base-3 tables hold sums of int8 activations only; other nets keep ternary tensors as two planes */
+    if (w->arena != NULL && tq && w->config->ternary_int8 &&
+        (st = probe_ternary(w, t, row_bytes, &ternary, &scale, err)))
+        return st;
+    if ((st = lutra_pack_plan(m, (int)t->type, (int)t->ne[1], (int)t->ne[0], ternary, err))) return st;
+    m->scale = scale;
+    bool ok;
+    m->data = take(w, m->bytes, &ok);
+    if (!ok) return no_memory(w, t->name, err);
+    w->n_params += t->ne[0] * t->ne[1];
+    if (t->type < 64) w->type_params[t->type] += t->ne[0] * t->ne[1];
+    return w->arena == NULL ? LUTRA_OK : pack_matrix(w, t, m, row_bytes, err);
+}
+
+/* ---- the walk ---- */
+
+static lutra_status walk_layer(struct lutra_weights *w, struct lutra_layer *layer, int il, lutra_error *err)
+{
+    for (int i = 0; i < w->arch->n_specs; i++) {
+        const struct lutra_tensor_spec *s = &w->arch->specs[i];
+        char name[96];
+        lutra_format(name, sizeof name, "blk.%d.%s", il, s->suffix);
+        bool mat = s->kind == LUTRA_SPEC_MAT;
+        const struct lutra_gguf_tensor *t;
+        lutra_status st = find(w, name, dim(w, mat ? s->cols : s->rows), mat ? dim(w, s->rows) : 0, s->required, &t, err);
+        if (st != LUTRA_OK) return st;
+        if (t == NULL) continue;
+        void *field = layer ? (char *)layer + s->field : NULL;
+        const float *vec = NULL;
+        st = mat ? load_mat(w, t, field, err) : load_vec(w, t, &vec, err);
+        if (st != LUTRA_OK) return st;
+        if (!mat && field) memcpy(field, &vec, sizeof vec);
+    }
+    return LUTRA_OK;
+}
+
+/* Radians per position of each rotated pair. Llama 3's long contexts come as divisors in rope_freqs.weight. */
+static lutra_status walk_rope(struct lutra_weights *w, struct lutra_net *net, lutra_error *err)
+{
+    const struct lutra_config *c = w->config;
+    const struct lutra_gguf_tensor *t;
+    const float *divisor = NULL;
+    lutra_status st = find(w, "rope_freqs.weight", w->dims.half_rot, 0, false, &t, err);
+    if (st != LUTRA_OK) return st;
+    if (t != NULL && (st = load_vec(w, t, &divisor, err))) return st;
+    bool ok;
+    size_t half = (size_t)w->dims.half_rot;
+    double *freq = take(w, 2 * half * sizeof(double), &ok);
+    if (!ok) return no_memory(w, "rope tables", err);
+    if (w->arena == NULL) return LUTRA_OK;
+    for (size_t i = 0; i < half; i++) {
+        double e = -2.0 * (double)i / (double)c->n_rot;
+        double by = divisor ? (double)divisor[i] : 1.0;
+        if (!(by > 0.0))
+            return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor rope_freqs.weight: element %zu is not positive",
+                              lutra_gguf_path(w->g), i);
+        freq[i] = lutra_pow(c->rope_base, e) / by / c->rope_scale;
+        freq[half + i] = lutra_pow(c->rope_base_local, e);
+    }
+    net->freq = freq;
+    net->freq_local = freq + half;
+    return LUTRA_OK;
+}
+
+static lutra_status walk_output(struct lutra_weights *w, struct lutra_net *net, lutra_error *err)
+{
+    const struct lutra_gguf_tensor *t;
+    const float *norm = NULL;
+    lutra_status st;
+    if ((st = find(w, "token_embd.weight", w->dims.n_embd, w->dims.vocab, true, &t, err))) return st;
+    if ((st = load_mat(w, t, net ? &net->token_embd : NULL, err))) return st;
+    if ((st = find(w, "output_norm.weight", w->dims.n_embd, 0, true, &t, err))) return st;
+    if ((st = load_vec(w, t, &norm, err))) return st;
+    if (net) net->output_norm = norm;
+    if ((st = find(w, "output.weight", w->dims.n_embd, w->dims.vocab, false, &t, err))) return st;
+    if (t != NULL) return load_mat(w, t, net ? &net->output : NULL, err);
+    if (net) net->output = net->token_embd;
+    if (net) net->tied = true;
+    return LUTRA_OK;
+}
+
+lutra_status lutra_weights_walk(struct lutra_weights *w, struct lutra_net *net, lutra_error *err)
+{
+    bool ok;
+    lutra_status st;
+    struct lutra_layer *layers = take(w, (uint64_t)w->config->n_layer * sizeof *layers, &ok);
+    if (!ok) return no_memory(w, "layers", err);
+    if ((st = walk_output(w, net, err))) return st;
+    if ((st = walk_rope(w, net, err))) return st;
+    for (int il = 0; il < w->config->n_layer; il++)
+        if ((st = walk_layer(w, layers ? &layers[il] : NULL, il, err))) return st;
+    if (net) net->layers = layers;
+    return LUTRA_OK;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* The model half of lutra.h: open, describe, plan. Argument checks and hand-over; the work is done below. */
+#include "kernels/cpu.h"
+#include "runtime/session.h"
+#include "runtime/template.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *lutra_version(void)
+{
+    return LUTRA_VERSION;
+}
+
+const char *lutra_status_name(lutra_status code)
+{
+    return lutra_status_text(code);
+}
+
+void lutra_free(void *p)
+{
+    free(p);
+}
+
+int lutra_threads_default(char *why, size_t why_cap)
+{
+    int cpus[256];
+    char line[200];
+    return lutra_cpu_thread_plan(cpus, 256, why ? why : line, why ? why_cap : sizeof line);
+}
+
+/* Options with every default filled in. */
+struct settings {
+    uint32_t features;
+    int n_threads;
+    enum lutra_precision precision;
+    const lutra_model_options *opt;
+};
+
+static lutra_status bad(lutra_error *err, const char *what)
+{
+    return lutra_fail(err, LUTRA_EINVAL, "%s", what);
+}
+
+static lutra_status pick_level(struct settings *s, const char *name, lutra_error *err)
+{
+    uint32_t have = lutra_cpu_detect();
+    s->features = have;
+    if (name == NULL || strcmp(name, "auto") == 0) return LUTRA_OK;
+    const struct lutra_cpu_level *l = lutra_cpu_level(name);
+    char shown[32];
+    lutra_escape(shown, sizeof shown, name, strlen(name));
+    if (l == NULL) {
+        char list[160];
+        size_t at = 0;
+        for (l = lutra_cpu_levels(); l->name && at < sizeof list; l++)
+            at += (size_t)lutra_format(list + at, sizeof list - at, " %s", l->name);
+        return lutra_fail(err, LUTRA_EINVAL, "CPU level \"%s\" does not exist here; these do: auto%s", shown, list);
+    }
+    if ((l->features & have) != l->features)
+        return lutra_fail(err, LUTRA_EINVAL, "this CPU cannot run level \"%s\"; its best is \"%s\"", shown,
+                          lutra_cpu_best(have)->name);
+    s->features = l->features;
+    return LUTRA_OK;
+}
+
+static lutra_status read_settings(struct settings *s, const lutra_model_options *opt, lutra_error *err)
+{
+    memset(s, 0, sizeof *s);
+    s->opt = opt;
+    if (opt != NULL && opt->size != sizeof *opt) return bad(err, "lutra_model_options: size is not set");
+    if (opt != NULL && (opt->n_threads < 0 || opt->n_threads > 256)) return bad(err, "n_threads must be 1..256");
+    s->n_threads = opt && opt->n_threads ? opt->n_threads : lutra_threads_default(NULL, 0);
+    s->precision = opt && opt->precision == LUTRA_PRECISION_HIGH ? LUTRA_PREC_HIGH : LUTRA_PREC_DEFAULT;
+    return pick_level(s, opt ? opt->cpu : NULL, err);
+}
+
+static bool report_progress(void *user, double fraction)
+{
+    const struct settings *s = user;
+    return s->opt->on_progress(s->opt->user, fraction) == 0;
+}
+
+static lutra_status copy_template(lutra_model *m, const struct lutra_gguf *g, lutra_error *err)
+{
+    const char *src;
+    size_t n;
+    bool found;
+    lutra_status st = lutra_gguf_str(g, "tokenizer.chat_template", &src, &n, &found, err);
+    if (st != LUTRA_OK) return st;
+    if (!found || n == 0) {
+        bool chatml = lutra_tokenizer_find(m->tok, "<|im_start|>", 12) >= 0;
+        m->has_template = chatml ? 2 : 0;
+        if (!chatml) return LUTRA_OK;
+        src = lutra_template_chatml;
+        n = strlen(src);
+    } else {
+        m->has_template = 1;
+    }
+    if (n > LUTRA_TEMPLATE_SOURCE_MAX)
+        return lutra_fail(err, LUTRA_EFORMAT, "%s: key tokenizer.chat_template is larger than %d bytes",
+                          lutra_gguf_path(g), LUTRA_TEMPLATE_SOURCE_MAX);
+    m->chat_template = malloc(n + 1);
+    if (m->chat_template == NULL) return lutra_fail(err, LUTRA_ENOMEM, "%s: no memory", lutra_gguf_path(g));
+    memcpy(m->chat_template, src, n);
+    m->chat_template[n] = 0;
+    m->chat_template_len = n;
+    return LUTRA_OK;
+}
+
+static lutra_status copy_name(lutra_model *m, const struct lutra_gguf *g, lutra_error *err)
+{
+    const char *s;
+    size_t n;
+    bool found;
+    lutra_status st = lutra_gguf_str(g, "general.name", &s, &n, &found, err);
+    if (st == LUTRA_OK && found) lutra_escape(m->name, sizeof m->name, s, n);
+    return st;
+}
+
+static lutra_status load(lutra_model *m, const struct lutra_gguf *g, struct settings *s, lutra_error *err)
+{
+    lutra_status st;
+    if ((st = lutra_tokenizer_load(&m->tok, g, err))) return st;
+    if ((st = copy_template(m, g, err))) return st;
+    if ((st = copy_name(m, g, err))) return st;
+    struct lutra_net_options o = {.features = s->features, .n_threads = s->n_threads};
+    if (s->opt && s->opt->on_progress) {
+        o.on_progress = report_progress;
+        o.user = s;
+    }
+    return lutra_net_load(&m->net, g, &o, err);
+}
+
+lutra_status lutra_model_open(lutra_model **out, const char *path, const lutra_model_options *opt, lutra_error *err)
+{
+    if (out == NULL) return bad(err, "lutra_model_open: out is NULL");
+    *out = NULL;
+    if (path == NULL) return bad(err, "lutra_model_open: path is NULL");
+    struct settings s;
+    struct lutra_gguf *g;
+    double start = lutra_clock();
+    lutra_status st = read_settings(&s, opt, err);
+    if (st != LUTRA_OK) return st;
+    if ((st = lutra_gguf_open(&g, path, err))) return st;
+    lutra_model *m = calloc(1, sizeof *m);
+    if (m == NULL) {
+        lutra_gguf_close(g);
+        return lutra_fail(err, LUTRA_ENOMEM, "no memory for a model");
+    }
+    m->precision = s.precision;
+    m->file_bytes = lutra_gguf_file_bytes(g);
+    st = load(m, g, &s, err);
+    lutra_gguf_close(g);
+    if (st != LUTRA_OK) {
+        lutra_model_free(m);
+        return st;
+    }
+    m->load_seconds = lutra_clock() - start;
+    *out = m;
+    return LUTRA_OK;
+}
+
+void lutra_model_free(lutra_model *m)
+{
+    if (m == NULL) return;
+    lutra_net_free(m->net);
+    lutra_tokenizer_free(m->tok);
+    free(m->chat_template);
+    free(m);
+}
+
+lutra_status lutra_model_describe(const lutra_model *m, lutra_model_info *info)
+{
+    if (m == NULL || info == NULL || info->size != sizeof *info) return LUTRA_EINVAL;
+    const struct lutra_net *net = m->net;
+    const struct lutra_config *c = &net->config;
+    *info = (lutra_model_info){.size = sizeof *info,
+                               .arch = c->arch,
+                               .name = m->name,
+                               .type_name = net->type_name,
+                               .kernel = net->ops.name,
+                               .self_test = net->self_test,
+                               .n_params = net->n_params,
+                               .file_bytes = m->file_bytes,
+                               .weight_bytes = net->arena.used,
+                               .vocab_bytes = lutra_tokenizer_bytes(m->tok),
+                               .token_bytes = net->token_bytes,
+                               .n_vocab = c->n_vocab,
+                               .n_embd = c->n_embd,
+                               .n_layer = c->n_layer,
+                               .n_head = c->n_head,
+                               .n_head_kv = c->n_head_kv,
+                               .n_ctx_train = c->n_ctx_train,
+                               .has_template = m->has_template,
+                               .load_seconds = m->load_seconds};
+    return LUTRA_OK;
+}
+
+/* ---- plan ---- */
+
+static lutra_status plan_session(lutra_plan *plan, const struct lutra_config *c, const struct settings *s,
+                                 const lutra_session_options *sopt, lutra_error *err)
+{
+    struct lutra_ops ops;
+    lutra_ops_init(&ops, s->features);
+    int n_batch = sopt && sopt->n_batch ? sopt->n_batch : LUTRA_BATCH_DEFAULT;
+    int n_threads = sopt && sopt->n_threads ? sopt->n_threads : s->n_threads;
+    if (sopt && sopt->n_threads_batch > n_threads) n_threads = sopt->n_threads_batch;
+    lutra_status st = lutra_choose_ctx(c, &ops, sopt ? sopt->n_ctx : 0, n_batch, n_threads, s->precision,
+                                       plan->weights + plan->vocab, &plan->n_ctx, err);
+    if (st != LUTRA_OK) return st;
+    if (!lutra_eval_plan(c, &ops, plan->n_ctx, n_batch, n_threads, s->precision, &plan->kv, &plan->scratch))
+        return lutra_fail(err, LUTRA_ENOMEM, "sizes overflow");
+    plan->scratch += lutra_sampler_bytes(c->n_vocab, plan->n_ctx) + LUTRA_TEXT_BYTES +
+                     (uint64_t)plan->n_ctx * sizeof(int32_t);
+    return LUTRA_OK;
+}
+
+lutra_status lutra_plan_file(lutra_plan *plan, const char *path, const lutra_model_options *opt,
+                             const lutra_session_options *sopt, lutra_error *err)
+{
+    if (plan == NULL || plan->size != sizeof *plan || path == NULL) return bad(err, "lutra_plan_file: bad argument");
+    if (sopt != NULL && sopt->size != sizeof *sopt) return bad(err, "lutra_session_options: size is not set");
+    struct settings s;
+    struct lutra_gguf *g;
+    struct lutra_config c;
+    struct lutra_tokenizer *tok = NULL;
+    lutra_status st = read_settings(&s, opt, err);
+    if (st != LUTRA_OK) return st;
+    if ((st = lutra_gguf_open(&g, path, err))) return st;
+    *plan = (lutra_plan){.size = sizeof *plan};
+    if ((st = lutra_net_plan(g, &c, &plan->weights, err)) == LUTRA_OK && (st = lutra_tokenizer_load(&tok, g, err)) == LUTRA_OK) {
+        plan->vocab = lutra_tokenizer_bytes(tok);
+        st = plan_session(plan, &c, &s, sopt, err);
+    }
+    plan->available = lutra_memory_available();
+    plan->total = plan->weights + plan->vocab + plan->kv + plan->scratch;
+    lutra_tokenizer_free(tok);
+    lutra_gguf_close(g);
+    return st;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* The session half of lutra.h: one timeline of tokens. */
+#include "runtime/session.h"
+
+#include "kernels/cpu.h"
+#include <stdlib.h>
+#include <string.h>
+
+static lutra_status bad(lutra_error *err, const char *what)
+{
+    return lutra_fail(err, LUTRA_EINVAL, "%s", what);
+}
+
+static lutra_status check_options(const lutra_session_options *o, lutra_error *err)
+{
+    if (o == NULL) return LUTRA_OK;
+    if (o->size != sizeof *o) return bad(err, "lutra_session_options: size is not set");
+    if (o->n_ctx < 0) return bad(err, "n_ctx must not be negative");
+    if (o->n_batch < 0 || o->n_batch > LUTRA_BATCH_MAX) return bad(err, "n_batch must be 1..4096");
+    if (o->n_threads < 0 || o->n_threads > 256 || o->n_threads_batch < 0 || o->n_threads_batch > 256)
+        return bad(err, "n_threads must be 1..256");
+    return LUTRA_OK;
+}
+
+/* Threads are bound to CPUs only when they are the ones the plan chose. */
+static lutra_status open_eval(lutra_session *s, const lutra_session_options *o, lutra_error *err)
+{
+    const lutra_model *m = s->model;
+    int cpus[256];
+    char why[200];
+    struct lutra_eval_options eo = {.precision = m->precision};
+    int planned = lutra_cpu_thread_plan(cpus, 256, why, sizeof why);
+    eo.n_threads = o && o->n_threads ? o->n_threads : planned;
+    eo.n_threads_batch = o && o->n_threads_batch ? o->n_threads_batch : eo.n_threads;
+    eo.n_batch = o && o->n_batch ? o->n_batch : LUTRA_BATCH_DEFAULT;
+    int most = eo.n_threads > eo.n_threads_batch ? eo.n_threads : eo.n_threads_batch;
+    lutra_status st = lutra_choose_ctx(&m->net->config, &m->net->ops, o ? o->n_ctx : 0, eo.n_batch, most, m->precision, 0,
+                                       &eo.n_ctx, err);
+    if (st != LUTRA_OK) return st;
+    st = lutra_eval_open(&s->eval, m->net, &eo, err);
+    if (st == LUTRA_OK) s->eval->cancel = &s->cancel;
+    return st;
+}
+
+lutra_status lutra_session_open(lutra_session **out, const lutra_model *m, const lutra_session_options *opt,
+                                lutra_error *err)
+{
+    if (out == NULL || m == NULL) return bad(err, "lutra_session_open: NULL argument");
+    *out = NULL;
+    lutra_status st = check_options(opt, err);
+    if (st != LUTRA_OK) return st;
+    lutra_session *s = calloc(1, sizeof *s);
+    if (s == NULL) return lutra_fail(err, LUTRA_ENOMEM, "no memory for a session");
+    s->model = m;
+    if ((st = open_eval(s, opt, err)) == LUTRA_OK) {
+        s->ids = malloc((size_t)s->eval->kv.n_ctx * sizeof *s->ids);
+        s->text = malloc(LUTRA_TEXT_BYTES);
+        if (s->ids == NULL || s->text == NULL) st = lutra_fail(err, LUTRA_ENOMEM, "no memory for a session");
+    }
+    if (st != LUTRA_OK) {
+        lutra_session_free(s);
+        return st;
+    }
+    *out = s;
+    return LUTRA_OK;
+}
+
+void lutra_session_free(lutra_session *s)
+{
+    if (s == NULL) return;
+    lutra_eval_close(s->eval);
+    lutra_sampler_free(s->sampler);
+    free(s->ids);
+    free(s->text);
+    free(s);
+}
+
+int lutra_session_length(const lutra_session *s)
+{
+    return s ? s->eval->kv.n : 0;
+}
+
+int lutra_session_n_ctx(const lutra_session *s)
+{
+    return s ? s->eval->kv.n_ctx : 0;
+}
+
+void lutra_session_on_progress(lutra_session *s, int (*fn)(void *user, int done, int total), void *user)
+{
+    if (s == NULL) return;
+    s->on_progress = fn;
+    s->progress_user = user;
+}
+
+void lutra_session_cancel(lutra_session *s)
+{
+    if (s != NULL) atomic_store(&s->cancel, 1);
+}
+
+const float *lutra_session_logits(const lutra_session *s)
+{
+    return s && s->has_logits ? s->eval->logits : NULL;
+}
+
+lutra_status lutra_session_eval(lutra_session *s, const int32_t *ids, int n, lutra_error *err)
+{
+    if (!lutra_eval_tokens(s->eval, ids, n, NULL, NULL))
+        return lutra_fail(err, LUTRA_ECANCEL, "stopped");
+    memcpy(s->ids + s->eval->kv.n - n, ids, (size_t)n * sizeof *ids);
+    s->has_logits = true;
+    return LUTRA_OK;
+}
+
+static lutra_status check_feed(const lutra_session *s, const int32_t *ids, int n, int held, lutra_error *err)
+{
+    if (s == NULL || (ids == NULL && n != 0) || n < 0) return bad(err, "NULL or negative argument");
+    int n_vocab = s->model->net->config.n_vocab;
+    for (int i = 0; i < n; i++)
+        if (ids[i] < 0 || ids[i] >= n_vocab)
+            return lutra_fail(err, LUTRA_EINVAL, "token %d is %d; ids are 0..%d", i, ids[i], n_vocab - 1);
+    if (n > s->eval->kv.n_ctx - held)
+        return lutra_fail(err, LUTRA_EFULL, "%d tokens do not fit: the context holds %d of %d; start with a larger -c", n,
+                          held, s->eval->kv.n_ctx);
+    return LUTRA_OK;
+}
+
+static lutra_status feed_batches(lutra_session *s, const int32_t *ids, int n, lutra_error *err)
+{
+    double start = lutra_clock();
+    lutra_status st = LUTRA_OK;
+    int done = 0;
+    while (done < n && st == LUTRA_OK) {
+        int step = n - done < s->eval->n_batch ? n - done : s->eval->n_batch;
+        st = lutra_session_eval(s, ids + done, step, err);
+        if (st != LUTRA_OK) break;
+        done += step;
+        if (s->on_progress && s->on_progress(s->progress_user, done, n) != 0 && done < n)
+            st = lutra_fail(err, LUTRA_ECANCEL, "stopped");
+    }
+    s->stats.prompt_tokens += (uint64_t)done;
+    s->stats.prompt_seconds += lutra_clock() - start;
+    return st;
+}
+
+lutra_status lutra_session_feed(lutra_session *s, const int32_t *ids, int n, lutra_error *err)
+{
+    lutra_status st = check_feed(s, ids, n, s ? s->eval->kv.n : 0, err);
+    if (st != LUTRA_OK) return st;
+    st = feed_batches(s, ids, n, err);
+    atomic_store(&s->cancel, 0);
+    return st;
+}
+
+lutra_status lutra_session_truncate(lutra_session *s, int n, lutra_error *err)
+{
+    if (s == NULL || n < 0 || n > s->eval->kv.n) return bad(err, "lutra_session_truncate: position out of range");
+    if (n != s->eval->kv.n) s->has_logits = false;
+    s->eval->kv.n = n;
+    return LUTRA_OK;
+}
+
+lutra_status lutra_session_sync(lutra_session *s, const int32_t *ids, int n, int *reused, lutra_error *err)
+{
+    lutra_status st = check_feed(s, ids, n, 0, err);
+    if (st != LUTRA_OK) return st;
+    if (n == 0) return lutra_session_truncate(s, 0, err);
+    int same = 0;
+    while (same < n - 1 && same < s->eval->kv.n && s->ids[same] == ids[same]) same++;
+    lutra_session_truncate(s, same, NULL);
+    if (reused) *reused = same;
+    s->stats.reused_tokens += (uint64_t)same;
+    st = feed_batches(s, ids + same, n - same, err);
+    atomic_store(&s->cancel, 0);
+    return st;
+}
+
+lutra_status lutra_session_stats(const lutra_session *s, lutra_stats *st)
+{
+    if (s == NULL || st == NULL || st->size != sizeof *st) return LUTRA_EINVAL;
+    *st = s->stats;
+    st->size = sizeof *st;
+    st->kv_bytes = s->eval->kv.layer_bytes * (uint64_t)s->model->net->config.n_layer;
+    st->scratch_bytes = s->eval->arena.cap - st->kv_bytes;
+    st->n_threads = s->eval->n_threads;
+    st->n_threads_batch = s->eval->n_threads_batch;
+    return LUTRA_OK;
+}

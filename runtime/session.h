@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What stands behind the two handles of lutra.h. Private to runtime/ (tools that measure may look). */
+#ifndef LUTRA_RUNTIME_SESSION_H
+#define LUTRA_RUNTIME_SESSION_H
+
+#include "models/eval.h"
+#include "runtime/lutra.h"
+#include "runtime/sampler.h"
+#include "runtime/tokenizer.h"
+#include <stdatomic.h>
+
+enum {
+    LUTRA_BATCH_DEFAULT = 512,
+    LUTRA_BATCH_MAX = 4096,
+    /* one token's bytes (64 KiB at most), then what is held back of the stream: see generate.c */
+    LUTRA_TEXT_BYTES = (64 << 10) + 1024 + 3 * ((64 << 10) + 8)
+};
+
+struct lutra_model {
+    struct lutra_net *net;
+    struct lutra_tokenizer *tok;
+    enum lutra_precision precision;
+    char *chat_template;      /* NUL-terminated source, NULL if none */
+    size_t chat_template_len;
+    int has_template;         /* as in lutra_model_info */
+    char name[128];           /* escaped */
+    uint64_t file_bytes;
+    double load_seconds;
+};
+
+struct lutra_session {
+    const struct lutra_model *model;
+    struct lutra_eval *eval;
+    int32_t *ids;             /* [n_ctx] tokens held */
+    bool has_logits;
+    struct lutra_sampler *sampler;
+    struct lutra_sampler_params sampler_params; /* what the sampler was made with */
+    bool sampler_bans_ends;
+    char *text;               /* scratch for pieces and stop strings */
+    atomic_int cancel;
+    int (*on_progress)(void *user, int done, int total);
+    void *progress_user;
+    lutra_stats stats;
+};
+
+/* Evaluate n <= n_batch tokens and note them as held. LUTRA_ECANCEL: nothing changed. */
+lutra_status lutra_session_eval(lutra_session *s, const int32_t *ids, int n, lutra_error *err);
+
+/* Seconds on a clock that never steps back. */
+double lutra_clock(void);
+
+/* Memory this process may still take: the smallest of what the system and the cgroup leave; 0 if unknown. */
+uint64_t lutra_memory_available(void);
+
+/* Context length for a model: asked (0: min(n_ctx_train, 8192)) cut down to what memory allows when it was not asked for. */
+lutra_status lutra_choose_ctx(const struct lutra_config *c, const struct lutra_ops *ops, int asked, int n_batch, int n_threads,
+                              enum lutra_precision precision, uint64_t reserved, int *n_ctx, lutra_error *err);
+
+#endif
