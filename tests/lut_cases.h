@@ -37,14 +37,14 @@ struct case_mat {
     size_t row_bytes;
 };
 
-static void case_put_scale(uint8_t *at, float f)
+static inline void case_put_scale(uint8_t *at, float f)
 {
     uint16_t h = lutra_f32_to_f16(f);
     memcpy(at, &h, sizeof h);
 }
 
 /* TQ2_0 code 3 (which weighs 2) becomes 1, so that the block is ternary. */
-static void case_drop_threes(uint8_t *qs, int n)
+static inline void case_drop_threes(uint8_t *qs, int n)
 {
     for (int i = 0; i < n; i++) {
         uint8_t threes = qs[i] & qs[i] >> 1 & 0x55;
@@ -52,7 +52,7 @@ static void case_drop_threes(uint8_t *qs, int n)
     }
 }
 
-static void case_rows(const struct case_type *ct, uint8_t *rows, int n_rows, int n_cols)
+static inline void case_rows(const struct case_type *ct, uint8_t *rows, int n_rows, int n_cols)
 {
     const struct lutra_type_info *ti = lutra_type_info((uint32_t)ct->type);
     float tern = check_rand_float(0.01f, 0.3f);
@@ -86,6 +86,20 @@ static inline void case_mat_open(struct case_mat *c, const struct case_type *ct,
         lutra_pack_tile(&c->m, t, c->rows + (size_t)(t * c->m.tile_rows) * c->row_bytes,
                         left < c->m.tile_rows ? left : c->m.tile_rows);
     }
+}
+
+/* For timing: `times` copies of a random matrix, one below the other. n_rows a multiple of 32. */
+static inline void case_mat_open_tiled(struct case_mat *c, const struct case_type *ct, int n_rows,
+                                       int n_cols, int times)
+{
+    struct lutra_mat one;
+    case_mat_open(c, ct, n_rows, n_cols);
+    one = c->m;
+    c->m.n_rows *= times;
+    c->m.bytes *= (size_t)times;
+    c->m.data = check_guard(c->m.bytes, LUTRA_ALIGN);
+    for (int i = 0; i < times; i++) memcpy(c->m.data + (size_t)i * one.bytes, one.data, one.bytes);
+    check_guard_free(one.data);
 }
 
 static inline void case_mat_close(struct case_mat *c)

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables and lookups with AVX2. A pshufb looks up 32 nibbles at once: 16 rows times two planes.
+ *
+ * One code vector (32 bytes: 16 slots x planes 2p, 2p+1) costs two index vectors; each is looked up
+ * in the low-byte and the high-byte table of its quad, and maddubs adds the two planes with their
+ * weights:
+ *
+ *   low += maddubs((1,2)<<2p, lo[index])       int16 sums, exact: see the bounds in lut.h
+ *   high += maddubs((1,2)<<2p, hi[index])      group sum = low + 256 * high, by one madd at the
+ * group's end */
+#include "kernels/lut_init.h"
+#include "kernels/ops.h"
+#include "kernels/x86/x86.h"
+
+/* ---- quad tables ---- */
+
+/* Shuffle that puts code i (an int16) into the entries that have bit i, and zero elsewhere. */
+X86_INLINE __m256i bit_shuffle(int i)
+{
+    int8_t s[32];
+    for (int e = 0; e < 16; e++) {
+        s[2 * e] = (int8_t)(e >> i & 1 ? 2 * i : -1);
+        s[2 * e + 1] = (int8_t)(e >> i & 1 ? 2 * i + 1 : -1);
+    }
+    return x86_load(s);
+}
+
+static void quad_tables(uint8_t *tab, const int16_t *codes, int n)
+{
+    const __m256i bit0 = bit_shuffle(0), bit1 = bit_shuffle(1);
+    const __m256i bit2 = bit_shuffle(2), bit3 = bit_shuffle(3);
+    const __m256i low = _mm256_set1_epi16(0xff), half = _mm256_set1_epi16(0x80);
+    for (int k = 0; k < n; k += 4, tab += 32) {
+        __m256i c = _mm256_broadcastq_epi64(_mm_loadl_epi64((const __m128i *)(codes + k)));
+        __m256i e01 = _mm256_add_epi16(_mm256_shuffle_epi8(c, bit0), _mm256_shuffle_epi8(c, bit1));
+        __m256i e23 = _mm256_add_epi16(_mm256_shuffle_epi8(c, bit2), _mm256_shuffle_epi8(c, bit3));
+        __m256i e = _mm256_add_epi16(e01, e23);
+        __m256i lo = _mm256_and_si256(e, low);
+        __m256i hi =
+            _mm256_srli_epi16(_mm256_add_epi16(e, half), 8); /* the rest after a signed lo */
+        __m256i both = _mm256_permute4x64_epi64(_mm256_packus_epi16(lo, hi), 0xD8);
+        _mm256_storeu_si256((__m256i *)tab, both);
+    }
+}
+
+/* ---- PLANES ---- */
+
+struct sums {
+    __m256i low, high; /* int16 in slot order */
+};
+
+X86_INLINE void add_entries(struct sums *s, __m256i index, __m256i weights, const uint8_t *quad)
+{
+    __m256i lo = _mm256_shuffle_epi8(x86_load_twice(quad), index);
+    __m256i hi = _mm256_shuffle_epi8(x86_load_twice(quad + 16), index);
+    s->low = _mm256_add_epi16(s->low, _mm256_maddubs_epi16(weights, lo));
+    s->high = _mm256_add_epi16(s->high, _mm256_maddubs_epi16(weights, hi));
+}
+
+/* One step of 16 columns; tab points at its four quads. */
+X86_INLINE void add_step(struct sums *s, const uint8_t *codes, int bits, const uint8_t *tab)
+{
+    const __m256i nibble = _mm256_set1_epi8(15);
+    int pairs = bits / 2;
+    for (int o = 0; o < 2; o++) {
+        for (int p = 0; p < pairs; p++) {
+            __m256i weights = _mm256_set1_epi16((int16_t)(0x0201 << 2 * p));
+            __m256i x = x86_load(codes + 32 * (o * pairs + p));
+            add_entries(s, _mm256_and_si256(x, nibble), weights, tab + 64 * o);
+            x = _mm256_and_si256(_mm256_srli_epi16(x, 4), nibble);
+            add_entries(s, x, weights, tab + 64 * o + 32);
+        }
+    }
+    if (bits & 1) { /* even bytes belong to octet 0, odd bytes to octet 1 */
+        __m256i even = _mm256_set1_epi16((int16_t)(1 << (bits - 1)));
+        __m256i odd = _mm256_slli_epi16(even, 8);
+        __m256i x = x86_load(codes + 64 * pairs);
+        __m256i first = _mm256_and_si256(x, nibble);
+        __m256i second = _mm256_and_si256(_mm256_srli_epi16(x, 4), nibble);
+        add_entries(s, first, even, tab);
+        add_entries(s, second, even, tab + 32);
+        add_entries(s, first, odd, tab + 64);
+        add_entries(s, second, odd, tab + 96);
+    }
+}
+
+/* low + 256 * high - offset * X as floats, rows in natural order. */
+X86_INLINE struct x86_rows group_floats(const struct sums *s, __m256i minus)
+{
+    const __m256i weights = _mm256_set1_epi32(256 << 16 | 1);
+    __m256i lo = _mm256_madd_epi16(_mm256_unpacklo_epi16(s->low, s->high), weights);
+    __m256i hi = _mm256_madd_epi16(_mm256_unpackhi_epi16(s->low, s->high), weights);
+    struct x86_rows r = {_mm256_cvtepi32_ps(_mm256_sub_epi32(lo, minus)),
+                         _mm256_cvtepi32_ps(_mm256_sub_epi32(hi, minus))};
+    return r;
+}
+
+X86_INLINE void add_product(struct x86_rows *acc, struct x86_rows a, struct x86_rows b)
+{
+    acc->lo = _mm256_add_ps(acc->lo, _mm256_mul_ps(a.lo, b.lo));
+    acc->hi = _mm256_add_ps(acc->hi, _mm256_mul_ps(a.hi, b.hi));
+}
+
+/* One tile. bits, group and kind are constants of every caller, so that each type gets its own
+ * loop. */
+X86_INLINE struct x86_rows planes_tile(const struct lutra_mat *m, const uint8_t *unit,
+                                       const uint8_t *tab, const int32_t *sums, int bits, int group,
+                                       enum lutra_scale_kind kind)
+{
+    const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
+    const int unit_k = is_super || group == 256 ? 256 : 32, steps = group / 16;
+    struct x86_rows acc = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
+        struct x86_rows d = x86_halves(unit), dmin = d;
+        const uint8_t *codes = unit + m->scale_bytes;
+        if (x86_has_min(kind)) dmin = x86_halves(unit + 32);
+        for (int g = 0; g < unit_k / group; g++) {
+            struct sums s = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+            int32_t x = 0;
+            for (int i = 0; i < steps; i++, codes += 32 * bits, tab += 128) {
+                x86_prefetch(codes, 32 * (size_t)bits);
+                add_step(&s, codes, bits, tab);
+                x += *sums++;
+            }
+            __m256i minus = _mm256_set1_epi32(x86_has_min(kind) ? 0 : m->offset * x);
+            add_product(&acc, x86_group_d(kind, unit, g, d), group_floats(&s, minus));
+            if (x86_has_min(kind)) {
+                struct x86_rows xs = {_mm256_set1_ps((float)x), _mm256_set1_ps((float)x)};
+                add_product(&acc, x86_group_m(kind, unit, g, dmin), xs);
+            }
+        }
+    }
+    return acc;
+}
+
+X86_INLINE void planes_tiles(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                             int tile0, int tile1, int bits, int group, enum lutra_scale_kind kind)
+{
+    const uint8_t *tab = a->quads + (size_t)v * a->quad_bytes;
+    const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
+    for (int t = tile0; t < tile1; t++) {
+        struct x86_rows acc = planes_tile(m, lutra_mat_tile(m, t), tab, sums, bits, group, kind);
+        x86_store_rows(y + t * LUTRA_TILE_ROWS, acc, a->scale[v], m->n_rows - t * LUTRA_TILE_ROWS);
+    }
+}
+
+#define PLANES(name, bits, group, kind)                                                            \
+    static void name(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,        \
+                     int tile0, int tile1)                                                         \
+    {                                                                                              \
+        planes_tiles(y, m, a, v, tile0, tile1, bits, group, kind);                                 \
+    }
+
+PLANES(planes_q4_0, 4, 32, LUTRA_SCALE_F16)
+PLANES(planes_q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
+PLANES(planes_q5_0, 5, 32, LUTRA_SCALE_F16)
+PLANES(planes_q5_1, 5, 32, LUTRA_SCALE_F16_MIN)
+PLANES(planes_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
+PLANES(planes_q3_k, 3, 16, LUTRA_SCALE_SUB)
+PLANES(planes_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
+PLANES(planes_q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
+PLANES(planes_q6_k, 6, 16, LUTRA_SCALE_SUB)
+PLANES(planes_tq, 2, 256, LUTRA_SCALE_F16)
+
+static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                          int tile0, int tile1)
+{
+    switch (m->type) {
+    case LUTRA_TYPE_Q4_0:
+        planes_q4_0(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q4_1:
+        planes_q4_1(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q5_0:
+        planes_q5_0(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q5_1:
+        planes_q5_1(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q2_K:
+        planes_q2_k(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q3_K:
+        planes_q3_k(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q4_K:
+        planes_q4_k(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q5_K:
+        planes_q5_k(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q6_K:
+        planes_q6_k(y, m, a, v, tile0, tile1);
+        break;
+    default:
+        planes_tq(y, m, a, v, tile0, tile1);
+        break; /* TQ1_0, TQ2_0 */
+    }
+}
+
+/* ---- TERN ----
+ * Triple table: per triple l[16] then h[16] bytes, entry = 32*h + l with l in -16..15, h in
+ * -12..12. Eight entries (24 columns) add up inside a byte: l -128..127, h -104..104. A negative
+ * sign is a xor with -1, which leaves both bytes 1 too small: 33 times the row's stored count of
+ * signs is added once. */
+
+enum { TRIP_BYTES = 32, TERN_RUN = 256 }; /* byte sums are u8 (bias 128): 257 of them fit a u16 */
+
+static void trip_tables(uint8_t *tab, const int16_t *codes, int n)
+{
+    const __m256i a = _mm256_setr_epi16(0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0);
+    const __m256i b = _mm256_setr_epi16(0, 0, 1, 1, 1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 0, 0);
+    const __m256i c = _mm256_setr_epi16(0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, 0, 0);
+    const __m256i half = _mm256_set1_epi16(16), mask = _mm256_set1_epi16(31);
+    for (int k = 0; k < n; k += 3, tab += TRIP_BYTES) {
+        __m256i e = _mm256_sign_epi16(_mm256_set1_epi16(codes[k]), a);
+        e = _mm256_add_epi16(e, _mm256_sign_epi16(_mm256_set1_epi16(codes[k + 1]), b));
+        e = _mm256_add_epi16(e, _mm256_sign_epi16(_mm256_set1_epi16(codes[k + 2]), c));
+        e = _mm256_add_epi16(e, half);
+        __m256i l = _mm256_sub_epi16(_mm256_and_si256(e, mask), half);
+        __m256i h = _mm256_srai_epi16(e, 5);
+        __m256i both = _mm256_permute4x64_epi64(_mm256_packs_epi16(l, h), 0xD8);
+        _mm256_storeu_si256((__m256i *)tab, both);
+    }
+}
+
+/* 32 rows of u8 sums widened without shuffles: all = even + 256*odd (mod 2^16), odd apart. */
+struct wide {
+    __m256i all, odd;
+};
+
+X86_INLINE void widen(struct wide *w, __m256i bytes)
+{
+    w->all = _mm256_add_epi16(w->all, bytes);
+    w->odd = _mm256_add_epi16(w->odd, _mm256_srli_epi16(bytes, 8));
+}
+
+X86_INLINE void add_triple(__m256i *l, __m256i *h, __m256i index, __m256i neg, const uint8_t *tab)
+{
+    __m256i el = _mm256_shuffle_epi8(x86_load_twice(tab), index);
+    __m256i eh = _mm256_shuffle_epi8(x86_load_twice(tab + 16), index);
+    *l = _mm256_add_epi8(*l, _mm256_xor_si256(el, neg));
+    *h = _mm256_add_epi8(*h, _mm256_xor_si256(eh, neg));
+}
+
+/* 24 columns of 32 rows. */
+X86_INLINE void add_tern(struct wide *wl, struct wide *wh, const uint8_t *p, const uint8_t *tab)
+{
+    const __m256i nibble = _mm256_set1_epi8(15), zero = _mm256_setzero_si256();
+    __m256i l = _mm256_set1_epi8(-128), h = l, sign = x86_load(p);
+    for (int i = 0; i < 4; i++, tab += 2 * TRIP_BYTES) {
+        __m256i x = x86_load(p + 32 + 32 * i);
+        add_triple(&l, &h, _mm256_and_si256(x, nibble), _mm256_cmpgt_epi8(zero, sign), tab);
+        sign = _mm256_add_epi8(sign, sign);
+        x = _mm256_and_si256(_mm256_srli_epi16(x, 4), nibble);
+        add_triple(&l, &h, x, _mm256_cmpgt_epi8(zero, sign), tab + TRIP_BYTES);
+        sign = _mm256_add_epi8(sign, sign);
+    }
+    widen(wl, l);
+    widen(wh, h);
+}
+
+/* sum[row] += the widened sums of `runs` byte sums, bias taken off. */
+static void flush_wide(int32_t *sum, const struct wide *w, int weight, int runs)
+{
+    uint16_t even[16], odd[16];
+    _mm256_storeu_si256((__m256i *)even, _mm256_sub_epi16(w->all, _mm256_slli_epi16(w->odd, 8)));
+    _mm256_storeu_si256((__m256i *)odd, w->odd);
+    for (int i = 0; i < 16; i++) {
+        sum[2 * i] += weight * (even[i] - 128 * runs);
+        sum[2 * i + 1] += weight * (odd[i] - 128 * runs);
+    }
+}
+
+static void tern_tile(int32_t *sum, const uint8_t *tile, const uint8_t *tab, int units)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    const uint8_t *p = tile + 4 * LUTRA_TERN_ROWS;
+    memcpy(sum, tile, 4 * LUTRA_TERN_ROWS);
+    for (int i = 0; i < LUTRA_TERN_ROWS; i++) sum[i] *= 33;
+    while (units > 0) {
+        int run = units < TERN_RUN ? units : TERN_RUN;
+        struct wide wl = {zero, zero}, wh = {zero, zero};
+        for (int u = 0; u < run; u++, p += 160, tab += 8 * TRIP_BYTES) {
+            x86_prefetch(p, 160);
+            add_tern(&wl, &wh, p, tab);
+        }
+        flush_wide(sum, &wl, 1, run);
+        flush_wide(sum, &wh, 32, run);
+        units -= run;
+    }
+}
+
+static void tern_lookup(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                        int tile0, int tile1)
+{
+    const uint8_t *tab = a->trips + (size_t)v * a->trip_bytes;
+    int units = lutra_tern_k_pad(m->n_cols) / LUTRA_TERN_K;
+    for (int t = tile0; t < tile1; t++) {
+        int32_t sum[LUTRA_TERN_ROWS];
+        tern_tile(sum, lutra_mat_tile(m, t), tab, units);
+        for (int r = 0; r < LUTRA_TERN_ROWS && t * LUTRA_TERN_ROWS + r < m->n_rows; r++) {
+            float acc = 0.0f + m->scale * (float)sum[r];
+            y[t * LUTRA_TERN_ROWS + r] = acc * a->scale[v];
+        }
+    }
+}
+
+void lutra_lut_init_avx2(struct lutra_ops *ops)
+{
+    ops->quad_tables = quad_tables;
+    ops->trip_tables = trip_tables;
+    ops->trip_bytes = TRIP_BYTES;
+    ops->planes_lookup = planes_lookup;
+    ops->tern_lookup = tern_lookup;
+    lutra_mm_init_avx2(ops);
+}
