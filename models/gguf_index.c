@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* What can be checked once the whole header is known: unique names, alignment, places of tensors.
+ *
+ * Sorted arrays instead of hash tables: no file can make them slow, and an entry takes 8 bytes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/qtypes.h"
+#include "models/gguf_file.h"
+
+/* Bytes first, then length: any total order serves. */
+static int compare_bytes(const char *a, size_t na, const char *b, size_t nb)
+{
+    int c = memcmp(a, b, na < nb ? na : nb);
+    return c != 0 ? c : (na > nb) - (na < nb);
+}
+
+static int compare_keys(const void *pa, const void *pb)
+{
+    const struct lutra_gguf_kv *a = *(const struct lutra_gguf_kv *const *)pa;
+    const struct lutra_gguf_kv *b = *(const struct lutra_gguf_kv *const *)pb;
+    return compare_bytes(a->key, a->key_len, b->key, b->key_len);
+}
+
+static int compare_names(const void *pa, const void *pb)
+{
+    const struct lutra_gguf_tensor *a = *(const struct lutra_gguf_tensor *const *)pa;
+    const struct lutra_gguf_tensor *b = *(const struct lutra_gguf_tensor *const *)pb;
+    return strcmp(a->name, b->name);
+}
+
+static int compare_offsets(const void *pa, const void *pb)
+{
+    const struct lutra_gguf_tensor *a = *(const struct lutra_gguf_tensor *const *)pa;
+    const struct lutra_gguf_tensor *b = *(const struct lutra_gguf_tensor *const *)pb;
+    return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+static lutra_status index_keys(struct lutra_gguf *g, lutra_error *err)
+{
+    if (g->n_kv == 0) return LUTRA_OK;
+    g->by_key = malloc(g->n_kv * sizeof *g->by_key);
+    if (!g->by_key) return lutra_fail(err, LUTRA_ENOMEM, "%s: no memory for the metadata", g->path);
+    for (uint32_t i = 0; i < g->n_kv; i++) g->by_key[i] = &g->kvs[i];
+    qsort(g->by_key, g->n_kv, sizeof *g->by_key, compare_keys);
+    for (uint32_t i = 1; i < g->n_kv; i++) {
+        const struct lutra_gguf_kv *a = g->by_key[i - 1], *b = g->by_key[i];
+        if (compare_keys(&a, &b) != 0) continue;
+        char key[100];
+        return lutra_fail(err, LUTRA_EFORMAT,
+                          "%s: key %s at offset %llu: duplicate key (also at %llu)", g->path,
+                          lutra_escape(key, sizeof key, a->key, a->key_len),
+                          (unsigned long long)(a->offset > b->offset ? a->offset : b->offset),
+                          (unsigned long long)(a->offset > b->offset ? b->offset : a->offset));
+    }
+    return LUTRA_OK;
+}
+
+const struct lutra_gguf_kv *lutra_gguf_find(const struct lutra_gguf *g, const char *key)
+{
+    size_t n = strlen(key);
+    uint32_t lo = 0, hi = g->n_kv;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        const struct lutra_gguf_kv *kv = g->by_key[mid];
+        int c = compare_bytes(kv->key, kv->key_len, key, n);
+        if (c == 0) return kv;
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return NULL;
+}
+
+const struct lutra_gguf_tensor *lutra_gguf_tensor(const struct lutra_gguf *g, const char *name)
+{
+    uint32_t lo = 0, hi = g->n_tensors;
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        int c = strcmp(g->by_name[mid]->name, name);
+        if (c == 0) return g->by_name[mid];
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return NULL;
+}
+
+static lutra_status read_alignment(const struct lutra_gguf *g, uint64_t *align, lutra_error *err)
+{
+    const struct lutra_gguf_kv *kv = lutra_gguf_find(g, "general.alignment");
+    *align = 32; /* the format's default */
+    if (!kv) return LUTRA_OK;
+    const char *problem = NULL;
+    if (kv->type != LUTRA_GGUF_U32) {
+        problem = "not u32";
+    } else {
+        *align = gguf_u32(g->header + kv->offset);
+        if (*align < 8 || (*align & (*align - 1)) != 0)
+            problem = "not a power of two >= 8";
+        else if (*align > GGUF_MAX_ALIGN)
+            problem = "too large";
+    }
+    if (!problem) return LUTRA_OK;
+    return lutra_fail(err, LUTRA_EFORMAT, "%s: key general.alignment at offset %llu: %s", g->path,
+                      (unsigned long long)kv->offset, problem);
+}
+
+/* One of several parts cannot be run alone, and the other parts are not looked for yet. */
+static lutra_status refuse_parts(const struct lutra_gguf *g, lutra_error *err)
+{
+    int64_t parts = 0, no = 0;
+    lutra_status st = lutra_gguf_int(g, "split.count", 0, UINT16_MAX, &parts, NULL, err);
+    if (st == LUTRA_OK) st = lutra_gguf_int(g, "split.no", 0, UINT16_MAX, &no, NULL, err);
+    if (st != LUTRA_OK || parts <= 1) return st;
+    return lutra_fail(
+        err, LUTRA_EUNSUPPORTED,
+        "%s: key split.count: part %lld of a model in %lld files, which is not supported; "
+        "merge them into one (llama-gguf-split --merge)",
+        g->path, (long long)no + 1, (long long)parts);
+}
+
+static lutra_status blame_tensor(const struct lutra_gguf *g, const struct lutra_gguf_tensor *t,
+                                 const char *reason, lutra_error *err)
+{
+    const struct lutra_type_info *info = lutra_type_info(t->type);
+    const char *note = info && info->note ? info->note : "the file is incomplete or damaged";
+    return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor %s at offset %llu: %s; %s", g->path, t->name,
+                      (unsigned long long)t->info_offset, reason, note);
+}
+
+/* From offsets in the data to offsets in the file, every byte inside it. */
+static lutra_status place_tensors(struct lutra_gguf *g, uint64_t align, lutra_error *err)
+{
+    char reason[160];
+    if (!lutra_align_ok(&g->data_start, g->header_bytes, align))
+        return lutra_fail(err, LUTRA_EFORMAT, "%s: the header is too large", g->path);
+    for (uint32_t i = 0; i < g->n_tensors; i++) {
+        struct lutra_gguf_tensor *t = &g->tensors[i];
+        uint64_t relative = t->offset, end;
+        if (relative % align != 0) {
+            lutra_format(reason, sizeof reason, "offset %llu not aligned to %llu",
+                         (unsigned long long)relative, (unsigned long long)align);
+            return blame_tensor(g, t, reason, err);
+        }
+        if (!lutra_add_ok(&t->offset, g->data_start, relative) ||
+            !lutra_add_ok(&end, t->offset, t->bytes) || end > g->file_bytes) {
+            lutra_format(
+                reason, sizeof reason,
+                "data past end of file: %llu bytes at %llu after the header of %llu, file of "
+                "%llu",
+                (unsigned long long)t->bytes, (unsigned long long)relative,
+                (unsigned long long)g->data_start, (unsigned long long)g->file_bytes);
+            return blame_tensor(g, t, reason, err);
+        }
+    }
+    return LUTRA_OK;
+}
+
+static lutra_status check_overlaps(struct lutra_gguf *g, lutra_error *err)
+{
+    qsort(g->by_name, g->n_tensors, sizeof *g->by_name, compare_offsets);
+    for (uint32_t i = 1; i < g->n_tensors; i++) {
+        const struct lutra_gguf_tensor *a = g->by_name[i - 1], *b = g->by_name[i];
+        if (a->offset + a->bytes <= b->offset) continue; /* both end inside the file */
+        char reason[160];
+        lutra_format(reason, sizeof reason, "data overlaps another tensor, %s", b->name);
+        return blame_tensor(g, a, reason, err);
+    }
+    return LUTRA_OK;
+}
+
+static lutra_status index_tensors(struct lutra_gguf *g, uint64_t align, lutra_error *err)
+{
+    if (g->n_tensors == 0) return LUTRA_OK;
+    g->by_name = malloc(g->n_tensors * sizeof *g->by_name);
+    if (!g->by_name)
+        return lutra_fail(err, LUTRA_ENOMEM, "%s: no memory for the tensor directory", g->path);
+    for (uint32_t i = 0; i < g->n_tensors; i++) g->by_name[i] = &g->tensors[i];
+    lutra_status st = place_tensors(g, align, err);
+    if (st == LUTRA_OK)
+        st = check_overlaps(g, err); /* borrows by_name before it is sorted by name */
+    if (st != LUTRA_OK) return st;
+    qsort(g->by_name, g->n_tensors, sizeof *g->by_name, compare_names);
+    for (uint32_t i = 1; i < g->n_tensors; i++)
+        if (compare_names(&g->by_name[i - 1], &g->by_name[i]) == 0)
+            return blame_tensor(g, g->by_name[i], "duplicate tensor name", err);
+    return LUTRA_OK;
+}
+
+lutra_status lutra_gguf_index(struct lutra_gguf *g, lutra_error *err)
+{
+    uint64_t align;
+    lutra_status st = index_keys(g, err);
+    if (st == LUTRA_OK) st = refuse_parts(g, err);
+    if (st == LUTRA_OK) st = read_alignment(g, &align, err);
+    if (st == LUTRA_OK) st = index_tensors(g, align, err);
+    return st;
+}
