@@ -139,7 +139,8 @@ static void test_encode(int type)
 /* Finite in, finite out: extremes, subnormals, one-signed and mixed rows. */
 static void test_encode_extremes(int type)
 {
-    static const float hard[] = {FLT_MAX, -FLT_MAX, FLT_MIN, -0x1p-149f, 65504, 7e4f, -6e-8f, 1, -0.0f};
+    static const float hard[] = {FLT_MAX, -FLT_MAX, FLT_MIN, -0x1p-149f, 65504,
+                                 7e4f,    -6e-8f,   1,       -0.0f};
     int n_hard = (int)(sizeof hard / sizeof hard[0]);
     float x[256], y[256];
     uint8_t bytes[1024];
