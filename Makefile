@@ -82,9 +82,47 @@ $(BUILD)/flags: FORCE
 
 tests: $(TEST_EXE)
 
-clean:
-	rm -rf $(BUILD)
+# ---- what people type ----
 
-.PHONY: all tests clean FORCE
+chat: $(BUILD)/lutra
+	@model=$$(sh tools/fetch_model.sh) && exec $(BUILD)/lutra chat "$$model" $(ARGS)
+
+demo: $(BUILD)/lutra
+	@$(BUILD)/lutra run -m tests/data/tiny-verse-ternary.gguf -p "KING RICHARD:" -n 96 --temp 0.7 --seed 1 --display-prompt $(ARGS)
+	@echo
+
+test:
+	@BUILD=$(BUILD) CC="$(CC)" MAKE="$(MAKE)" tests/run.sh $(GROUPS)
+
+check:
+	@BUILD=$(BUILD) CC="$(CC)" MAKE="$(MAKE)" tests/run.sh quick
+
+# one static program for a 64-bit Raspberry Pi or any other ARMv8 Linux
+pi:
+	@$(MAKE) CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar LDFLAGS=-static BUILD=$(BUILD)-pi all
+	@echo "$(BUILD)-pi/lutra: copy it to the Pi and run it"
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(BUILD)/lutra $(DESTDIR)$(PREFIX)/bin/lutra
+	install -m 644 $(BUILD)/liblutra.a $(DESTDIR)$(PREFIX)/lib/liblutra.a
+	install -m 644 runtime/lutra.h $(DESTDIR)$(PREFIX)/include/lutra.h
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/lutra $(DESTDIR)$(PREFIX)/lib/liblutra.a $(DESTDIR)$(PREFIX)/include/lutra.h
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-pi
+
+help:
+	@echo "make            build $(BUILD)/lutra and $(BUILD)/liblutra.a"
+	@echo "make chat       fetch a small real model and talk to it      (ARGS='...' are passed on)"
+	@echo "make demo       generate text with the tiny model in this tree, no network"
+	@echo "make test       every test; GROUPS='unit cli' for some       make check: the quick ones"
+	@echo "make pi         cross-build one static program for 64-bit ARM Linux"
+	@echo "make install    PREFIX=$(PREFIX) DESTDIR=                    make uninstall, make clean"
+	@echo "variables: CC CFLAGS LDFLAGS BUILD V=1 DEBUG=1 SANITIZE=address,undefined"
+
+.PHONY: all tests chat demo test check pi install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 -include $(LIB_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/%.d) $(TEST_OBJ:.o=.d)

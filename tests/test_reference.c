@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Logits of a tiny random model of every family against an independent evaluation (tests/reference.py, NumPy):
+ * at --precision high they agree to 1e-4 of the largest logit; at default precision they stay close.
+ *   test_reference DIR_OF_TINY_MODELS */
+#include "runtime/session.h"
+#include "tests/check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_IDS = 64, MAX_VOCAB = 512 };
+
+static const char *const models[] = {
+    "llama-F32",  "llama-Q4_K", "llama-Q4_1", "llama-Q6_K", "llama-Q2_K",  "llama-Q3_K",          "llama-Q5_K",          "llama-F16",
+    "qwen2-Q5_0", "qwen2-Q8_0", "qwen3-Q4_0", "qwen3-Q5_1", "qwen3-TQ2_0", "gemma3-Q4_0",         "gemma3-BF16",
+    "bitnet-F32", "bitnet-TQ1_0", "bitnet-b1.58-TQ2_0", "bitnet-b1.58-Q4_0"};
+
+struct expected {
+    int32_t ids[MAX_IDS];
+    int n_ids, n_rows;
+    int row[4];
+    double logits[4][MAX_VOCAB];
+    int n_vocab;
+};
+
+static bool read_expected(const char *name, struct expected *x)
+{
+    char path[256], *line = NULL;
+    size_t cap = 0;
+    snprintf(path, sizeof path, "tests/golden/reference/%s.txt", name);
+    FILE *f = fopen(path, "r");
+    if (f == NULL) return false;
+    memset(x, 0, sizeof *x);
+    for (int at = -1; getline(&line, &cap, f) > 0;) {
+        if (line[0] == '#') continue;
+        char *p = line, *end;
+        at++;
+        if (at == 0) {
+            for (long v = strtol(p, &end, 10); end != p && x->n_ids < MAX_IDS; v = strtol(p, &end, 10)) {
+                x->ids[x->n_ids++] = (int32_t)v;
+                p = end;
+            }
+            continue;
+        }
+        x->row[x->n_rows] = (int)strtol(p, &p, 10);
+        int n = 0;
+        for (double v = strtod(p, &end); end != p && n < MAX_VOCAB; v = strtod(p, &end)) {
+            x->logits[x->n_rows][n++] = v;
+            p = end;
+        }
+        x->n_vocab = n;
+        x->n_rows++;
+    }
+    free(line);
+    fclose(f);
+    return x->n_ids > 0 && x->n_rows == 3;
+}
+
+struct compare {
+    const struct expected *x;
+    double worst, largest; /* |difference| and |logit| */
+};
+
+static void on_logits(void *user, int row, const float *logits)
+{
+    struct compare *c = user;
+    for (int r = 0; r < c->x->n_rows; r++)
+        for (int i = 0; i < c->x->n_vocab && c->x->row[r] == row; i++) {
+            double d = fabs(logits[i] - c->x->logits[r][i]);
+            if (!(d <= c->worst)) c->worst = d;
+            if (fabs(c->x->logits[r][i]) > c->largest) c->largest = fabs(c->x->logits[r][i]);
+        }
+}
+
+static double error_of(const char *path, const struct expected *x, lutra_precision_mode precision)
+{
+    lutra_model *m;
+    lutra_session *s;
+    lutra_error err;
+    lutra_model_options mo = {.size = sizeof mo, .precision = precision, .cpu = check_cpu()};
+    struct compare c = {x, 0, 0};
+    if (lutra_model_open(&m, path, &mo, &err) != LUTRA_OK) {
+        printf("%s\n", err.msg);
+        return INFINITY;
+    }
+    CHECK_STR(m->net->self_test, "ok");
+    CHECK_EQ(m->net->config.n_vocab, x->n_vocab);
+    CHECK_EQ(lutra_session_open(&s, m, NULL, &err), LUTRA_OK);
+    lutra_eval_tokens(s->eval, x->ids, x->n_ids, on_logits, &c);
+    lutra_session_free(s);
+    lutra_model_free(m);
+    return c.worst / c.largest;
+}
+
+int main(int argc, char **argv)
+{
+    const char *dir = argc > 1 && argv[1][0] != '-' ? argv[1] : "build/tiny";
+    static struct expected x;
+    check_init(argc, argv, "test_reference");
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) CHECK_CASE(models[i])
+    {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s.gguf", dir, models[i]);
+        if (!read_expected(models[i], &x)) {
+            CHECK(!"expected logits are missing");
+            continue;
+        }
+        double high = error_of(path, &x, LUTRA_PRECISION_HIGH);
+        double fast = error_of(path, &x, LUTRA_PRECISION_DEFAULT);
+        CHECK_NEAR(high, 0.0, 1e-4);
+        /* integer activations: int14 codes, but BitNet's own int8 on ternary matrices */
+        CHECK_NEAR(fast, 0.0, strncmp(models[i], "bitnet", 6) == 0 ? 0.2 : 5e-3);
+        printf("  %-20s |error| / max |logit|: high %.1e, default %.1e\n", models[i], high, fast);
+    }
+    return check_done();
+}
