@@ -88,7 +88,7 @@ bool lutra_gguf_arr_int(const struct lutra_gguf *g, const struct lutra_gguf_kv *
                         int64_t *out);
 bool lutra_gguf_arr_float(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv, uint64_t i,
                           double *out);
-/* Strings are walked in order: start with *cursor = 0; false at the end, or if they are no strings. */
+/* Strings are walked in order: start with *cursor = 0; false at the end or if not strings. */
 bool lutra_gguf_arr_str(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv,
                         uint64_t *cursor, const char **s, size_t *len);
 /* Any scalar or the first elements of an array as text for a person, escaped; at most cap bytes. */
@@ -104,8 +104,8 @@ const struct lutra_gguf_tensor *lutra_gguf_tensor(const struct lutra_gguf *g, co
 
 /* Read `n` bytes of a tensor from byte `at` of it.
  *   Threads  any number at once
- *   Errors   LUTRA_EIO, also when the file has become shorter or was written to since it was
- * opened; LUTRA_EINVAL range */
+ *   Errors   LUTRA_EINVAL range; LUTRA_EIO, also when the file has become shorter or was written to
+ *            since it was opened */
 lutra_status lutra_gguf_read(const struct lutra_gguf *g, const struct lutra_gguf_tensor *t,
                              uint64_t at, void *dst, size_t n, lutra_error *err);
 
