@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/check.h"
+#include "tests/data/qtypes_known.h"
 
 static const int coded[] = {LUTRA_TYPE_Q8_0, LUTRA_TYPE_Q4_0, LUTRA_TYPE_Q4_1, LUTRA_TYPE_Q5_0,
                             LUTRA_TYPE_Q5_1, LUTRA_TYPE_Q2_K, LUTRA_TYPE_Q3_K, LUTRA_TYPE_Q4_K,
@@ -226,9 +227,21 @@ static void test_code_three(void)
 }
 
 
+/* The answers of another implementation; zeros may differ in sign. */
+static void test_known(void)
+{
+    float got[512], want[512];
+    for (size_t k = 0; k < sizeof known / sizeof known[0]; k++) {
+        lutra_decode_row(known[k].type, got, known[k].bytes, known[k].n);
+        memcpy(want, known[k].weights, (size_t)known[k].n * sizeof *want);
+        for (int i = 0; i < known[k].n; i++) CHECK(got[i] == want[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv, "test_qtypes");
+    CHECK_CASE("known answers") test_known();
     CHECK_CASE("table") test_table();
     CHECK_CASE("half precision") test_half();
     CHECK_CASE("half precision rounding") test_half_rounding();

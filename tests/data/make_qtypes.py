@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Known answers for tests/test_qtypes.c: random blocks and what the Python package `gguf`
+(gguf/quants.py of llama.cpp, MIT) makes of them.
+
+    python3 tests/data/make_qtypes.py > tests/data/qtypes_known.h
+"""
+import numpy as np
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+from gguf.quants import dequantize
+
+TYPES = ("F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K Q3_K Q4_K Q5_K Q6_K TQ1_0 TQ2_0").split()
+# where d, m and dmin are: a random f16 there would be anything, infinite too
+SCALES = {"Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q2_K": [80, 82],
+          "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "TQ1_0": [52], "TQ2_0": [64]}
+
+
+def block(rng, name, size):
+    b = rng.integers(0, 256, size, dtype=np.uint8)
+    for at in SCALES.get(name, []):
+        b[at:at + 2] = np.array([rng.normal() * 0.05], dtype=np.float16).view(np.uint8)
+    if name in ("F16", "BF16"):
+        f = np.array([rng.normal()], dtype=np.float32)
+        b = f.astype(np.float16).view(np.uint8) if name == "F16" else f.view(np.uint8)[2:]
+    return b
+
+
+def array(values, fmt, per_line):
+    out = []
+    for i in range(0, len(values), per_line):
+        out.append("    " + " ".join(fmt % v + "," for v in values[i:i + per_line]))
+    return "\n".join(out)
+
+
+def main():
+    rng = np.random.default_rng(20240901)
+    table = []
+    print("/* SPDX-License-Identifier: MIT */")
+    print("/* Two blocks of each format and their weights as f32 bits. Made by make_qtypes.py. */")
+    for name in TYPES:
+        t = GGMLQuantizationType[name]
+        n, size = GGML_QUANT_SIZES[t]
+        raw = np.stack([block(rng, name, size) for _ in range(2)])
+        w = dequantize(raw.view(np.float16) if name == "F16" else raw, t)
+        w = w.astype(np.float32).reshape(-1)
+        low = name.lower()
+        print("static const uint8_t known_%s_bytes[] = {\n%s\n};" %
+              (low, array(list(raw.reshape(-1)), "%d", 20)))
+        print("static const uint32_t known_%s[] = {\n%s\n};" %
+              (low, array(list(w.view(np.uint32)), "0x%08x", 8)))
+        table.append("    {%d, %d, known_%s_bytes, known_%s}," % (int(t), 2 * n, low, low))
+    print("static const struct {\n    int type, n;\n    const uint8_t *bytes;\n"
+          "    const uint32_t *weights;\n} known[] = {\n%s\n};" % "\n".join(table))
+
+
+main()
