@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The same block stands in runtime/lutra.h, which must compile alone; tests/header.sh compares them. */
+/* The same block stands in runtime/lutra.h, which must compile alone; tests/header.sh compares
+ * them. */
 #ifndef LUTRA_STATUS_DEFINED
 #define LUTRA_STATUS_DEFINED
 typedef enum lutra_status {
@@ -46,8 +47,10 @@ typedef struct lutra_error {
 #define LUTRA_PRINTF(fmt, args)
 #endif
 
-/* Fill `err` (may be NULL) and return `code`, so that callers write `return lutra_fail(...)`. */
-lutra_status lutra_fail(lutra_error *err, lutra_status code, const char *fmt, ...) LUTRA_PRINTF(3, 4);
+/* Fill `err` (may be NULL) and return `code`, so that callers write `return lutra_fail(...)`. An
+ * argument may be err->msg itself (a caller adds to a message). What is too long ends in "...". */
+lutra_status lutra_fail(lutra_error *err, lutra_status code, const char *fmt, ...)
+    LUTRA_PRINTF(3, 4);
 
 /* Short stable name of a status, "ok", "invalid argument", ... */
 const char *lutra_status_text(lutra_status code);
@@ -55,8 +58,9 @@ const char *lutra_status_text(lutra_status code);
 /* The one formatter of the library: snprintf semantics, always terminated when cap > 0. */
 int lutra_format(char *dst, size_t cap, const char *fmt, ...) LUTRA_PRINTF(3, 4);
 
-/* Copy untrusted bytes for a message or a terminal: printable ASCII and valid UTF-8 (but no C1)
- * as they are, everything else as \xNN. Stops before cap-1 with "..." when it does not fit. Returns dst. */
+/* Copy untrusted bytes for a message or a terminal: printable ASCII and valid UTF-8 as they are,
+ * everything else as \xNN: C0, DEL, C1, line separators, bidirectional overrides, malformed UTF-8.
+ * Stops before cap-1 with "..." when it does not fit. Returns dst. */
 char *lutra_escape(char *dst, size_t cap, const char *src, size_t n);
 
 /* Checked sizes. Every size that comes from a file goes through these; false means overflow. */
@@ -88,6 +92,16 @@ static inline bool lutra_align_ok(uint64_t *out, uint64_t a, uint64_t align)
 static inline size_t lutra_round_up(size_t a, size_t align) /* trusted sizes only */
 {
     return (a + align - 1) / align * align;
+}
+
+/* Inside a loop that polls memory: leaves the core to its other hardware thread. */
+static inline void lutra_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory"); /* YIELD does nothing on most cores */
+#endif
 }
 
 #endif

@@ -18,14 +18,19 @@ enum lutra_cpu_feature {
     LUTRA_CPU_I8MM = 1 << 10
 };
 
-/* A named level: everything up to and including it. `--cpu NAME` masks detection with it. */
+/* A named level: everything up to and including it. The features to use are those of a level, never
+ * the bare word of lutra_cpu_detect: lutra_cpu_best(lutra_cpu_detect())->features, or for
+ * `--cpu NAME` those of the named level if the machine has them all. ("avx512" does not ask for
+ * AVX-VNNI, which many processors with AVX-512 lack and whose work VNNI512 does.) */
 struct lutra_cpu_level {
     const char *name;  /* "scalar", "ssse3", "avx2", "avx2vnni", "avx512"; "neon", "dotprod" */
     uint32_t features; /* cumulative bits */
 };
 
-uint32_t lutra_cpu_detect(void);              /* features this machine really has */
+uint32_t lutra_cpu_detect(void);              /* features this machine and its system have */
 char *lutra_cpu_model(char *dst, size_t cap); /* "AMD EPYC 9B45", or "unknown" */
+int lutra_cpu_allowed(int *cpus, int cap);    /* CPUs this thread may run on, ascending: count */
+void lutra_cpu_bind(int cpu);                 /* bind this thread; where that fails, nothing */
 
 /* The levels of this architecture in rising order, ended by name == NULL. */
 const struct lutra_cpu_level *lutra_cpu_levels(void);
@@ -37,8 +42,14 @@ const struct lutra_cpu_level *lutra_cpu_level(const char *name);
 const struct lutra_cpu_level *lutra_cpu_best(uint32_t have);
 
 /* Threads to use by default, and why, in one line: performance cores, one per SMT group, within the
- * affinity mask and floor(cgroup cpu.max), at least 1. Fills cpus[] (cap entries) with the chosen CPU
- * numbers. Returns the count, at most cap. */
+ * affinity mask and floor(cgroup cpu.max), at least 1. Fills cpus[] (cap entries, at least 1) with
+ * the chosen CPU numbers. Returns the count, at most cap. */
 int lutra_cpu_thread_plan(int *cpus, int cap, char *why, size_t why_cap);
+
+/* The same with /proc and /sys below `root` ("" is the machine itself; tests build their own), and
+ * the affinity mask given: cpus[] holds n_allowed > 0 CPU numbers, ascending, and is narrowed in
+ * place. */
+int lutra_cpu_thread_plan_in(const char *root, int *cpus, int n_allowed, char *why,
+                             size_t why_cap);
 
 #endif
