@@ -93,7 +93,7 @@ void check_init(int argc, char **argv, const char *program)
             char *end;
             state.seed = strtoull(argv[++i], &end, 0);
             if (*end || end == argv[i]) usage(argv[i]);
-        } else {
+        } else if (argv[i][0] == '-') { /* other words are the program's own, files and folders */
             usage(argv[i]);
         }
     }

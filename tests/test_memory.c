@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory promises: no allocation per token, and a peak that stays within the printed plan + 16 MiB.
+ *   test_memory [MODEL.gguf ...]     default: the tiny ternary model */
+#include "runtime/lutra.h"
+#include "tests/check.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_long n_allocs;
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define COUNTING 1
+/* The C library's own allocator under names that we then wrap. */
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t n);
+
+void *malloc(size_t n)
+{
+    atomic_fetch_add(&n_allocs, 1);
+    return __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    atomic_fetch_add(&n_allocs, 1);
+    return __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+    atomic_fetch_add(&n_allocs, 1);
+    return __libc_realloc(p, n);
+}
+#endif
+
+static long peak_kib(void)
+{
+    char line[256];
+    long kib = -1;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %ld", &kib) == 1) break;
+    if (f) fclose(f);
+    return kib;
+}
+
+struct watch {
+    int tokens;
+    long at_8;   /* allocations when the 8th token was chosen */
+    long at_end;
+};
+
+static int on_token(void *user, int32_t id)
+{
+    (void)id;
+    struct watch *w = user;
+    w->tokens++;
+    long now = atomic_load(&n_allocs);
+    if (w->tokens == 8) w->at_8 = now;
+    w->at_end = now;
+    return 0;
+}
+
+static void run(const char *path)
+{
+    lutra_error err;
+    lutra_model *m;
+    lutra_session *s;
+    lutra_plan plan = {.size = sizeof plan};
+    lutra_session_options so = {.size = sizeof so, .n_ctx = 256};
+    struct watch w = {0};
+    int32_t *ids;
+    size_t n;
+    long before = peak_kib();
+    CHECK_EQ(lutra_plan_file(&plan, path, NULL, &so, &err), LUTRA_OK);
+    CHECK_EQ(lutra_model_open(&m, path, NULL, &err), LUTRA_OK);
+    CHECK_EQ(lutra_session_open(&s, m, &so, &err), LUTRA_OK);
+    CHECK_EQ(lutra_tokenize(m, "Once upon a time there was", 26, LUTRA_ADD_SPECIAL, &ids, &n, &err), LUTRA_OK);
+    CHECK_EQ(lutra_session_feed(s, ids, (int)n, &err), LUTRA_OK);
+    lutra_generate_options g = {.size = sizeof g, .n_predict = 40, .ignore_end = 1, .on_token = on_token, .user = &w};
+    CHECK_EQ(lutra_generate(s, &g, NULL, &err), LUTRA_OK);
+    CHECK_EQ(w.tokens, 40);
+    CHECK_EQ(w.at_end - w.at_8, 0);
+    long peak = peak_kib() - before;
+    printf("  plan %.1f MiB, peak above start %.1f MiB, allocations from token 8 to 40: %ld\n",
+           (double)plan.total / 1048576.0, (double)peak / 1024.0, w.at_end - w.at_8);
+    CHECK(peak * 1024L <= (long)plan.total + (16L << 20));
+    lutra_free(ids);
+    lutra_session_free(s);
+    lutra_model_free(m);
+}
+
+int main(int argc, char **argv)
+{
+    check_init(argc, argv, "test_memory");
+    bool any = false;
+    for (int i = 1; i < argc; i++)
+        if (argv[i][0] != '-') {
+            any = true;
+            CHECK_CASE(argv[i]) run(argv[i]);
+        }
+    if (!any) CHECK_CASE("tiny")
+    {
+#if defined(COUNTING)
+        run("tests/data/tiny-verse-ternary.gguf");
+#else
+        check_skip("allocations are not counted in this build");
+#endif
+    }
+    return check_done();
+}
