@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+# Groups that build again: another compiler, sanitizers, another architecture, an installed tree.
+
+# other_build NAME MAKE_ARGS...: builds all and tests into $BUILD-NAME, without a warning
+other_build() {
+    local name=$1
+    shift
+    if $MAKE -s BUILD="$BUILD-$name" "$@" all tests >"$tmp/make" 2>&1 && ! grep -q 'warning:' "$tmp/make"; then pass; else
+        fail "build: $name"
+        grep -E 'warning:|error:' "$tmp/make" | head -n 5
+        return 1
+    fi
+}
+
+# Run the unit programs, kernels and hostile files of another build.
+suite_of() { # suite_of NAME PATTERNS [wrapper...]
+    local keep=$BUILD keep_lutra=$LUTRA name=$1 patterns=$2 p
+    shift 2
+    BUILD=$BUILD-$name LUTRA=$BUILD/lutra
+    for p in $patterns; do programs "$p" "$@"; done
+    BUILD=$keep LUTRA=$keep_lutra
+}
+
+group_install() {
+    must "make install" $MAKE -s BUILD="$BUILD" install PREFIX=/usr DESTDIR="$tmp/root"
+    must "installed program runs" "$tmp/root/usr/bin/lutra" --version
+    cat >"$tmp/app.c" <<'EOF'
+#include <lutra.h>
+#include <stdio.h>
+static int show(void *user, const char *text, size_t n) { (void)user; return fwrite(text, 1, n, stdout) != n; }
+int main(int argc, char **argv)
+{
+    lutra_error err;
+    lutra_model *m;
+    lutra_session *s;
+    int32_t *ids;
+    size_t n;
+    lutra_generate_options g = {sizeof(g)};
+    g.n_predict = 8;
+    g.on_text = show;
+    if (argc < 2 || lutra_model_open(&m, argv[1], NULL, &err)) return puts(err.msg), 1;
+    if (lutra_session_open(&s, m, NULL, &err)) return puts(err.msg), 1;
+    if (lutra_tokenize(m, "KING", 4, LUTRA_ADD_SPECIAL, &ids, &n, &err)) return puts(err.msg), 1;
+    if (lutra_session_feed(s, ids, (int)n, &err) || lutra_generate(s, &g, NULL, &err)) return puts(err.msg), 1;
+    lutra_free(ids);
+    lutra_session_free(s);
+    lutra_model_free(m);
+    return 0;
+}
+EOF
+    must "ten-line application builds" ${CC:-cc} -I"$tmp/root/usr/include" "$tmp/app.c" -o "$tmp/app" -L"$tmp/root/usr/lib" -llutra -lm -pthread
+    must "ten-line application runs" "$tmp/app" "$TINY"
+    must "make uninstall" $MAKE -s BUILD="$BUILD" uninstall PREFIX=/usr DESTDIR="$tmp/root"
+    if [ -z "$(find "$tmp/root" -type f)" ]; then pass; else fail "uninstall leaves files"; fi
+    if $MAKE -n CC='echo armv7l-unknown-linux #' >"$tmp/out" 2>&1 || ! grep -q '64-bit' "$tmp/out"; then fail "32-bit ARM is not refused"; else pass; fi
+}
+
+group_clang() {
+    if ! have clang; then skip "clang is missing"; return; fi
+    other_build clang CC=clang WERROR=1 || return
+    suite_of clang "check_*"
+    gold tiny-greedy.txt "$BUILD-clang/lutra" run -m "$TINY" $GREEDY
+    $MAKE -s clean BUILD="$BUILD-clang" >/dev/null
+}
+
+group_asan() {
+    export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+    other_build asan SANITIZE=address,undefined DEBUG=1 || return
+    suite_of asan "test_* check_*"
+    gold tiny-greedy.txt "$BUILD-asan/lutra" run -m "$TINY" $GREEDY
+    local keep=$LUTRA
+    LUTRA=$BUILD-asan/lutra
+    group_cli
+    LUTRA=$keep
+    unset ASAN_OPTIONS UBSAN_OPTIONS
+}
+
+group_tsan() {
+    other_build tsan SANITIZE=thread || return
+    program test_pool "$BUILD-tsan/test_pool"
+    gold tiny-greedy.txt "$BUILD-tsan/lutra" run -m "$TINY" $GREEDY -t 4
+    gold tiny-long.txt "$BUILD-tsan/lutra" run -m "$TINY" -f tests/golden/text/prompt.txt -n 24 --temp 0 -t 3 -b 16
+}
+
+group_valgrind() {
+    if ! have valgrind; then skip "valgrind is missing"; return; fi
+    # valgrind 3.19 knows AVX2, not AVX-512
+    local level=scalar
+    "$LUTRA" doctor --levels | grep -qx avx2 && level=avx2
+    if valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite "$LUTRA" run -m "$TINY" -p KING -n 4 --temp 0 --cpu $level >"$tmp/out" 2>&1 </dev/null
+    then pass; else fail "valgrind"; tail -n 15 "$tmp/out"; fi
+}
+
+group_arm() {
+    if ! have aarch64-linux-gnu-gcc; then skip "aarch64-linux-gnu-gcc is missing"; return; fi
+    if ! have qemu-aarch64; then skip "qemu-aarch64 is missing"; return; fi
+    other_build arm CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar LDFLAGS=-static WERROR=1 || return
+    local cpu
+    for cpu in cortex-a72 cortex-a76; do
+        suite_of arm "check_*" qemu-aarch64 -cpu $cpu
+        golden_texts qemu-aarch64 -cpu $cpu "$BUILD-arm/lutra"
+    done
+    check_sums "NEON" qemu-aarch64 -cpu cortex-a76 "$BUILD-arm/lutra"
+    suite_of arm "test_lmath" qemu-aarch64 -cpu cortex-a72
+}
