@@ -17,10 +17,12 @@ struct lutra_arena {
 };
 
 /* Map `cap` bytes of zeroed private memory (pages are touched on first use; transparent huge pages
- * are asked for where the system has them). cap 0 is valid and maps nothing. Errors LUTRA_ENOMEM. */
+ * are asked for where the system has them). cap 0 is valid and maps nothing.
+ * Errors LUTRA_ENOMEM. */
 lutra_status lutra_arena_open(struct lutra_arena *a, size_t cap, lutra_error *err);
 
-/* The next `bytes` bytes, aligned to LUTRA_ALIGN and zero; NULL when they do not fit. */
+/* The next `bytes` bytes, aligned to LUTRA_ALIGN and zero; NULL when they do not fit (nothing
+ * ever fits an arena of cap 0, not even 0 bytes). */
 void *lutra_arena_take(struct lutra_arena *a, size_t bytes);
 
 /* What a take of `bytes` adds to `used`: use it to plan a cap. */

@@ -49,7 +49,6 @@ int lutra_cpu_thread_plan(int *cpus, int cap, char *why, size_t why_cap);
 /* The same with /proc and /sys below `root` ("" is the machine itself; tests build their own), and
  * the affinity mask given: cpus[] holds n_allowed > 0 CPU numbers, ascending, and is narrowed in
  * place. */
-int lutra_cpu_thread_plan_in(const char *root, int *cpus, int n_allowed, char *why,
-                             size_t why_cap);
+int lutra_cpu_thread_plan_in(const char *root, int *cpus, int n_allowed, char *why, size_t why_cap);
 
 #endif

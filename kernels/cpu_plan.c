@@ -21,8 +21,8 @@
 #define MAX_CPUS 4096
 
 /* Of CPUs with different capacities those above this part of the largest stay. Big cores of one
- * chip differ by a few per cent, the middle one of three clusters has about 0.8, little cores 0.2 to
- * 0.55. */
+ * chip differ by a few per cent, the middle one of three clusters has about 0.8 of the largest,
+ * little cores have 0.2 to 0.55. */
 #define BIG_PART 0.6
 
 #define NO_QUOTA 1e9 /* more CPUs than there are */
@@ -108,7 +108,8 @@ static long capacity(const char *root, int cpu)
 {
     char text[64];
     bool known = read_cpu_text(text, sizeof text, root, cpu, "cpu_capacity");
-    return known ? strtol(text, NULL, 10) : 0;
+    long c = known ? strtol(text, NULL, 10) : 0;
+    return c > 0 ? c : 0; /* unknown everywhere: all are equal, all stay */
 }
 
 /* ARM's big.LITTLE: each CPU has a capacity, 1024 for the fastest */

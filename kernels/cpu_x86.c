@@ -95,8 +95,8 @@ const struct lutra_cpu_level *lutra_cpu_levels(void)
         {"avx2vnni", LUTRA_CPU_SSSE3 | LUTRA_CPU_AVX2 | LUTRA_CPU_AVXVNNI},
         /* VBMI and VNNI come with every AVX-512 since Ice Lake and Zen 4. Before them AVX-512 gains
          * a lookup kernel little and costs clock: those processors stop at "avx2". */
-        {"avx512", LUTRA_CPU_SSSE3 | LUTRA_CPU_AVX2 | LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI |
-                       LUTRA_CPU_VNNI512},
+        {"avx512",
+         LUTRA_CPU_SSSE3 | LUTRA_CPU_AVX2 | LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512},
         {NULL, 0},
     };
     return levels;

@@ -88,8 +88,8 @@ static double horner(double x, const double *c, int n)
 double lutra_exp(double x)
 {
     /* 1/k! from k = 2: with |r| <= 0.347 the first term left out, r^14/14!, is below 5e-18 */
-    static const double c[] = {1.0 / 2,       1.0 / 6,        1.0 / 24,       1.0 / 120,
-                               1.0 / 720,     1.0 / 5040,     1.0 / 40320,    1.0 / 362880,
+    static const double c[] = {1.0 / 2,       1.0 / 6,        1.0 / 24,        1.0 / 120,
+                               1.0 / 720,     1.0 / 5040,     1.0 / 40320,     1.0 / 362880,
                                1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
     if (x != x) return x;
     if (x > 709.79) return from_bits(0x7ffull << 52);
@@ -145,12 +145,12 @@ double lutra_pow(double a, double b)
 /* sin r and cos r for |r| <= pi/4 (and a little more) */
 static void sincos_core(double r, double *s, double *c)
 {
-    static const double sc[] = {-1.0 / 6,          1.0 / 120,          -1.0 / 5040,
-                                1.0 / 362880,      -1.0 / 39916800,    1.0 / 6227020800,
-                                -1.0 / 1307674368000, 1.0 / 355687428096000};
-    static const double cc[] = {1.0 / 24,        -1.0 / 720,          1.0 / 40320,
-                                -1.0 / 3628800,  1.0 / 479001600,     -1.0 / 87178291200,
-                                1.0 / 20922789888000};
+    static const double sc[] = {
+        -1.0 / 6,        1.0 / 120,        -1.0 / 5040,          1.0 / 362880,
+        -1.0 / 39916800, 1.0 / 6227020800, -1.0 / 1307674368000, 1.0 / 355687428096000};
+    static const double cc[] = {
+        1.0 / 24,        -1.0 / 720,         1.0 / 40320,         -1.0 / 3628800,
+        1.0 / 479001600, -1.0 / 87178291200, 1.0 / 20922789888000};
     double z = r * r;
     *s = r + r * (z * horner(z, sc, (int)(sizeof sc / sizeof *sc)));
     *c = (1.0 - 0.5 * z) + z * z * horner(z, cc, (int)(sizeof cc / sizeof *cc));
