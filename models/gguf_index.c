@@ -131,6 +131,19 @@ static lutra_status blame_tensor(const struct lutra_gguf *g, const struct lutra_
                       (unsigned long long)t->info_offset, reason, note);
 }
 
+static lutra_status check_aligned(const struct lutra_gguf *g, uint64_t align, lutra_error *err)
+{
+    char reason[160];
+    for (uint32_t i = 0; i < g->n_tensors; i++) {
+        const struct lutra_gguf_tensor *t = &g->tensors[i];
+        if (t->offset % align == 0) continue;
+        lutra_format(reason, sizeof reason, "offset %llu not aligned to %llu",
+                     (unsigned long long)t->offset, (unsigned long long)align);
+        return blame_tensor(g, t, reason, err);
+    }
+    return LUTRA_OK;
+}
+
 /* From offsets in the data to offsets in the file, every byte inside it. */
 static lutra_status place_tensors(struct lutra_gguf *g, uint64_t align, lutra_error *err)
 {
@@ -140,21 +153,15 @@ static lutra_status place_tensors(struct lutra_gguf *g, uint64_t align, lutra_er
     for (uint32_t i = 0; i < g->n_tensors; i++) {
         struct lutra_gguf_tensor *t = &g->tensors[i];
         uint64_t relative = t->offset, end;
-        if (relative % align != 0) {
-            lutra_format(reason, sizeof reason, "offset %llu not aligned to %llu",
-                         (unsigned long long)relative, (unsigned long long)align);
-            return blame_tensor(g, t, reason, err);
-        }
-        if (!lutra_add_ok(&t->offset, g->data_start, relative) ||
-            !lutra_add_ok(&end, t->offset, t->bytes) || end > g->file_bytes) {
-            lutra_format(
-                reason, sizeof reason,
-                "data past end of file: %llu bytes at %llu after the header of %llu, file of "
-                "%llu",
-                (unsigned long long)t->bytes, (unsigned long long)relative,
-                (unsigned long long)g->data_start, (unsigned long long)g->file_bytes);
-            return blame_tensor(g, t, reason, err);
-        }
+        if (lutra_add_ok(&t->offset, g->data_start, relative) &&
+            lutra_add_ok(&end, t->offset, t->bytes) && end <= g->file_bytes)
+            continue;
+        lutra_format(
+            reason, sizeof reason,
+            "data past end of file: %llu bytes at %llu, %llu after the header, file of %llu",
+            (unsigned long long)t->bytes, (unsigned long long)t->offset,
+            (unsigned long long)relative, (unsigned long long)g->file_bytes);
+        return blame_tensor(g, t, reason, err);
     }
     return LUTRA_OK;
 }
@@ -179,7 +186,8 @@ static lutra_status index_tensors(struct lutra_gguf *g, uint64_t align, lutra_er
     if (!g->by_name)
         return lutra_fail(err, LUTRA_ENOMEM, "%s: no memory for the tensor directory", g->path);
     for (uint32_t i = 0; i < g->n_tensors; i++) g->by_name[i] = &g->tensors[i];
-    lutra_status st = place_tensors(g, align, err);
+    lutra_status st = check_aligned(g, align, err);
+    if (st == LUTRA_OK) st = place_tensors(g, align, err);
     if (st == LUTRA_OK)
         st = check_overlaps(g, err); /* borrows by_name before it is sorted by name */
     if (st != LUTRA_OK) return st;

@@ -223,30 +223,36 @@ static bool append(char *dst, size_t cap, const char *text)
     return true;
 }
 
+/* One element as text; string arrays are walked by the cursor. */
+static void show_element(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv, uint64_t i,
+                         uint64_t *cursor, char *dst, size_t cap)
+{
+    const char *s;
+    size_t len;
+    if (lutra_gguf_arr_str(g, kv, cursor, &s, &len))
+        lutra_escape(dst, cap, s, len);
+    else
+        show_scalar(dst, cap, element(g, kv, i), kv->elem_type);
+}
+
+/* "[1, 2, 3]" if all of it fits, else "[1, ... 3 in all]". */
 static void show_array(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv, char *dst,
                        size_t cap)
 {
-    char item[80], more[40];
-    uint64_t cursor = 0;
-    lutra_format(more, sizeof more, ", ... %llu in all]", (unsigned long long)kv->count);
-    size_t reserve = strlen(more), room = cap > reserve ? cap - reserve : 1;
+    char item[80], rest[40];
+    uint64_t cursor = 0, i;
+    size_t cut = 0; /* the longest text of whole elements with room for `rest` behind it */
+    lutra_format(rest, sizeof rest, ", ... %llu in all]", (unsigned long long)kv->count);
     dst[0] = '\0';
-    append(dst, cap, "[");
-    for (uint64_t i = 0; i < kv->count; i++) {
-        const char *s;
-        size_t len;
-        if (lutra_gguf_arr_str(g, kv, &cursor, &s, &len))
-            lutra_escape(item, sizeof item, s, len);
-        else
-            show_scalar(item, sizeof item, element(g, kv, i), kv->elem_type);
-        size_t before = strlen(dst);
-        if ((i > 0 && !append(dst, room, ", ")) || !append(dst, room, item)) {
-            dst[before] = '\0';
-            append(dst, cap, more);
-            return;
-        }
+    bool ok = append(dst, cap, "[");
+    for (i = 0; ok && i < kv->count; i++) {
+        show_element(g, kv, i, &cursor, item, sizeof item);
+        ok = (i == 0 || append(dst, cap, ", ")) && append(dst, cap, item);
+        if (ok && strlen(dst) + strlen(rest) < cap) cut = strlen(dst);
     }
-    append(dst, cap, "]");
+    if (ok && append(dst, cap, "]")) return;
+    dst[cut] = '\0';
+    if (cut > 0) append(dst, cap, rest);
 }
 
 void lutra_gguf_show(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv, char *dst,

@@ -45,7 +45,7 @@ def main():
         w = w.astype(np.float32).reshape(-1)
         low = name.lower()
         print("static const uint8_t known_%s_bytes[] = {\n%s\n};" %
-              (low, array(list(raw.reshape(-1)), "%d", 20)))
+              (low, array(list(raw.reshape(-1)), "%d", 18)))
         print("static const uint32_t known_%s[] = {\n%s\n};" %
               (low, array(list(w.view(np.uint32)), "0x%08x", 8)))
         table.append("    {%d, %d, known_%s_bytes, known_%s}," % (int(t), 2 * n, low, low))
