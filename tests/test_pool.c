@@ -132,6 +132,31 @@ static void all_take_part(int n_threads, unsigned pause_us)
     lutra_pool_close(pool);
 }
 
+static void touch_slowly(void *arg, int begin, int end, int thread)
+{
+    usleep(300); /* long enough for any thread to come and take the next chunk */
+    touch(arg, begin, end, thread);
+}
+
+/* Workers above the limit are awake, since they took part a moment ago, and must stay out. */
+static void stay_out(struct probe *p)
+{
+    struct lutra_pool *pool = open_pool(4);
+    for (int limit = 2; limit < lutra_pool_size(pool); limit++) {
+        struct meeting m = {.n = lutra_pool_size(pool)};
+        lutra_pool_limit(pool, m.n);
+        lutra_pool_run(pool, m.n, 1, meet, &m);
+        lutra_pool_limit(pool, limit);
+        p->n_items = 40;
+        p->grain = 1;
+        p->limit = limit;
+        lutra_pool_run(pool, 40, 1, touch_slowly, p);
+        CHECK_EQ(atomic_load(&p->n_bad), 0);
+        memset(p->done, 0, sizeof p->done);
+    }
+    lutra_pool_close(pool);
+}
+
 static double cpu_seconds(void)
 {
     struct timespec t;
@@ -201,6 +226,7 @@ int main(int argc, char **argv)
     CHECK_CASE("the system refuses the second thread") refused(&p, 4, 2);
     CHECK_CASE("the system refuses the last thread") refused(&p, 4, 3);
     CHECK_CASE("limits") limits(&p);
+    CHECK_CASE("threads above the limit stay out") stay_out(&p);
     CHECK_CASE("all take part while they look out") all_take_part(4, 0);
     CHECK_CASE("all take part after a sleep") all_take_part(4, 2000);
     CHECK_CASE("many small runs")
