@@ -44,12 +44,12 @@ static void panel(struct out *o, const struct lutra_ops *ops, const struct lutra
 }
 
 static void panel_case(const struct lutra_ops *ops, const struct case_type *ct, int n, int n_rows,
-                       int n_cols, enum check_fill fill)
+                       int n_cols, enum check_fill fill, enum case_weights weights)
 {
     struct case_mat c;
     struct case_act a;
     struct out got, want;
-    case_mat_open(&c, ct, n_rows, n_cols);
+    case_mat_open_as(&c, ct, n_rows, n_cols, weights);
     case_act_open(&a, ops, n, n_cols, false);
     case_act_fill(&a, fill, LUTRA_CODE_MAX);
     out_open(&got, n, n_rows);
@@ -72,9 +72,14 @@ static void panel_type(const struct lutra_ops *ops, const struct case_type *ct)
     for (int i = 0; case_cols(ct, i); i++)
         for (int fill = 0; fill < CHECK_N_FILLS; fill++)
             panel_case(ops, ct, 1 + (fill + 2 * i) % 9, rows[(i + 3 * fill) % 7], case_cols(ct, i),
-                       (enum check_fill)fill);
-    panel_case(ops, ct, MAX_N, 33, 512, CHECK_FILL_RANDOM);
-    panel_case(ops, ct, MAX_N + 64, 16, 256, CHECK_FILL_RANDOM);
+                       (enum check_fill)fill, CASE_RANDOM);
+    for (int fill = 0; fill < CHECK_N_FILLS; fill++) { /* the largest sums */
+        panel_case(ops, ct, 5, 3, 2560, (enum check_fill)fill, CASE_ONES);
+        panel_case(ops, ct, 2, 3, 2560, (enum check_fill)fill, CASE_TWOS);
+        panel_case(ops, ct, 1, 3, 2560, (enum check_fill)fill, CASE_ZEROS);
+    }
+    panel_case(ops, ct, MAX_N, 33, 512, CHECK_FILL_RANDOM, CASE_RANDOM);
+    panel_case(ops, ct, MAX_N + 64, 16, 256, CHECK_FILL_RANDOM, CASE_RANDOM);
 }
 
 /* ---- float activations ---- */
@@ -258,7 +263,7 @@ static void bench_level(const struct lutra_ops *ops)
         const struct case_type *ct = &case_types[i];
         bench.exact = false;
         printf("panel %-6s %-6s MAC/ns:", ops->name, ct->name);
-        for (int n = 8; n <= 512; n *= 4) printf("  N=%d %6.1f", n, bench_size(ct, n, 1, NULL));
+        for (int n = 8; n <= 128; n *= 4) printf("  N=%d %6.1f", n, bench_size(ct, n, 1, NULL));
         bench.exact = true;
         printf("   exact N=1 %5.1f  N=32 %5.1f\n", bench_size(ct, 1, 1, NULL),
                bench_size(ct, 32, 1, NULL));

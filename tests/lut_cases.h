@@ -52,13 +52,19 @@ static inline void case_drop_threes(uint8_t *qs, int n)
     }
 }
 
-static inline void case_rows(const struct case_type *ct, uint8_t *rows, int n_rows, int n_cols)
+/* Bytes of the codes: random, or all the same (all ones: the largest codes; 0xAA in TQ2_0: all +1).
+ */
+enum case_weights { CASE_RANDOM = -1, CASE_ZEROS = 0x00, CASE_TWOS = 0xAA, CASE_ONES = 0xFF };
+
+static inline void case_rows(const struct case_type *ct, uint8_t *rows, int n_rows, int n_cols,
+                             enum case_weights weights)
 {
     const struct lutra_type_info *ti = lutra_type_info((uint32_t)ct->type);
     float tern = check_rand_float(0.01f, 0.3f);
     for (size_t b = 0; b < (size_t)n_rows * (size_t)(n_cols / ti->block); b++) {
         uint8_t *p = rows + b * (size_t)ti->bytes;
-        for (int i = 0; i < ti->bytes; i++) p[i] = (uint8_t)(check_rand() >> 20);
+        for (int i = 0; i < ti->bytes; i++)
+            p[i] = (uint8_t)(weights == CASE_RANDOM ? (int)(check_rand() >> 20) : (int)weights);
         case_put_scale(p + ct->d_at, ct->ternary ? tern : check_rand_float(-0.05f, 0.05f));
         if (ct->dmin_at >= 0) case_put_scale(p + ct->dmin_at, check_rand_float(-0.3f, 0.3f));
         if (ct->ternary && ct->type == LUTRA_TYPE_TQ2_0) case_drop_threes(p, 64);
@@ -66,8 +72,8 @@ static inline void case_rows(const struct case_type *ct, uint8_t *rows, int n_ro
 }
 
 /* A random packed matrix whose bytes end at a guard page. */
-static inline void case_mat_open(struct case_mat *c, const struct case_type *ct, int n_rows,
-                                 int n_cols)
+static inline void case_mat_open_as(struct case_mat *c, const struct case_type *ct, int n_rows,
+                                    int n_cols, enum case_weights weights)
 {
     const struct lutra_type_info *ti = lutra_type_info((uint32_t)ct->type);
     lutra_error err;
@@ -75,7 +81,7 @@ static inline void case_mat_open(struct case_mat *c, const struct case_type *ct,
     memset(c, 0, sizeof *c);
     c->row_bytes = (size_t)(n_cols / ti->block) * (size_t)ti->bytes;
     c->rows = check_guard(c->row_bytes * (size_t)n_rows, 1);
-    case_rows(ct, c->rows, n_rows, n_cols);
+    case_rows(ct, c->rows, n_rows, n_cols, weights);
     CHECK_EQ(lutra_pack_plan(&c->m, ct->type, n_rows, n_cols, ct->ternary, &err), LUTRA_OK);
     if (ct->ternary)
         CHECK(lutra_pack_is_ternary(ct->type, c->rows, n_rows, n_cols, &c->m.scale, &seen));
@@ -86,6 +92,12 @@ static inline void case_mat_open(struct case_mat *c, const struct case_type *ct,
         lutra_pack_tile(&c->m, t, c->rows + (size_t)(t * c->m.tile_rows) * c->row_bytes,
                         left < c->m.tile_rows ? left : c->m.tile_rows);
     }
+}
+
+static inline void case_mat_open(struct case_mat *c, const struct case_type *ct, int n_rows,
+                                 int n_cols)
+{
+    case_mat_open_as(c, ct, n_rows, n_cols, CASE_RANDOM);
 }
 
 /* For timing: `times` copies of a random matrix, one below the other. n_rows a multiple of 32. */

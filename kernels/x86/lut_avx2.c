@@ -55,6 +55,8 @@ X86_INLINE void add_entries(struct sums *s, __m256i index, __m256i weights, cons
     __m256i hi = _mm256_shuffle_epi8(x86_load_twice(quad + 16), index);
     s->low = _mm256_add_epi16(s->low, _mm256_maddubs_epi16(weights, lo));
     s->high = _mm256_add_epi16(s->high, _mm256_maddubs_epi16(weights, hi));
+    X86_PIN(s->low);
+    X86_PIN(s->high);
 }
 
 /* One step of 16 columns; tab points at its four quads. */
@@ -242,6 +244,8 @@ X86_INLINE void add_triple(__m256i *l, __m256i *h, __m256i index, __m256i neg, c
     __m256i eh = _mm256_shuffle_epi8(x86_load_twice(tab + 16), index);
     *l = _mm256_add_epi8(*l, _mm256_xor_si256(el, neg));
     *h = _mm256_add_epi8(*h, _mm256_xor_si256(eh, neg));
+    X86_PIN(*l);
+    X86_PIN(*h);
 }
 
 /* 24 columns of 32 rows. */

@@ -42,40 +42,46 @@ X86_INLINE __m256i two_codes(const int16_t *c)
     return _mm256_set1_epi32(both);
 }
 
-/* s[v] += n columns of 16 rows times vector v; nv is a constant of the caller. */
-X86_INLINE void dot_columns(struct sums *s, int nv, const int16_t *w, const int16_t *c,
-                            size_t stride, int n)
+/* s[v] += n columns of 16 rows times vector v, n a multiple of 4; nv is a constant of the caller. */
+X86_INLINE void dot_columns(struct sums *s, int nv, const int16_t *w, const int16_t *c, size_t stride,
+                            int n)
 {
-    for (int k = 0; k < n; k += 2) {
-        __m256i lo = x86_load(w + 16 * k), hi = x86_load(w + 16 * k + 16);
-        for (int v = 0; v < nv; v++) {
-            __m256i x = two_codes(c + (size_t)v * stride + k);
-            s[v].lo = _mm256_add_epi32(s[v].lo, _mm256_madd_epi16(lo, x));
-            s[v].hi = _mm256_add_epi32(s[v].hi, _mm256_madd_epi16(hi, x));
+    for (int k = 0; k < n; k += 4, w += 64, c += 4) {
+        X86_UNROLL
+        for (int j = 0; j < 2; j++) {
+            __m256i lo = x86_load(w + 32 * j), hi = x86_load(w + 32 * j + 16);
+            X86_UNROLL
+            for (int v = 0; v < nv; v++) {
+                __m256i x = two_codes(c + (size_t)v * stride + 2 * j);
+                s[v].lo = _mm256_add_epi32(s[v].lo, _mm256_madd_epi16(lo, x));
+                s[v].hi = _mm256_add_epi32(s[v].hi, _mm256_madd_epi16(hi, x));
+                X86_PIN(s[v].lo);
+                X86_PIN(s[v].hi);
+            }
         }
     }
 }
 
 X86_INLINE void zero_sums(struct sums *s, int nv)
 {
+    X86_UNROLL
     for (int v = 0; v < nv; v++) s[v].lo = s[v].hi = _mm256_setzero_si256();
 }
 
 /* ---- groups with their own scales ---- */
 
-X86_INLINE void add_scaled(float *acc, const float *scale, __m256 lo, __m256 hi)
+X86_INLINE __m256 add_scaled(__m256 acc, const float *scale, __m256 x)
 {
-    lo = _mm256_mul_ps(_mm256_load_ps(scale), lo);
-    hi = _mm256_mul_ps(_mm256_load_ps(scale + 8), hi);
-    _mm256_store_ps(acc, _mm256_add_ps(_mm256_load_ps(acc), lo));
-    _mm256_store_ps(acc + 8, _mm256_add_ps(_mm256_load_ps(acc + 8), hi));
+    return _mm256_add_ps(acc, _mm256_mul_ps(_mm256_load_ps(scale), x));
 }
 
-static float group_x(const int32_t *sums, int group)
+/* X of the groups of a run as floats; kinds with minima have groups of 16 or 32. */
+X86_INLINE void run_x(float *xs, const int32_t *sums, int group, int n)
 {
-    int32_t x = 0;
-    for (int i = 0; i < group / 16; i++) x += sums[i];
-    return (float)x;
+    if (group == 16)
+        for (int g = 0; g < n / 16; g++) xs[g] = (float)sums[g];
+    else
+        for (int g = 0; g < n / 32; g++) xs[g] = (float)(sums[2 * g] + sums[2 * g + 1]);
 }
 
 /* Vectors v .. v+nv-1 of `a` over columns [k, k + n) that stand in the panel; b = their place in
@@ -87,20 +93,27 @@ X86_INLINE void groups_run(struct scratch *s, int nv, const struct lutra_mat *m,
     const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16) + k / 16;
     const int group = m->group;
     const bool has_min = x86_has_min(m->scales);
+    float xs[QUAD][PANEL_GROUPS];
+    for (int i = 0; has_min && i < nv; i++)
+        run_x(xs[i], sums + (size_t)i * (size_t)(a->k_pad / 16), group, n);
     for (int g = 0; g * group < n; g++) {
         struct sums t[QUAD];
         zero_sums(t, nv);
         dot_columns(t, nv, s->panel.codes[0] + 16 * g * group, c + g * group, (size_t)a->k_pad,
                     group);
+        X86_UNROLL
         for (int i = 0; i < nv; i++) {
             float *acc = s->acc.f[b + i][0];
-            add_scaled(acc, s->panel.d[g], _mm256_cvtepi32_ps(t[i].lo),
-                       _mm256_cvtepi32_ps(t[i].hi));
+            __m256 lo = _mm256_load_ps(acc), hi = _mm256_load_ps(acc + 8);
+            lo = add_scaled(lo, s->panel.d[g], _mm256_cvtepi32_ps(t[i].lo));
+            hi = add_scaled(hi, s->panel.d[g] + 8, _mm256_cvtepi32_ps(t[i].hi));
             if (has_min) {
-                const int32_t *x = sums + (size_t)i * (size_t)(a->k_pad / 16) + g * (group / 16);
-                __m256 xs = _mm256_set1_ps(group_x(x, group));
-                add_scaled(acc, s->panel.m[g], xs, xs);
+                __m256 x = _mm256_broadcast_ss(&xs[i][g]);
+                lo = add_scaled(lo, s->panel.m[g], x);
+                hi = add_scaled(hi, s->panel.m[g] + 8, x);
             }
+            _mm256_store_ps(acc, lo);
+            _mm256_store_ps(acc + 8, hi);
         }
     }
 }
@@ -113,11 +126,13 @@ X86_INLINE void tern_run(struct scratch *s, int nv, const struct lutra_act *a, i
     const int16_t *c = a->codes + (size_t)v * (size_t)a->k_pad + k;
     for (int half = 0; half < 2; half++) {
         struct sums t[QUAD];
+        X86_UNROLL
         for (int i = 0; i < nv; i++) {
             t[i].lo = x86_load(s->acc.i[b + i][half]);
             t[i].hi = x86_load(s->acc.i[b + i][half] + 8);
         }
         dot_columns(t, nv, s->panel.codes[half], c, (size_t)a->k_pad, n);
+        X86_UNROLL
         for (int i = 0; i < nv; i++) {
             _mm256_store_si256((__m256i *)s->acc.i[b + i][half], t[i].lo);
             _mm256_store_si256((__m256i *)(s->acc.i[b + i][half] + 8), t[i].hi);
@@ -200,6 +215,7 @@ X86_INLINE void i8_unit(struct sums *s, int nv, const uint8_t *codes, const int1
     for (int k = 0; k < 32; k += 2, codes += 32) {
         __m256i lo = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)codes));
         __m256i hi = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(codes + 16)));
+        X86_UNROLL
         for (int v = 0; v < nv; v++) {
             __m256i x = two_codes(c + (size_t)v * stride + k);
             s[v].lo = _mm256_add_epi32(s[v].lo, _mm256_madd_epi16(lo, x));
@@ -214,6 +230,7 @@ X86_INLINE void i8_tile(float *y, size_t y_stride, int nv, const struct lutra_ma
     const uint8_t *unit = lutra_mat_tile(m, tile);
     const int16_t *c = a->codes + (size_t)v0 * (size_t)a->k_pad;
     struct x86_rows acc[QUAD];
+    X86_UNROLL
     for (int v = 0; v < nv; v++) acc[v].lo = acc[v].hi = _mm256_setzero_ps();
     for (int k = 0; k < m->n_cols; k += 32, unit += m->unit_bytes) {
         struct sums s[QUAD];
@@ -221,11 +238,13 @@ X86_INLINE void i8_tile(float *y, size_t y_stride, int nv, const struct lutra_ma
         zero_sums(s, nv);
         x86_prefetch(unit, m->unit_bytes);
         i8_unit(s, nv, unit + m->scale_bytes, c + k, (size_t)a->k_pad);
+        X86_UNROLL
         for (int v = 0; v < nv; v++) {
             acc[v].lo = _mm256_add_ps(acc[v].lo, _mm256_mul_ps(d.lo, _mm256_cvtepi32_ps(s[v].lo)));
             acc[v].hi = _mm256_add_ps(acc[v].hi, _mm256_mul_ps(d.hi, _mm256_cvtepi32_ps(s[v].hi)));
         }
     }
+    X86_UNROLL
     for (int v = 0; v < nv; v++)
         x86_store_rows(y + (size_t)(v0 + v) * y_stride + tile * LUTRA_TILE_ROWS, acc[v],
                        a->scale[v0 + v], m->n_rows - tile * LUTRA_TILE_ROWS);
@@ -268,20 +287,37 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
 
 /* ---- float activations ---- */
 
-/* The panel's codes of one half as weights w = D*q, then + M. */
+/* Codes of one half of the panel as weights w = D*q, then + M, for 8 rows starting at r of columns
+ * [k, end), all of one group. A pair of int16 codes becomes two columns. */
+X86_INLINE void decode_group(struct scratch *s, const int16_t *codes, __m256 d, const float *min,
+                             int r, int k, int end)
+{
+    for (; k < end; k += 2) {
+        __m256i two = x86_load(codes + 16 * k + 2 * r); /* column k low, k+1 high */
+        __m256i even = _mm256_srai_epi32(_mm256_slli_epi32(two, 16), 16);
+        __m256 w0 = _mm256_mul_ps(d, _mm256_cvtepi32_ps(even));
+        __m256 w1 = _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_srai_epi32(two, 16)));
+        if (min) {
+            w0 = _mm256_add_ps(w0, _mm256_load_ps(min));
+            w1 = _mm256_add_ps(w1, _mm256_load_ps(min));
+        }
+        _mm256_store_ps(s->w[k] + r, w0);
+        _mm256_store_ps(s->w[k + 1] + r, w1);
+    }
+}
+
 static void decode_half(struct scratch *s, const struct lutra_mat *m, int half, int n)
 {
-    const bool tern = m->kind == LUTRA_MAT_TERN, has_min = x86_has_min(m->scales);
-    for (int k = 0; k < n; k++) {
-        const int16_t *codes = s->panel.codes[half] + 16 * (k & ~1);
-        const float *d = s->panel.d[tern ? 0 : k / m->group],
-                    *min = s->panel.m[tern ? 0 : k / m->group];
-        for (int r = 0; r < 16; r += 8) {
-            __m256i two = x86_load(codes + 2 * r); /* 8 rows, columns k&~1 (low) and k|1 (high) */
-            __m256i q = _mm256_srai_epi32(k & 1 ? two : _mm256_slli_epi32(two, 16), 16);
-            __m256 scale = tern ? _mm256_set1_ps(m->scale) : _mm256_load_ps(d + r);
-            __m256 w = _mm256_mul_ps(scale, _mm256_cvtepi32_ps(q));
-            _mm256_store_ps(s->w[k] + r, has_min ? _mm256_add_ps(w, _mm256_load_ps(min + r)) : w);
+    const int16_t *codes = s->panel.codes[half];
+    for (int r = 0; r < 16; r += 8) {
+        if (m->kind == LUTRA_MAT_TERN) {
+            decode_group(s, codes, _mm256_set1_ps(m->scale), NULL, r, 0, n);
+            continue;
+        }
+        for (int g = 0; g * m->group < n; g++) {
+            __m256 d = _mm256_load_ps(s->panel.d[g] + r);
+            const float *min = x86_has_min(m->scales) ? s->panel.m[g] + r : NULL;
+            decode_group(s, codes, d, min, r, g * m->group, (g + 1) * m->group);
         }
     }
 }
@@ -290,18 +326,21 @@ X86_INLINE void exact_run(struct scratch *s, int nv, int half, const float *x, s
                           int n)
 {
     struct x86_rows t[QUAD];
+    X86_UNROLL
     for (int v = 0; v < nv; v++) {
         t[v].lo = _mm256_load_ps(s->acc.f[b + v][half]);
         t[v].hi = _mm256_load_ps(s->acc.f[b + v][half] + 8);
     }
     for (int k = 0; k < n; k++) {
         __m256 lo = _mm256_load_ps(s->w[k]), hi = _mm256_load_ps(s->w[k] + 8);
+        X86_UNROLL
         for (int v = 0; v < nv; v++) {
             __m256 xs = _mm256_broadcast_ss(x + (size_t)v * stride + k);
             t[v].lo = _mm256_add_ps(t[v].lo, _mm256_mul_ps(lo, xs));
             t[v].hi = _mm256_add_ps(t[v].hi, _mm256_mul_ps(hi, xs));
         }
     }
+    X86_UNROLL
     for (int v = 0; v < nv; v++) {
         _mm256_store_ps(s->acc.f[b + v][half], t[v].lo);
         _mm256_store_ps(s->acc.f[b + v][half] + 8, t[v].hi);
