@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# A word that is no command and no file.
+"$LUTRA" tokenise 2>&1

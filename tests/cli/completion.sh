@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# Completion words need no model.
+"$LUTRA" --completion-bash | grep -c "^complete .*--temp .* lutra$"

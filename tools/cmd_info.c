@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* lutra info: every key and tensor of a GGUF file, and what they weigh. Loads no weights. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernels/qtypes.h"
+#include "models/gguf.h"
+#include "tools/cli.h"
+#include "tools/cmd.h"
+#include "tools/find.h"
+
+struct options {
+    const char *model, *positional;
+};
+
+static const struct lutra_opt opts[] = {
+    {"-m, --model", "FILE", LUTRA_OPT_STR, offsetof(struct options, model), 0, 0, "the file", NULL},
+};
+static const struct lutra_opt_group group = {"Options", opts, 1};
+static const struct lutra_cli_spec spec = {"info",
+                                           "FILE",
+                                           "Show every key and tensor of a GGUF file, the bytes of "
+                                           "each type, and the bytes read for each token.",
+                                           &group,
+                                           1,
+                                           offsetof(struct options, positional)};
+
+static const char *const value_type[LUTRA_GGUF_N_TYPES] = {
+    "u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "str", "array", "u64", "i64", "f64"};
+
+static const char *value_type_name(uint32_t type)
+{
+    return type < LUTRA_GGUF_N_TYPES ? value_type[type] : "?";
+}
+
+static void print_keys(const struct lutra_gguf *g)
+{
+    int n = lutra_gguf_n_kv(g);
+    printf("\n%d keys\n", n);
+    for (int i = 0; i < n; i++) {
+        const struct lutra_gguf_kv *kv = lutra_gguf_kv_at(g, i);
+        char key[300], value[400], type[64];
+        lutra_escape(key, sizeof key, kv->key, kv->key_len);
+        lutra_gguf_show(g, kv, value, sizeof value);
+        if (kv->type == LUTRA_GGUF_ARRAY)
+            snprintf(type, sizeof type, "%s[%" PRIu64 "]", value_type_name(kv->elem_type),
+                     kv->count);
+        else
+            snprintf(type, sizeof type, "%s", value_type_name(kv->type));
+        printf("  %-44s %-12s %s\n", key, type, value);
+    }
+}
+
+static const char *type_name(uint32_t id, char dst[16])
+{
+    const struct lutra_type_info *t = lutra_type_info(id);
+    if (t && t->name) return t->name;
+    snprintf(dst, 16, "type %" PRIu32, id);
+    return dst;
+}
+
+static void print_tensors(const struct lutra_gguf *g)
+{
+    int n = lutra_gguf_n_tensors(g);
+    printf("\n%d tensors\n", n);
+    for (int i = 0; i < n; i++) {
+        const struct lutra_gguf_tensor *t = lutra_gguf_tensor_at(g, i);
+        char name[260], shape[100], unknown[16];
+        int at = 0;
+        lutra_escape(name, sizeof name, t->name, strlen(t->name));
+        for (int d = 0; d < t->n_dims && d < 4; d++)
+            at += snprintf(shape + at, sizeof shape - (size_t)at, "%s%" PRIu64, d ? " x " : "",
+                           t->ne[d]);
+        printf("  %-44s %-8s %-24s %12" PRIu64 " bytes\n", name, type_name(t->type, unknown), shape,
+               t->bytes);
+    }
+}
+
+struct sum {
+    uint32_t type;
+    uint64_t bytes, weights;
+    int tensors;
+};
+
+enum { SUMS_MAX = 64 };
+
+static int add_up(const struct lutra_gguf *g, struct sum *sums, struct sum *total)
+{
+    int n = 0;
+    for (int i = 0; i < lutra_gguf_n_tensors(g); i++) {
+        const struct lutra_gguf_tensor *t = lutra_gguf_tensor_at(g, i);
+        uint64_t weights =
+            t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3]; /* checked when the file was opened */
+        int at = 0;
+        while (at < n && sums[at].type != t->type) at++;
+        if (at == n && n < SUMS_MAX) sums[n++] = (struct sum){t->type, 0, 0, 0};
+        if (at < SUMS_MAX) {
+            sums[at].bytes += t->bytes;
+            sums[at].weights += weights;
+            sums[at].tensors++;
+        }
+        total->bytes += t->bytes;
+        total->weights += weights;
+        total->tensors++;
+    }
+    return n;
+}
+
+static void print_types(const struct lutra_gguf *g, struct sum *total)
+{
+    struct sum sums[SUMS_MAX];
+    char size[24], unknown[16];
+    int n = add_up(g, sums, total);
+    printf("\nbytes per type\n");
+    for (int i = 0; i < n; i++) {
+        const struct lutra_type_info *info = lutra_type_info(sums[i].type);
+        double share =
+            total->weights ? 100.0 * (double)sums[i].weights / (double)total->weights : 0;
+        printf("  %-8s %5d tensors %14" PRIu64 " weights (%5.1f %%) %14" PRIu64 " bytes%s%s\n",
+               type_name(sums[i].type, unknown), sums[i].tensors, sums[i].weights, share,
+               sums[i].bytes, lutra_type_runs(sums[i].type) ? "" : "  not run: ",
+               lutra_type_runs(sums[i].type) ? ""
+               : info && info->note          ? info->note
+                                             : "unknown type");
+    }
+    printf("  %-8s %5d tensors %14" PRIu64 " weights           %14" PRIu64 " bytes (%s)\n", "total",
+           total->tensors, total->weights, total->bytes,
+           lutra_cli_bytes(size, sizeof size, total->bytes));
+}
+
+/* All matrices, except an embedding that is only looked up in, a row per token. */
+static uint64_t bytes_per_token(const struct lutra_gguf *g, bool *tied)
+{
+    uint64_t sum = 0;
+    *tied = !lutra_gguf_tensor(g, "output.weight") && lutra_gguf_tensor(g, "token_embd.weight");
+    for (int i = 0; i < lutra_gguf_n_tensors(g); i++) {
+        const struct lutra_gguf_tensor *t = lutra_gguf_tensor_at(g, i);
+        bool embedding = strcmp(t->name, "token_embd.weight") == 0;
+        if (t->n_dims >= 2 && (!embedding || *tied)) sum += t->bytes;
+    }
+    return sum;
+}
+
+static void print_info(const struct lutra_gguf *g)
+{
+    char size[24], shown[24];
+    struct sum total = {0};
+    bool tied;
+    printf("%s: GGUF v%" PRIu32 ", %s (%" PRIu64 " bytes), header %" PRIu64 " bytes\n",
+           lutra_gguf_path(g), lutra_gguf_version(g),
+           lutra_cli_bytes(size, sizeof size, lutra_gguf_file_bytes(g)), lutra_gguf_file_bytes(g),
+           lutra_gguf_header_bytes(g));
+    print_keys(g);
+    print_tensors(g);
+    print_types(g, &total);
+    uint64_t read = bytes_per_token(g, &tied);
+    printf("\nbytes read per generated token: %" PRIu64 " (%s)%s\n", read,
+           lutra_cli_bytes(shown, sizeof shown, read),
+           tied ? "; the embedding is the output matrix too" : "");
+    if (total.weights)
+        printf("bits per weight: %.2f\n", 8.0 * (double)total.bytes / (double)total.weights);
+}
+
+int lutra_cmd_info(int argc, char **argv)
+{
+    struct options o = {0};
+    char found[LUTRA_FIND_PATH];
+    struct lutra_gguf *g = NULL;
+    lutra_error err = {0};
+    int code = lutra_cli_parse(&spec, &o, argc, argv);
+    if (code >= 0) return code;
+    if (!o.model) o.model = o.positional;
+    if (!o.model) {
+        lutra_cli_say("no model: lutra info FILE");
+        return LUTRA_EXIT_USAGE;
+    }
+    if (lutra_gguf_open(&g, lutra_find_path(o.model, found), &err))
+        return lutra_cli_fail(&err, true);
+    print_info(g);
+    lutra_gguf_close(g);
+    return lutra_cli_flush(LUTRA_EXIT_OK);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* What lutra doctor measures. */
+#ifndef LUTRA_TOOLS_DOCTOR_H
+#define LUTRA_TOOLS_DOCTOR_H
+
+#include "kernels/base.h"
+
+/* Run the kernels of the level `features` and of scalar on the same random data, every weight type,
+ * one vector and many. "ok", or the first that differs. Returns true if all agree. */
+bool lutra_doctor_kernels(uint32_t features, char *verdict, size_t cap);
+
+/* Read `bytes` of memory with n threads, best of three, in bytes per second; 0 if it cannot be
+ * measured. */
+double lutra_doctor_bandwidth(const void *memory, size_t bytes, int n_threads);
+
+#endif
