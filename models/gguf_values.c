@@ -157,11 +157,17 @@ lutra_status lutra_gguf_str(const struct lutra_gguf *g, const char *key, const c
 
 /* ---- array elements ---- */
 
+static const uint8_t *element_at(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv,
+                                 uint64_t i)
+{
+    return g->header + kv->offset + i * lutra_gguf_scalar_bytes(kv->elem_type);
+}
+
+/* NULL if kv is no array or has no element i. */
 static const uint8_t *element(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv,
                               uint64_t i)
 {
-    if (kv->type != LUTRA_GGUF_ARRAY || i >= kv->count) return NULL;
-    return g->header + kv->offset + i * lutra_gguf_scalar_bytes(kv->elem_type);
+    return kv->type == LUTRA_GGUF_ARRAY && i < kv->count ? element_at(g, kv, i) : NULL;
 }
 
 bool lutra_gguf_arr_int(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv, uint64_t i,
@@ -232,7 +238,7 @@ static void show_element(const struct lutra_gguf *g, const struct lutra_gguf_kv 
     if (lutra_gguf_arr_str(g, kv, cursor, &s, &len))
         lutra_escape(dst, cap, s, len);
     else
-        show_scalar(dst, cap, element(g, kv, i), kv->elem_type);
+        show_scalar(dst, cap, element_at(g, kv, i), kv->elem_type);
 }
 
 /* "[1, 2, 3]" if all of it fits, else "[1, ... 3 in all]". */

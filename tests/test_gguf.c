@@ -342,7 +342,9 @@ static void test_truncated_live(void)
     const struct lutra_gguf_tensor *c = lutra_gguf_tensor(g, "c.weight");
     CHECK_EQ(lutra_gguf_read(g, c, 0, data, 32, &err), LUTRA_EIO);
     CHECK(strstr(err.msg, "became shorter while reading") != NULL);
+    err.msg[0] = '\0'; /* bytes that are still there, of a file that is not what it was */
     CHECK_EQ(lutra_gguf_read(g, lutra_gguf_tensor(g, "a.weight"), 0, data, 32, &err), LUTRA_EIO);
+    CHECK(strstr(err.msg, "became shorter while reading") != NULL);
     lutra_gguf_close(g);
 }
 

@@ -86,7 +86,7 @@ static const struct {
     lutra_status status;
     const char *reason;
 } numbers[] = {
-    {"magic small", {{AT_MAGIC, 4, 0x66756767}}, FORM, "not a GGUF file"},
+    {"magic small", {{AT_MAGIC, 4, 0x66756767}}, FORM, "bad.gguf: at offset 0: not a GGUF file"},
     {"magic ggjt", {{AT_MAGIC, 4, 0x67676a74}}, FORM, "GGML file of 2023"},
     {"magic zip", {{AT_MAGIC, 4, 0x04034b50}}, FORM, "zip archive"},
     {"magic FUGG", {{AT_MAGIC, 4, 0x47475546}}, FORM, "not a GGUF file but a big-endian"},
