@@ -24,9 +24,19 @@ static void *map_pages(size_t bytes)
     return p == MAP_FAILED ? NULL : p;
 }
 
-static void *map_zeroed(size_t bytes)
+static void *map_small(size_t bytes)
+{
+    void *p = map_pages(bytes);
+#if defined(MADV_NOHUGEPAGE)
+    if (p) madvise(p, bytes, MADV_NOHUGEPAGE); /* where the system would give huge pages unasked */
+#endif
+    return p;
+}
+
+static void *map_zeroed(size_t bytes, bool sparse)
 {
     if (bytes < HUGE_MIN) return map_pages(bytes);
+    if (sparse) return map_small(lutra_round_up(bytes, HUGE_PAGE));
     /* one huge page too many, then give back what lies before and after the aligned stretch */
     size_t whole = lutra_round_up(bytes, HUGE_PAGE) + HUGE_PAGE;
     uint8_t *raw = map_pages(whole);
@@ -50,8 +60,9 @@ static void unmap(void *p, size_t bytes)
 
 #else /* no anonymous mappings: the C library's own memory */
 
-static void *map_zeroed(size_t bytes)
+static void *map_zeroed(size_t bytes, bool sparse)
 {
+    (void)sparse;
     void *p = aligned_alloc(LUTRA_ALIGN, lutra_round_up(bytes, LUTRA_ALIGN));
     if (p) memset(p, 0, bytes);
     return p;
@@ -65,12 +76,12 @@ static void unmap(void *p, size_t bytes)
 
 #endif
 
-lutra_status lutra_arena_open(struct lutra_arena *a, size_t cap, lutra_error *err)
+static lutra_status open_arena(struct lutra_arena *a, size_t cap, bool sparse, lutra_error *err)
 {
     *a = (struct lutra_arena){0};
     if (cap == 0) return LUTRA_OK;
     /* beyond half the address space the roundings could wrap, and no system has it */
-    a->base = cap < SIZE_MAX / 2 ? map_zeroed(cap) : NULL;
+    a->base = cap < SIZE_MAX / 2 ? map_zeroed(cap, sparse) : NULL;
     if (!a->base) {
         return lutra_fail(err, LUTRA_ENOMEM,
                           "cannot get %zu MiB of memory: free some, or ask for a smaller context",
@@ -78,6 +89,16 @@ lutra_status lutra_arena_open(struct lutra_arena *a, size_t cap, lutra_error *er
     }
     a->cap = cap;
     return LUTRA_OK;
+}
+
+lutra_status lutra_arena_open(struct lutra_arena *a, size_t cap, lutra_error *err)
+{
+    return open_arena(a, cap, false, err);
+}
+
+lutra_status lutra_arena_open_sparse(struct lutra_arena *a, size_t cap, lutra_error *err)
+{
+    return open_arena(a, cap, true, err);
 }
 
 void *lutra_arena_take(struct lutra_arena *a, size_t bytes)

@@ -21,6 +21,10 @@ struct lutra_arena {
  * Errors LUTRA_ENOMEM. */
 lutra_status lutra_arena_open(struct lutra_arena *a, size_t cap, lutra_error *err);
 
+/* The same for memory of which little may ever be touched (a KV cache): small pages, so that what is
+ * never used is never cleared and never counted. */
+lutra_status lutra_arena_open_sparse(struct lutra_arena *a, size_t cap, lutra_error *err);
+
 /* The next `bytes` bytes, aligned to LUTRA_ALIGN and zero; NULL when they do not fit (nothing
  * ever fits an arena of cap 0, not even 0 bytes). */
 void *lutra_arena_take(struct lutra_arena *a, size_t bytes);

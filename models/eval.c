@@ -82,7 +82,8 @@ static void take_all(struct lutra_eval *e, const struct layout *l)
 {
     struct lutra_arena *a = &e->arena;
     bool f32 = e->engine.precision == LUTRA_PREC_HIGH;
-    lutra_kv_bind(&e->kv, &e->net->config, lutra_arena_take(a, l->kv), e->kv.n_ctx, f32);
+    lutra_kv_bind(&e->kv, &e->net->config, lutra_arena_take(&e->kv_arena, l->kv), e->kv.n_ctx,
+                  f32);
     e->x = lutra_arena_take(a, l->x);
     e->norm = lutra_arena_take(a, l->norm);
     e->q = lutra_arena_take(a, l->q);
@@ -124,8 +125,8 @@ lutra_status lutra_eval_open(struct lutra_eval **out, const struct lutra_net *ne
                         opt->n_ctx);
         goto fail;
     }
-    st = lutra_arena_open(&e->arena, lutra_arena_cost(l.kv) + layout_bytes(&l), err);
-    if (st != LUTRA_OK) goto fail;
+    if ((st = lutra_arena_open(&e->arena, layout_bytes(&l), err))) goto fail;
+    if ((st = lutra_arena_open_sparse(&e->kv_arena, lutra_arena_cost(l.kv), err))) goto fail;
     take_all(e, &l);
     *out = e;
     return LUTRA_OK;
@@ -139,6 +140,7 @@ void lutra_eval_close(struct lutra_eval *e)
     if (e == NULL) return;
     lutra_pool_close(e->engine.pool);
     lutra_arena_close(&e->arena);
+    lutra_arena_close(&e->kv_arena);
     free(e);
 }
 

@@ -38,7 +38,8 @@ struct lutra_eval {
     float *scores;                 /* [threads][n_ctx] */
     struct lutra_rope rope, rope_local;
     void *act_mem;
-    struct lutra_arena arena;
+    struct lutra_arena arena;      /* scratch: all of it is used for every batch */
+    struct lutra_arena kv_arena;   /* touched position by position */
     const atomic_int *cancel;      /* NULL, or non-zero asks to stop between two layers */
 };
 

@@ -45,7 +45,7 @@ static lutra_status bad(lutra_error *err, const char *what)
 static lutra_status pick_level(struct settings *s, const char *name, lutra_error *err)
 {
     uint32_t have = lutra_cpu_detect();
-    s->features = have;
+    s->features = lutra_cpu_best(have)->features; /* whole levels only: each is tested as one */
     if (name == NULL || strcmp(name, "auto") == 0) return LUTRA_OK;
     const struct lutra_cpu_level *l = lutra_cpu_level(name);
     char shown[32];

@@ -22,7 +22,7 @@ static lutra_status check_options(const lutra_session_options *o, lutra_error *e
     return LUTRA_OK;
 }
 
-/* Threads are bound to CPUs only when they are the ones the plan chose. */
+/* Threads are not bound to CPUs: chunks are stolen, and a bound thread suffers whenever a stranger sits on its CPU. */
 static lutra_status open_eval(lutra_session *s, const lutra_session_options *o, lutra_error *err)
 {
     const lutra_model *m = s->model;
@@ -180,7 +180,7 @@ lutra_status lutra_session_stats(const lutra_session *s, lutra_stats *st)
     *st = s->stats;
     st->size = sizeof *st;
     st->kv_bytes = s->eval->kv.layer_bytes * (uint64_t)s->model->net->config.n_layer;
-    st->scratch_bytes = s->eval->arena.cap - st->kv_bytes;
+    st->scratch_bytes = s->eval->arena.cap;
     st->n_threads = s->eval->n_threads;
     st->n_threads_batch = s->eval->n_threads_batch;
     return LUTRA_OK;
