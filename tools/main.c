@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* lutra: the table of subcommands, and what happens without one. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,5 +137,6 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
     lutra_cli_guard_fds();
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is a failed write like a full disk */
     return lutra_cli_flush(dispatch(argc, argv));
 }
