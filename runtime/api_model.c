@@ -204,7 +204,7 @@ static lutra_status plan_session(lutra_plan *plan, const struct lutra_config *c,
 {
     struct lutra_ops ops;
     lutra_ops_init(&ops, s->features);
-    int n_batch = sopt && sopt->n_batch ? sopt->n_batch : LUTRA_BATCH_DEFAULT;
+    int n_batch = lutra_batch_step(sopt ? sopt->n_batch : 0);
     int n_threads = sopt && sopt->n_threads ? sopt->n_threads : s->n_threads;
     if (sopt && sopt->n_threads_batch > n_threads) n_threads = sopt->n_threads_batch;
     lutra_status st = lutra_choose_ctx(c, &ops, sopt ? sopt->n_ctx : 0, n_batch, n_threads, s->precision,

@@ -16,7 +16,7 @@ static lutra_status check_options(const lutra_session_options *o, lutra_error *e
     if (o == NULL) return LUTRA_OK;
     if (o->size != sizeof *o) return bad(err, "lutra_session_options: size is not set");
     if (o->n_ctx < 0) return bad(err, "n_ctx must not be negative");
-    if (o->n_batch < 0 || o->n_batch > LUTRA_BATCH_MAX) return bad(err, "n_batch must be 1..4096");
+    if (o->n_batch < 0 || o->n_batch > LUTRA_BATCH_MAX) return bad(err, "n_batch must be 1..65536");
     if (o->n_threads < 0 || o->n_threads > 256 || o->n_threads_batch < 0 || o->n_threads_batch > 256)
         return bad(err, "n_threads must be 1..256");
     return LUTRA_OK;
@@ -32,7 +32,7 @@ static lutra_status open_eval(lutra_session *s, const lutra_session_options *o, 
     int planned = lutra_cpu_thread_plan(cpus, 256, why, sizeof why);
     eo.n_threads = o && o->n_threads ? o->n_threads : planned;
     eo.n_threads_batch = o && o->n_threads_batch ? o->n_threads_batch : eo.n_threads;
-    eo.n_batch = o && o->n_batch ? o->n_batch : LUTRA_BATCH_DEFAULT;
+    eo.n_batch = lutra_batch_step(o ? o->n_batch : 0);
     int most = eo.n_threads > eo.n_threads_batch ? eo.n_threads : eo.n_threads_batch;
     lutra_status st = lutra_choose_ctx(&m->net->config, &m->net->ops, o ? o->n_ctx : 0, eo.n_batch, most, m->precision, 0,
                                        &eo.n_ctx, err);

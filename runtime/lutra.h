@@ -127,7 +127,7 @@ typedef struct lutra_plan {
 typedef struct lutra_session_options {
     size_t size;               /* sizeof(lutra_session_options) */
     int n_ctx;                 /* tokens of context; default 0: min(model, 8192, what memory allows) */
-    int n_batch;               /* tokens evaluated at once when feeding; default 0: 512; 1..4096 */
+    int n_batch;               /* tokens fed at once; default 0: 2048; 1..65536. Never changes a result */
     int n_threads;             /* threads for one token; default 0: lutra_threads_default; 1..256 */
     int n_threads_batch;       /* threads for many tokens; default 0: n_threads */
 } lutra_session_options;

@@ -10,8 +10,9 @@
 #include <stdatomic.h>
 
 enum {
-    LUTRA_BATCH_DEFAULT = 512,
-    LUTRA_BATCH_MAX = 4096,
+    LUTRA_BATCH_DEFAULT = 2048, /* llama.cpp's -b */
+    LUTRA_BATCH_MAX = 65536,
+    LUTRA_BATCH_STEP = 512,     /* most tokens evaluated in one go: results do not depend on it, scratch memory does */
     /* one token's bytes (64 KiB at most), then what is held back of the stream: see generate.c */
     LUTRA_TEXT_BYTES = (64 << 10) + 1024 + 3 * ((64 << 10) + 8)
 };
@@ -42,6 +43,12 @@ struct lutra_session {
     void *progress_user;
     lutra_stats stats;
 };
+
+/* Tokens evaluated in one go for a batch size asked for (0: the default). */
+static inline int lutra_batch_step(int n_batch)
+{
+    return n_batch > 0 && n_batch < LUTRA_BATCH_STEP ? n_batch : LUTRA_BATCH_STEP;
+}
 
 /* Evaluate n <= n_batch tokens and note them as held. LUTRA_ECANCEL: nothing changed. */
 lutra_status lutra_session_eval(lutra_session *s, const int32_t *ids, int n, lutra_error *err);

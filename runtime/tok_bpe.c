@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Byte-level BPE vocabularies: the spelling of bytes as characters, and the table of merges.
  *
- * GPT-2's spelling maps the 188 printable bytes of Latin-1 to themselves and the other 68, in order, to
- * U+0100 .. U+0143, so that a token of any bytes is readable text: a space is written U+0120. */
+ * GPT-2's spelling maps the 188 printable bytes of Latin-1 to themselves and the other 68, in
+ * order, to U+0100 .. U+0143, so that a token of any bytes is readable text: a space is written
+ * U+0120. */
 #include "runtime/tok_vocab.h"
 #include "runtime/unicode.h"
 
@@ -14,8 +15,8 @@ static bool stands_for_itself(uint32_t b)
     return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF);
 }
 
-/* The byte a character spells, -1 if none. 0x100 + k is the k-th byte that does not stand for itself:
- * 00-20, 7F-A0, AD. */
+/* The byte a character spells, -1 if none. 0x100 + k is the k-th byte that does not stand for
+ * itself: 00-20, 7F-A0, AD. */
 static int byte_spelled(uint32_t cp)
 {
     if (cp < 0x100) return stands_for_itself(cp) ? (int)cp : -1;
@@ -40,7 +41,8 @@ size_t lutra_bpe_decode(char *dst, const char *text, size_t n)
 
 /* ---- merges ---- */
 
-static struct lutra_merge_rule *merge_slot(const struct lutra_merge_table *m, int32_t left, int32_t right)
+static struct lutra_merge_rule *merge_slot(const struct lutra_merge_table *m, int32_t left,
+                                           int32_t right)
 {
     uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
     uint32_t at = (uint32_t)((key * 0x9E3779B97F4A7C15u) >> 32) & m->mask;
@@ -84,7 +86,7 @@ static bool add_merge(struct lutra_merge_table *m, struct lutra_merge_rule rule)
     return true;
 }
 
-/* "left right" -> ids. Rules whose parts or result are not tokens can never apply and are left out. */
+/* "left right" -> ids. Rules whose parts or result are no tokens can never apply: left out. */
 static bool parse_merge(const struct lutra_tokenizer *t, const char *s, size_t n, char *room,
                         struct lutra_merge_rule *rule)
 {
@@ -100,7 +102,8 @@ static bool parse_merge(const struct lutra_tokenizer *t, const char *s, size_t n
     return rule->left >= 0 && rule->right >= 0 && rule->id >= 0;
 }
 
-lutra_status lutra_bpe_load_merges(struct lutra_tokenizer *t, const struct lutra_gguf *g, lutra_error *err)
+lutra_status lutra_bpe_load_merges(struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                                   lutra_error *err)
 {
     static const char key[] = "tokenizer.ggml.merges";
     const struct lutra_gguf_kv *kv = lutra_gguf_find(g, key);

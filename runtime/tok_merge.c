@@ -7,8 +7,10 @@
 #include <string.h>
 
 enum {
-    SHORT_MAX = 32,   /* symbols: up to here scanning an array beats a queue (measured: even at about 40) */
-    RAW = 1 << 30,    /* a character without a token: RAW + its bytes, which no vocabulary's ids reach */
+    /* Symbols a word may have: up to about here scanning an array beats a queue. */
+    SHORT_MAX = 32,
+    /* A character without a token: RAW + its bytes, which no vocabulary's ids reach. */
+    RAW = 1 << 30,
     DEAD = INT32_MIN
 };
 
@@ -45,7 +47,7 @@ static inline int32_t first_symbol(const struct lutra_tokenizer *t, const char *
 {
     if (!t->spm) {
         int32_t id = t->byte_id[(unsigned char)s[0]];
-        return id >= 0 && t->tok[id].piece_len == 1 && (t->flag[id] & LUTRA_TOK_PLAIN) ? id : RAW + 1;
+        return id >= 0 && (t->flag[id] & LUTRA_TOK_PLAIN) ? id : RAW + 1;
     }
     uint32_t cp;
     size_t len = lutra_utf8_next(s, n, &cp);
@@ -54,15 +56,16 @@ static inline int32_t first_symbol(const struct lutra_tokenizer *t, const char *
 }
 
 /* Rank of the pair that covers s[0..n), split between left and right */
-static inline uint32_t pair_rank(const struct lutra_tokenizer *t, const char *s, size_t n, int32_t left,
-                                 int32_t right, int32_t *id)
+static inline uint32_t pair_rank(const struct lutra_tokenizer *t, const char *s, size_t n,
+                                 int32_t left, int32_t right, int32_t *id)
 {
     if (!t->spm) return lutra_bpe_rank(t, left, right, id);
     *id = lutra_vocab_find_piece(t, s, n);
     return *id >= 0 ? t->rank[*id] : LUTRA_RANK_NONE;
 }
 
-/* A symbol as ids: its token, or the tokens of its bytes, or the unknown token, one for the whole character. */
+/* A symbol as ids: its token, or the tokens of its bytes, or the unknown token, one for the whole
+ * character. */
 static bool emit(struct lutra_merger *m, const char *s, int32_t sym)
 {
     const struct lutra_tokenizer *t = m->t;
@@ -81,7 +84,7 @@ static bool emit(struct lutra_merger *m, const char *s, int32_t sym)
 
 struct word {
     int32_t sym[SHORT_MAX + 1], joined[SHORT_MAX];
-    uint32_t rank[SHORT_MAX];       /* of symbol i with i + 1 */
+    uint32_t rank[SHORT_MAX]; /* of symbol i with i + 1 */
     size_t start[SHORT_MAX + 1];
     int n;
 };
@@ -104,7 +107,8 @@ static bool split_word(struct word *w, const struct lutra_tokenizer *t, const ch
 static void rank_pair(struct word *w, const struct lutra_tokenizer *t, const char *s, int i)
 {
     size_t at = w->start[i];
-    w->rank[i] = pair_rank(t, s + at, w->start[i + 2] - at, w->sym[i], w->sym[i + 1], &w->joined[i]);
+    w->rank[i] =
+        pair_rank(t, s + at, w->start[i + 2] - at, w->sym[i], w->sym[i + 1], &w->joined[i]);
 }
 
 static bool merge_word(struct lutra_merger *m, struct word *w, const char *s)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Merging: from the characters of a section of text to tokens, best pair first, leftmost of equals.
  *
- * Both kinds of BPE do this; they differ in what a character is (a byte; a UTF-8 character) and how a pair is
- * looked up (by ids; by the bytes of both together). A section of up to 32 characters (a word) is done by
- * scanning a small array. A longer one keeps one int32 per byte of text:
+ * Both kinds of BPE do this; they differ in what a character is (a byte; a UTF-8 character) and how
+ * a pair is looked up (by ids; by the bytes of both together). A section of up to 32 characters (a
+ * word) is done by scanning a small array. A longer one keeps one int32 per byte of text:
  *
- *   bytes      t h e   c a t        start of a symbol: id >= 0, or RAW + length for characters without token
- *   sym       464 . ~0 262 . . ~3   last byte of a longer one: ~start; bytes between: anything negative
+ *   bytes   t  h  e     c  a  t     first byte of a symbol: its id, or RAW + length if it has none
+ *   sym   464  .  ~0  262  .  .  ~3   last byte of a longer one: ~start; between: anything negative
  *
- * so the right neighbour is found by the symbol's length and the left one by what stands before, and a queue of
- * (rank, position) in time n log n. Entries are not removed when a symbol goes: the pair at a position is looked up
- * again when its turn comes, and the entry counts only if the rank is still the same. */
+ * so the right neighbour is found by the symbol's length and the left one by what stands before,
+ * and a queue of (rank, position) in time n log n. Entries are not removed when a symbol goes: the
+ * pair at a position is looked up again when its turn comes, and the entry counts only if the rank
+ * is still the same. */
 #ifndef LUTRA_RUNTIME_TOK_MERGE_H
 #define LUTRA_RUNTIME_TOK_MERGE_H
 

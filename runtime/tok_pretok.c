@@ -16,7 +16,8 @@
 
 #include <string.h>
 
-/* Names that share an expression were taken from llama.cpp's list of pre-tokenizers (facts, not code). */
+/* Names that share an expression were taken from llama.cpp's list of pre-tokenizers (facts, not
+ * code). */
 static const struct lutra_pretok kinds[] = {
     {"default", LUTRA_PRETOK_DEFAULT, 0, false, false, false},
     {"gpt-2", LUTRA_PRETOK_GPT2, 0, false, false, false},
@@ -54,8 +55,9 @@ static const struct lutra_pretok kinds[] = {
     {"hunyuan", LUTRA_PRETOK_LLAMA3, 1, false, false, false},
 };
 
-const char lutra_pretok_names[] = "default gpt-2 smollm llama-bpe qwen2 qwen35 (and names that share their rules: phi-2 "
-                                  "starcoder refact command-r falcon3 lfm2 deepseek-r1-qwen ...)";
+const char lutra_pretok_names[] =
+    "default gpt-2 smollm llama-bpe qwen2 qwen35 (and names that share their rules: phi-2 "
+    "starcoder refact command-r falcon3 lfm2 deepseek-r1-qwen ...)";
 
 const struct lutra_pretok *lutra_pretok_find(const char *name, size_t len)
 {
@@ -95,7 +97,8 @@ static inline bool is_line_end(struct ch c)
 /* [^\s\p{L}\p{N}], at a character that exists */
 static inline bool is_rest(struct ch c, bool marks)
 {
-    return c.n > 0 && c.class != LUTRA_UC_SPACE && c.class != LUTRA_UC_NUMBER && !is_letter(c, marks);
+    return c.n > 0 && c.class != LUTRA_UC_SPACE && c.class != LUTRA_UC_NUMBER &&
+           !is_letter(c, marks);
 }
 
 static size_t skip_letters(const char *s, size_t pos, size_t end, bool marks)
@@ -112,14 +115,15 @@ static size_t skip_rest(const char *s, size_t pos, size_t end, bool marks)
 
 static size_t skip_numbers(const char *s, size_t pos, size_t end, size_t most)
 {
-    for (struct ch c; most > 0 && (c = look(s, pos, end)).class == LUTRA_UC_NUMBER; most--) pos += c.n;
+    for (struct ch c; most > 0 && (c = look(s, pos, end)).class == LUTRA_UC_NUMBER; most--)
+        pos += c.n;
     return pos;
 }
 
 /* ---- parts that expressions share ---- */
 
-/* Length of a contraction at pos ('s 't 're 've 'm 'll 'd), or 0. Without case U+017F, the long s, is an s:
- * it is the one character past ASCII that folds to one of these letters. */
+/* Length of a contraction at pos ('s 't 're 've 'm 'll 'd), or 0. Without case U+017F, the long s,
+ * is an s: it is the one character past ASCII that folds to one of these letters. */
 static size_t contraction(const char *s, size_t pos, size_t end, bool any_case)
 {
     if (s[pos] != '\'' || end - pos < 2) return 0;
@@ -226,11 +230,13 @@ static size_t fallback(struct lutra_pretok_scan *p)
     if (pos >= p->fence[1]) p->fence[1] = gpt2(p->s, pos, p->fence[0]);
     if (pos >= p->fence[2]) p->fence[2] = run(p->s, pos, p->fence[1], in_number);
     if (three_digits(p->s, pos, p->fence[2])) return pos + 3;
-    while (++pos < p->fence[2] && !three_digits(p->s, pos, p->fence[2])) {}
+    while (++pos < p->fence[2] && !three_digits(p->s, pos, p->fence[2])) {
+    }
     return pos;
 }
 
-void lutra_pretok_begin(struct lutra_pretok_scan *p, const struct lutra_pretok *kind, const char *s, size_t len)
+void lutra_pretok_begin(struct lutra_pretok_scan *p, const struct lutra_pretok *kind, const char *s,
+                        size_t len)
 {
     *p = (struct lutra_pretok_scan){kind, s, len, 0, {0, 0, 0}};
 }
@@ -240,10 +246,18 @@ bool lutra_pretok_next(struct lutra_pretok_scan *p, size_t *start, size_t *end)
     if (p->pos >= p->end) return false;
     *start = p->pos;
     switch (p->kind->style) {
-    case LUTRA_PRETOK_GPT2: p->pos = gpt2(p->s, p->pos, p->end); break;
-    case LUTRA_PRETOK_DIGITS: p->pos = digits(p); break;
-    case LUTRA_PRETOK_LLAMA3: p->pos = llama3(p->s, p->pos, p->end, p->kind); break;
-    case LUTRA_PRETOK_DEFAULT: p->pos = fallback(p); break;
+    case LUTRA_PRETOK_GPT2:
+        p->pos = gpt2(p->s, p->pos, p->end);
+        break;
+    case LUTRA_PRETOK_DIGITS:
+        p->pos = digits(p);
+        break;
+    case LUTRA_PRETOK_LLAMA3:
+        p->pos = llama3(p->s, p->pos, p->end, p->kind);
+        break;
+    case LUTRA_PRETOK_DEFAULT:
+        p->pos = fallback(p);
+        break;
     }
     *end = p->pos;
     return true;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Priority queue of (rank, position) for merging: least rank first, then least position.
  *
- * Ranks are cut into ranges, each a plain array that is only appended to. When a range's turn comes it is sorted once
- * and read from front to back; what is pushed into the range being read (or an earlier one) goes to a small binary
- * heap beside it. Merging pushes almost always to later ranges, so ten million entries move through memory in order,
- * where one big heap would miss the cache at every level. Ranges: one for each of the first 128 ranks (the merges
- * of "aaaa..." and of runs of spaces are among the first and close together), then 32 for each power of two. */
+ * Ranks are cut into ranges, each a plain array that is only appended to. When a range's turn comes
+ * it is sorted once and read from front to back; what is pushed into the range being read (or an
+ * earlier one) goes to a small binary heap beside it. Merging pushes almost always to later ranges,
+ * so ten million entries move through memory in order, where one big heap would miss the cache at
+ * every level. Ranges: one for each of the first 128 ranks (the merges of "aaaa..." and of runs of
+ * spaces are among the first and close together), then 32 for each power of two. */
 #ifndef LUTRA_RUNTIME_TOK_QUEUE_H
 #define LUTRA_RUNTIME_TOK_QUEUE_H
 

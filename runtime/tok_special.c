@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Special tokens: finding them in a text in linear time, and knowing which of them end an answer.
  *
- * The tokens are sorted by their bytes; a search at a position narrows the range of tokens that share the
- * text's next bytes, one byte at a time. It takes at most 255 steps and usually one, and needs 4 bytes per
- * token where a trie of 6,000 <unusedN> tokens would need hundreds. */
+ * The tokens are sorted by their bytes; a search at a position narrows the range of tokens that
+ * share the text's next bytes, one byte at a time. It takes at most 255 steps and usually one, and
+ * needs 4 bytes per token where a trie of 6,000 <unusedN> tokens would need hundreds. */
 #include "runtime/tok_vocab.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static int compare(const struct lutra_tokenizer *t, int32_t a, int32_t b)
 /* Bottom-up merge sort: stable, so that of equal texts the lowest id stays first. */
 static void sort_ids(const struct lutra_tokenizer *t, int32_t *v, int32_t *room, int32_t n)
 {
-    for (int32_t width = 1; width < n; width = width > n / 2 ? n : width * 2) {
+    for (int32_t width = 1; width < n; width *= 2) {
         for (int32_t lo = 0; lo < n; lo += 2 * width) {
             int32_t mid = n - lo < width ? n : lo + width;
             int32_t hi = n - lo < 2 * width ? n : lo + 2 * width;
@@ -40,8 +40,8 @@ static bool is_special(const struct lutra_tokenizer *t, int32_t id)
 {
     int attr = lutra_tok_attr(t, id);
     size_t n = t->tok[id].piece_len;
-    return (attr == LUTRA_ATTR_CONTROL || attr == LUTRA_ATTR_UNKNOWN || attr == LUTRA_ATTR_USER) && n > 0 &&
-           n <= LUTRA_SPECIAL_BYTES_MAX;
+    return (attr == LUTRA_ATTR_CONTROL || attr == LUTRA_ATTR_UNKNOWN || attr == LUTRA_ATTR_USER) &&
+           n > 0 && n <= LUTRA_SPECIAL_BYTES_MAX;
 }
 
 lutra_status lutra_specials_load(struct lutra_tokenizer *t, lutra_error *err)
@@ -80,20 +80,24 @@ static unsigned char byte_at(const struct lutra_tokenizer *t, int32_t i, size_t 
     return (unsigned char)lutra_tok_piece(t, t->specials.id[i])[depth];
 }
 
-/* First of tokens [lo, hi), all longer than depth and sorted by byte `depth`, where that byte is >= want. */
-static int32_t lower_bound(const struct lutra_tokenizer *t, int32_t lo, int32_t hi, size_t depth, int want)
+/* First of tokens [lo, hi), all longer than depth and sorted by byte `depth`, where that byte is >=
+ * want. */
+static int32_t lower_bound(const struct lutra_tokenizer *t, int32_t lo, int32_t hi, size_t depth,
+                           int want)
 {
     while (lo < hi) {
         int32_t mid = lo + (hi - lo) / 2;
-        if (byte_at(t, mid, depth) < want) lo = mid + 1;
-        else hi = mid;
+        if (byte_at(t, mid, depth) < want)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
 
 /* Longest token at pos; control tokens may reach up to byte `limit` of the text. */
-static size_t match_at(const struct lutra_tokenizer *t, const struct lutra_special_scan *sc, size_t pos,
-                       size_t limit, int32_t *id)
+static size_t match_at(const struct lutra_tokenizer *t, const struct lutra_special_scan *sc,
+                       size_t pos, size_t limit, int32_t *id)
 {
     const unsigned char *s = (const unsigned char *)sc->s + pos;
     const struct lutra_specials *sp = &t->specials;
@@ -115,7 +119,8 @@ static size_t match_at(const struct lutra_tokenizer *t, const struct lutra_speci
     return best;
 }
 
-size_t lutra_special_next(const struct lutra_tokenizer *t, struct lutra_special_scan *sc, size_t *pos, int32_t *id)
+size_t lutra_special_next(const struct lutra_tokenizer *t, struct lutra_special_scan *sc,
+                          size_t *pos, int32_t *id)
 {
     const struct lutra_specials *sp = &t->specials;
     if (!sc->control && !sp->any_user) return 0;
@@ -138,16 +143,18 @@ size_t lutra_special_next(const struct lutra_tokenizer *t, struct lutra_special_
 
 /* ---- end of generation ---- */
 
-/* Texts of tokens that end an answer, as llama.cpp knows them (a list of facts): no key of a file names them all.
- * fim_pad, repo and file separators: a chat that reaches them has left the answer. */
+/* Texts of tokens that end an answer, as llama.cpp knows them (a list of facts): no key of a file
+ * names them all. Of those in the last two rows: a chat that comes to them has left the answer. */
+/* clang-format off */
 static const char *const end_texts[] = {
     "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|calls|>", "<|flush|>",
     "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]",
-    "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>",
-    ("<\xEF\xBD\x9C" "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>"), "[e~[",
-    "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<reponame>",
-    "<|file_sep|>",
+    "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>", "[e~[",
+    u8"<\uFF5Cend\u2581of\u2581sentence\uFF5C>",
+    "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<|fim_repo|>", "<|repo_name|>", "<fim-repo>",
+    "<reponame>", "<|file_sep|>",
 };
+/* clang-format on */
 
 static bool text_is(const struct lutra_tokenizer *t, int32_t id, const char *s)
 {

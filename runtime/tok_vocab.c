@@ -11,8 +11,8 @@ static const char key_tokens[] = "tokenizer.ggml.tokens";
 static const char key_scores[] = "tokenizer.ggml.scores";
 static const char key_types[] = "tokenizer.ggml.token_type";
 
-lutra_status lutra_vocab_fail(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv, const char *what,
-                              lutra_error *err)
+lutra_status lutra_vocab_fail(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv,
+                              const char *what, lutra_error *err)
 {
     char key[96];
     lutra_escape(key, sizeof key, kv->key, kv->key_len);
@@ -20,8 +20,8 @@ lutra_status lutra_vocab_fail(const struct lutra_gguf *g, const struct lutra_ggu
                       (unsigned long long)kv->offset, what);
 }
 
-static lutra_status fail_at(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv, int i, const char *what,
-                            lutra_error *err)
+static lutra_status fail_at(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv, int i,
+                            const char *what, lutra_error *err)
 {
     char line[160];
     lutra_format(line, sizeof line, "token %d: %s", i, what);
@@ -36,8 +36,8 @@ static lutra_status no_memory(lutra_error *err)
 /* ---- texts ---- */
 
 /* Count and size of all texts; refuses what is too long or too much. */
-static lutra_status measure(struct lutra_tokenizer *t, const struct lutra_gguf *g, const struct lutra_gguf_kv *kv,
-                            size_t *bytes, lutra_error *err)
+static lutra_status measure(struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                            const struct lutra_gguf_kv *kv, size_t *bytes, lutra_error *err)
 {
     uint64_t cursor = 0;
     const char *s;
@@ -46,13 +46,16 @@ static lutra_status measure(struct lutra_tokenizer *t, const struct lutra_gguf *
         return lutra_vocab_fail(g, kv, "not an array of strings", err);
     }
     if (kv->count == 0) return lutra_vocab_fail(g, kv, "the vocabulary is empty", err);
-    if (kv->count > LUTRA_TOKENS_MAX) return lutra_vocab_fail(g, kv, "more than 4194304 tokens", err);
+    if (kv->count > LUTRA_TOKENS_MAX)
+        return lutra_vocab_fail(g, kv, "more than 4194304 tokens", err);
     *bytes = 0;
     t->n = 0;
     while ((uint64_t)t->n < kv->count && lutra_gguf_arr_str(g, kv, &cursor, &s, &len)) {
-        if (len > LUTRA_TOKEN_BYTES_MAX) return fail_at(g, kv, t->n, "its text is longer than 65535 bytes", err);
+        if (len > LUTRA_TOKEN_BYTES_MAX)
+            return fail_at(g, kv, t->n, "its text is longer than 65535 bytes", err);
         *bytes += 2 * len + 1;
-        if (*bytes > UINT32_MAX) return lutra_vocab_fail(g, kv, "more than 2 GiB of token texts", err);
+        if (*bytes > UINT32_MAX)
+            return lutra_vocab_fail(g, kv, "more than 2 GiB of token texts", err);
         t->n++;
     }
     if ((uint64_t)t->n != kv->count) return lutra_vocab_fail(g, kv, "the array ends early", err);
@@ -85,12 +88,14 @@ static int hex(char c)
 /* The byte that "<0xNN>" names, -1 for anything else. */
 static int byte_named(const char *s, size_t n)
 {
-    if (n != 6 || memcmp(s, "<0x", 3) != 0 || s[5] != '>' || hex(s[3]) < 0 || hex(s[4]) < 0) return -1;
+    if (n != 6 || memcmp(s, "<0x", 3) != 0 || s[5] != '>' || hex(s[3]) < 0 || hex(s[4]) < 0)
+        return -1;
     return hex(s[3]) * 16 + hex(s[4]);
 }
 
-/* The piece of one token into dst (room for text_len); sets LUTRA_TOK_PLAIN if merging may produce it. Where the
- * text itself is the piece (control tokens, tokens not spelled as this vocabulary spells) dst gets a copy of it. */
+/* The piece of one token into dst (room for text_len); sets LUTRA_TOK_PLAIN if merging may produce
+ * it. Where the text itself is the piece (control tokens, tokens not spelled as this vocabulary
+ * spells) dst gets a copy of it. */
 static size_t make_piece(struct lutra_tokenizer *t, int32_t id, char *dst)
 {
     const char *text = t->arena + t->tok[id].text;
@@ -104,7 +109,7 @@ static size_t make_piece(struct lutra_tokenizer *t, int32_t id, char *dst)
     }
     if (t->spm && (plain || attr == LUTRA_ATTR_USER)) {
         out = spm_decode(dst, text, n);
-        plain = plain && memchr(text, ' ', n) == NULL; /* text to be merged has no such space left */
+        plain = plain && !memchr(text, ' ', n); /* never made: spaces are spelled U+2581 */
     } else if (!t->spm && (plain || attr == LUTRA_ATTR_USER)) {
         out = lutra_bpe_decode(dst, text, n);
         if (attr == LUTRA_ATTR_USER && (out != n || memcmp(dst, text, n) != 0)) out = SIZE_MAX;
@@ -118,7 +123,8 @@ static size_t make_piece(struct lutra_tokenizer *t, int32_t id, char *dst)
     return out;
 }
 
-static void copy_texts(struct lutra_tokenizer *t, const struct lutra_gguf *g, const struct lutra_gguf_kv *kv)
+static void copy_texts(struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                       const struct lutra_gguf_kv *kv)
 {
     uint64_t cursor = 0;
     const char *s;
@@ -152,7 +158,8 @@ static lutra_status check_array(const struct lutra_tokenizer *t, const struct lu
     if (kv->type != LUTRA_GGUF_ARRAY) return lutra_vocab_fail(g, kv, "not an array", err);
     if (kv->count != (uint64_t)t->n) {
         char line[96];
-        lutra_format(line, sizeof line, "%llu elements for %d tokens", (unsigned long long)kv->count, t->n);
+        lutra_format(line, sizeof line, "%llu elements for %d tokens",
+                     (unsigned long long)kv->count, t->n);
         return lutra_vocab_fail(g, kv, line, err);
     }
     return LUTRA_OK;
@@ -164,7 +171,8 @@ static void guess_types(struct lutra_tokenizer *t, const struct lutra_gguf *g)
     uint64_t cursor = 0;
     const char *s;
     size_t n;
-    for (int i = 0; i < t->n && lutra_gguf_arr_str(g, lutra_gguf_find(g, key_tokens), &cursor, &s, &n); i++) {
+    const struct lutra_gguf_kv *kv = lutra_gguf_find(g, key_tokens);
+    for (int i = 0; i < t->n && lutra_gguf_arr_str(g, kv, &cursor, &s, &n); i++) {
         t->flag[i] = LUTRA_ATTR_NORMAL;
         if (!t->spm) continue;
         if (byte_named(s, n) >= 0) t->flag[i] = LUTRA_ATTR_BYTE;
@@ -175,7 +183,8 @@ static void guess_types(struct lutra_tokenizer *t, const struct lutra_gguf *g)
     }
 }
 
-static lutra_status load_types(struct lutra_tokenizer *t, const struct lutra_gguf *g, lutra_error *err)
+static lutra_status load_types(struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                               lutra_error *err)
 {
     const struct lutra_gguf_kv *kv = lutra_gguf_find(g, key_types);
     if (!kv) {
@@ -185,8 +194,10 @@ static lutra_status load_types(struct lutra_tokenizer *t, const struct lutra_ggu
     lutra_status st = check_array(t, g, kv, err);
     for (int i = 0; st == LUTRA_OK && i < t->n; i++) {
         int64_t v;
-        if (!lutra_gguf_arr_int(g, kv, (uint64_t)i, &v)) return lutra_vocab_fail(g, kv, "not integers", err);
-        if (v < 0 || v > LUTRA_ATTR_BYTE) return fail_at(g, kv, i, "its type is not one of 0 to 6", err);
+        if (!lutra_gguf_arr_int(g, kv, (uint64_t)i, &v))
+            return lutra_vocab_fail(g, kv, "not integers", err);
+        if (v < 0 || v > LUTRA_ATTR_BYTE)
+            return fail_at(g, kv, i, "its type is not one of 0 to 6", err);
         t->flag[i] = (uint8_t)(v == 0 ? LUTRA_ATTR_NORMAL : v);
     }
     return st;
@@ -232,7 +243,8 @@ static lutra_status read_scores(const struct lutra_tokenizer *t, const struct lu
     return st;
 }
 
-static lutra_status load_scores(struct lutra_tokenizer *t, const struct lutra_gguf *g, lutra_error *err)
+static lutra_status load_scores(struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                                lutra_error *err)
 {
     if (!t->spm) return read_scores(t, g, NULL, err); /* of no use there, but no lies either */
     struct lutra_queue_list order = {malloc((size_t)t->n * sizeof(uint64_t)), 0, (size_t)t->n};
@@ -246,7 +258,8 @@ static lutra_status load_scores(struct lutra_tokenizer *t, const struct lutra_gg
 
 /* ---- table of pieces ---- */
 
-/* Eight bytes per step, a multiply and a fold each. Not keyed: a file made to collide only slows its own load. */
+/* Eight bytes per step, a multiply and a fold each. Not keyed: a file made to collide only slows
+ * its own load. */
 static uint64_t hash_bytes(const char *s, size_t n)
 {
     const uint64_t k = 0x9E3779B97F4A7C15u;
@@ -298,23 +311,24 @@ static lutra_status hash_pieces(struct lutra_tokenizer *t, lutra_error *err)
         const char *s = lutra_tok_piece(t, id);
         size_t len = t->tok[id].piece_len;
         uint64_t *slot = find_slot(t, s, len);
-        if (*slot != 0) continue; /* texts may repeat: the first token has the text, the others are never chosen */
+        if (*slot != 0) continue; /* texts may repeat: the first has it, others are never made */
         uint64_t tag = hash_bytes(s, len) >> 32;
         *slot = tag << 32 | (uint32_t)(id + 1);
         unsigned char b = (unsigned char)s[0];
-        if (len == 1 && !t->spm) t->byte_id[b] = id; /* the byte-level spelling goes before <0xNN> */
+        if (len == 1 && !t->spm) t->byte_id[b] = id; /* goes before a token <0xNN> */
         if (len == 1 && t->spm && t->byte_id[b] < 0) t->byte_id[b] = id;
     }
     return LUTRA_OK;
 }
 
-lutra_status lutra_vocab_load(struct lutra_tokenizer *t, const struct lutra_gguf *g, lutra_error *err)
+lutra_status lutra_vocab_load(struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                              lutra_error *err)
 {
     const struct lutra_gguf_kv *kv = lutra_gguf_find(g, key_tokens);
     size_t bytes;
     if (!kv) {
-        return lutra_fail(err, LUTRA_EFORMAT, "%s: key %s is missing: the file has no vocabulary", lutra_gguf_path(g),
-                          key_tokens);
+        return lutra_fail(err, LUTRA_EFORMAT, "%s: key %s is missing: the file has no vocabulary",
+                          lutra_gguf_path(g), key_tokens);
     }
     lutra_status st = measure(t, g, kv, &bytes, err);
     if (st != LUTRA_OK) return st;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What a loaded tokenizer is made of; only runtime/tok*.c may look inside.
  *
- * Every token has two byte strings in one arena: its text (as in the file) and its piece (the bytes of text it
- * stands for: byte-level spelling undone, U+2581 turned into a space, <0xNN> into a byte). Where both are the
- * same bytes they are stored once. Texts are followed by a NUL, which no length counts.
+ * Every token has two byte strings in one arena: its text (as in the file) and its piece (the bytes
+ * of text it stands for: byte-level spelling undone, U+2581 turned into a space, <0xNN> into a
+ * byte). Where both are the same bytes they are stored once. Texts are followed by a NUL, which no
+ * length counts.
  *
  *   arena  | text 0 \0 | piece 0 | text 1 \0 = piece 1 | text 2 \0 | ...
  *
- * Merging works on pieces, so it sees the bytes of the user's text and nothing has to be escaped first. */
+ * Merging works on pieces, so it sees the bytes of the user's text and nothing has to be escaped
+ * first. */
 #ifndef LUTRA_RUNTIME_TOK_VOCAB_H
 #define LUTRA_RUNTIME_TOK_VOCAB_H
 
@@ -15,20 +17,25 @@
 #include "runtime/tokenizer.h"
 
 enum {
-    LUTRA_TOKENS_MAX = 1 << 22,     /* 16 x the largest vocabulary known; bounds memory for hostile files */
+    LUTRA_TOKENS_MAX = 1 << 22, /* 16 x the largest known; bounds memory for hostile files */
     LUTRA_TOKEN_BYTES_MAX = 65535,
-    LUTRA_SPECIAL_BYTES_MAX = 255   /* longer tokens are never searched for in text: keeps the search linear */
+    LUTRA_SPECIAL_BYTES_MAX = 255 /* longer ones are never searched for: keeps that linear */
 };
 #define LUTRA_RANK_NONE 0xFFFFFFFFu
 
 struct lutra_tok {
-    uint32_t text, piece;           /* offsets in the arena */
+    uint32_t text, piece; /* offsets in the arena */
     uint16_t text_len, piece_len;
 };
 
-enum { LUTRA_TOK_ATTR = 7, LUTRA_TOK_END = 8, LUTRA_TOK_PLAIN = 16 }; /* flag: attribute | ends | may be merged to */
+enum { /* bits of a token's flag */
+    LUTRA_TOK_ATTR = 7,  /* its LUTRA_ATTR_ */
+    LUTRA_TOK_END = 8,   /* ends a generation */
+    LUTRA_TOK_PLAIN = 16 /* merging may produce it */
+};
 
-/* Piece -> id of the tokens that merging may produce. Slots: high half the hash, low half id + 1; 0 is empty. */
+/* Piece -> id of the tokens that merging may produce. Slots: high half the hash, low half id + 1; 0
+ * is empty. */
 struct lutra_piece_table {
     uint64_t *slot;
     uint32_t mask;
@@ -45,8 +52,8 @@ struct lutra_merge_table {
     uint32_t mask, used;
 };
 
-/* Tokens searched for in text before anything else, sorted by their bytes; begin[b] is the first that starts with
- * byte b or a later one. */
+/* Tokens searched for in text before anything else, sorted by their bytes; begin[b] is the first
+ * that starts with byte b or a later one. */
 struct lutra_specials {
     int32_t *id;
     int32_t n;
@@ -55,7 +62,7 @@ struct lutra_specials {
 };
 
 struct lutra_tokenizer {
-    bool spm;                       /* SentencePiece BPE; else byte-level BPE */
+    bool spm; /* SentencePiece BPE; else byte-level BPE */
     bool add_bos, add_eos, add_space;
     int n;
     int32_t bos, eos, unk;          /* -1: none */
@@ -64,9 +71,9 @@ struct lutra_tokenizer {
     size_t arena_bytes;
     struct lutra_tok *tok;
     uint8_t *flag;
-    uint32_t *rank;                 /* SentencePiece: order by score, 0 first; equal scores, equal ranks */
-    int32_t byte_id[256];           /* token of a single byte, -1: none */
-    uint8_t *joined;                /* SentencePiece: bit a*256+b: some piece has byte a before byte b */
+    uint32_t *rank;       /* SentencePiece: order by score, 0 first; equal scores, equal ranks */
+    int32_t byte_id[256]; /* token of a single byte, -1: none */
+    uint8_t *joined;      /* SentencePiece: bit a*256+b: some piece has byte a before byte b */
     struct lutra_piece_table pieces;
     struct lutra_merge_table merges;
     struct lutra_specials specials;
@@ -85,19 +92,24 @@ static inline int lutra_tok_attr(const struct lutra_tokenizer *t, int32_t id)
 /* ---- tok_vocab.c: the parts every vocabulary has ---- */
 
 /* tokens, scores, token_type; pieces; the table of pieces; byte tokens. t->spm, t->n are set. */
-lutra_status lutra_vocab_load(struct lutra_tokenizer *t, const struct lutra_gguf *g, lutra_error *err);
-int32_t lutra_vocab_find_piece(const struct lutra_tokenizer *t, const char *s, size_t len); /* -1: none */
-/* "FILE: key KEY at offset N: WHAT", as models/gguf.c words it */
-lutra_status lutra_vocab_fail(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv, const char *what,
+lutra_status lutra_vocab_load(struct lutra_tokenizer *t, const struct lutra_gguf *g,
                               lutra_error *err);
+/* The token that merging makes of these bytes; -1: none. */
+int32_t lutra_vocab_find_piece(const struct lutra_tokenizer *t, const char *s, size_t len);
+/* "FILE: key KEY at offset N: WHAT", as models/gguf.c words it */
+lutra_status lutra_vocab_fail(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv,
+                              const char *what, lutra_error *err);
 
 /* ---- tok_bpe.c ---- */
 
-/* Undo the byte-level spelling; dst holds n bytes. Returns bytes written or SIZE_MAX if it is not such a spelling. */
+/* Undo the byte-level spelling; dst holds n bytes. Returns bytes written or SIZE_MAX if it is not
+ * such a spelling. */
 size_t lutra_bpe_decode(char *dst, const char *text, size_t n);
-lutra_status lutra_bpe_load_merges(struct lutra_tokenizer *t, const struct lutra_gguf *g, lutra_error *err);
+lutra_status lutra_bpe_load_merges(struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                                   lutra_error *err);
 /* Rank of the pair, LUTRA_RANK_NONE if it does not merge. */
-static inline uint32_t lutra_bpe_rank(const struct lutra_tokenizer *t, int32_t left, int32_t right, int32_t *id)
+static inline uint32_t lutra_bpe_rank(const struct lutra_tokenizer *t, int32_t left, int32_t right,
+                                      int32_t *id)
 {
     uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
     uint32_t at = (uint32_t)((key * 0x9E3779B97F4A7C15u) >> 32) & t->merges.mask;
@@ -124,7 +136,9 @@ struct lutra_special_scan {
     const struct lutra_range *literal;
     size_t n_literal;
 };
-/* Leftmost, then longest token from *pos on: *pos is where it begins, *id which. Returns its length, 0: none. */
-size_t lutra_special_next(const struct lutra_tokenizer *t, struct lutra_special_scan *sc, size_t *pos, int32_t *id);
+/* Leftmost, then longest token from *pos on: *pos is where it begins, *id which. Returns its
+ * length, 0: none. */
+size_t lutra_special_next(const struct lutra_tokenizer *t, struct lutra_special_scan *sc,
+                          size_t *pos, int32_t *id);
 
 #endif

@@ -8,7 +8,8 @@
 
 /* ---- loading ---- */
 
-static lutra_status load_model(struct lutra_tokenizer *t, const struct lutra_gguf *g, lutra_error *err)
+static lutra_status load_model(struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                               lutra_error *err)
 {
     static const char key[] = "tokenizer.ggml.model";
     const char *s;
@@ -23,11 +24,13 @@ static lutra_status load_model(struct lutra_tokenizer *t, const struct lutra_ggu
     }
     t->spm = n == 5 && memcmp(s, "llama", 5) == 0;
     if (t->spm || (n == 4 && memcmp(s, "gpt2", 4) == 0)) return LUTRA_OK;
-    return lutra_fail(err, LUTRA_EUNSUPPORTED, "%s: tokenizer model '%s' is not supported; known: gpt2 llama",
+    return lutra_fail(err, LUTRA_EUNSUPPORTED,
+                      "%s: tokenizer model '%s' is not supported; known: gpt2 llama",
                       lutra_gguf_path(g), lutra_escape(name, sizeof name, s, n));
 }
 
-static lutra_status load_pre(struct lutra_tokenizer *t, const struct lutra_gguf *g, lutra_error *err)
+static lutra_status load_pre(struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                             lutra_error *err)
 {
     const char *s = "default";
     size_t n = 7;
@@ -37,12 +40,13 @@ static lutra_status load_pre(struct lutra_tokenizer *t, const struct lutra_gguf 
     t->pre = lutra_pretok_find(s, n);
     if (t->pre) return LUTRA_OK;
     return lutra_fail(err, LUTRA_EUNSUPPORTED, "%s: pre-tokenizer '%s' is not supported; known: %s",
-                      lutra_gguf_path(g), lutra_escape(name, sizeof name, s, n), lutra_pretok_names);
+                      lutra_gguf_path(g), lutra_escape(name, sizeof name, s, n),
+                      lutra_pretok_names);
 }
 
-/* An id key. Ids outside the vocabulary occur in good files (padding 2^32-1): they count as absent. */
-static lutra_status load_id(const struct lutra_tokenizer *t, const struct lutra_gguf *g, const char *key, int32_t *id,
-                            lutra_error *err)
+/* An id key. Ids outside the vocabulary occur in good files (padding 2^32-1): as if absent. */
+static lutra_status load_id(const struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                            const char *key, int32_t *id, lutra_error *err)
 {
     int64_t v = -1;
     lutra_status st = lutra_gguf_int(g, key, INT64_MIN, INT64_MAX, &v, NULL, err);
@@ -51,7 +55,8 @@ static lutra_status load_id(const struct lutra_tokenizer *t, const struct lutra_
     return st;
 }
 
-static lutra_status load_ids(struct lutra_tokenizer *t, const struct lutra_gguf *g, lutra_error *err)
+static lutra_status load_ids(struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                             lutra_error *err)
 {
     int32_t eot = -1, eom = -1;
     t->bos = t->spm ? 1 : -1; /* SentencePiece's own numbers */
@@ -60,8 +65,10 @@ static lutra_status load_ids(struct lutra_tokenizer *t, const struct lutra_gguf 
     struct {
         const char *key;
         int32_t *id;
-    } ids[] = {{"tokenizer.ggml.bos_token_id", &t->bos}, {"tokenizer.ggml.eos_token_id", &t->eos},
-               {"tokenizer.ggml.unknown_token_id", &t->unk}, {"tokenizer.ggml.eot_token_id", &eot},
+    } ids[] = {{"tokenizer.ggml.bos_token_id", &t->bos},
+               {"tokenizer.ggml.eos_token_id", &t->eos},
+               {"tokenizer.ggml.unknown_token_id", &t->unk},
+               {"tokenizer.ggml.eot_token_id", &eot},
                {"tokenizer.ggml.eom_token_id", &eom}};
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         lutra_status st = load_id(t, g, ids[i].key, ids[i].id, err);
@@ -75,23 +82,28 @@ static lutra_status load_ids(struct lutra_tokenizer *t, const struct lutra_gguf 
     return LUTRA_OK;
 }
 
-static lutra_status load_flags(struct lutra_tokenizer *t, const struct lutra_gguf *g, lutra_error *err)
+static lutra_status load_flags(struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                               lutra_error *err)
 {
     t->add_bos = t->spm || t->pre->add_bos;
     t->add_space = t->spm;
     lutra_status st = lutra_gguf_bool(g, "tokenizer.ggml.add_bos_token", &t->add_bos, NULL, err);
-    if (st == LUTRA_OK) st = lutra_gguf_bool(g, "tokenizer.ggml.add_eos_token", &t->add_eos, NULL, err);
-    if (st == LUTRA_OK) st = lutra_gguf_bool(g, "tokenizer.ggml.add_space_prefix", &t->add_space, NULL, err);
+    if (st == LUTRA_OK)
+        st = lutra_gguf_bool(g, "tokenizer.ggml.add_eos_token", &t->add_eos, NULL, err);
+    if (st == LUTRA_OK)
+        st = lutra_gguf_bool(g, "tokenizer.ggml.add_space_prefix", &t->add_space, NULL, err);
     t->add_space &= t->spm;
     t->add_bos &= t->bos >= 0;
     t->add_eos &= t->eos >= 0;
     return st;
 }
 
-/* Which bytes ever follow each other inside a piece: elsewhere no merge can join, so a text may be cut there. */
+/* Which bytes ever follow each other inside a piece: elsewhere no merge can join, so a text may be
+ * cut there. */
 static lutra_status load_joined(struct lutra_tokenizer *t, lutra_error *err)
 {
-    if (!(t->joined = calloc(8192, 1))) return lutra_fail(err, LUTRA_ENOMEM, "no memory for the vocabulary");
+    if (!(t->joined = calloc(8192, 1)))
+        return lutra_fail(err, LUTRA_ENOMEM, "no memory for the vocabulary");
     for (int32_t id = 0; id < t->n; id++) {
         if (!(t->flag[id] & LUTRA_TOK_PLAIN)) continue;
         const unsigned char *s = (const unsigned char *)lutra_tok_piece(t, id);
@@ -102,7 +114,8 @@ static lutra_status load_joined(struct lutra_tokenizer *t, lutra_error *err)
     return LUTRA_OK;
 }
 
-lutra_status lutra_tokenizer_load(struct lutra_tokenizer **out, const struct lutra_gguf *g, lutra_error *err)
+lutra_status lutra_tokenizer_load(struct lutra_tokenizer **out, const struct lutra_gguf *g,
+                                  lutra_error *err)
 {
     struct lutra_tokenizer *t = calloc(1, sizeof *t);
     *out = NULL;
@@ -138,7 +151,8 @@ void lutra_tokenizer_free(struct lutra_tokenizer *t)
 
 size_t lutra_tokenizer_bytes(const struct lutra_tokenizer *t)
 {
-    size_t n = (size_t)t->n, sum = sizeof *t + t->arena_bytes + n * (sizeof *t->tok + sizeof *t->flag);
+    size_t n = (size_t)t->n;
+    size_t sum = sizeof *t + t->arena_bytes + n * (sizeof *t->tok + sizeof *t->flag);
     sum += (t->pieces.mask + (size_t)1) * sizeof *t->pieces.slot;
     sum += (size_t)t->specials.n * sizeof *t->specials.id;
     if (t->spm) return sum + n * sizeof *t->rank + 8192;
@@ -189,8 +203,9 @@ static bool encode_spm(struct lutra_merger *m, const char *s, size_t len, bool p
     return true;
 }
 
-/* A byte-level vocabulary may lack bytes: SmolLM2 has no token for 21 that its training text never held. As in the
- * original tokenizers they are left out before merging. (Its unknown token ends answers: no substitute.) */
+/* A byte-level vocabulary may lack bytes: SmolLM2 has no token for 21 that its training text never
+ * held. As in the original tokenizers they are left out before merging. (Its unknown token ends
+ * answers: no substitute.) */
 static bool merge_known(struct lutra_merger *m, const char *s, size_t n)
 {
     size_t k = 0, out = 0;
@@ -224,8 +239,8 @@ static bool encode_bpe(struct lutra_merger *m, const char *s, size_t len)
     return true;
 }
 
-/* Special tokens cut the text; what lies between is encoded on its own. As in llama.cpp the dummy space stands
- * before the first piece of text and before text that follows a special token. */
+/* Special tokens cut the text; what lies between is encoded on its own. As in llama.cpp the dummy
+ * space stands before the first piece of text and before text that follows a special token. */
 static bool encode_text(struct lutra_merger *m, struct lutra_special_scan *scan)
 {
     const struct lutra_tokenizer *t = m->t;
@@ -249,14 +264,15 @@ static bool encode_text(struct lutra_merger *m, struct lutra_special_scan *scan)
     }
 }
 
-lutra_status lutra_tokenizer_encode(const struct lutra_tokenizer *t, const char *text, size_t len, unsigned flags,
-                                    const struct lutra_range *literal, size_t n_literal, struct lutra_ids *out,
-                                    lutra_error *err)
+lutra_status lutra_tokenizer_encode(const struct lutra_tokenizer *t, const char *text, size_t len,
+                                    unsigned flags, const struct lutra_range *literal,
+                                    size_t n_literal, struct lutra_ids *out, lutra_error *err)
 {
     struct lutra_merger *m = calloc(1, sizeof *m);
     size_t before = out->n;
     bool add = (flags & LUTRA_TOK_ADD_SPECIAL) != 0, ok = m != NULL;
-    struct lutra_special_scan scan = {text, len, (flags & LUTRA_TOK_SPECIAL) != 0, literal, n_literal};
+    struct lutra_special_scan scan = {text, len, (flags & LUTRA_TOK_SPECIAL) != 0, literal,
+                                      n_literal};
     if (ok) {
         m->t = t;
         m->out = out;
@@ -283,8 +299,8 @@ int lutra_tokenizer_n_vocab(const struct lutra_tokenizer *t)
     return t->n;
 }
 
-size_t lutra_tokenizer_piece(const struct lutra_tokenizer *t, int32_t id, bool special, bool first, char *dst,
-                             size_t cap)
+size_t lutra_tokenizer_piece(const struct lutra_tokenizer *t, int32_t id, bool special, bool first,
+                             char *dst, size_t cap)
 {
     if (!is_id(t, id)) return 0;
     int attr = lutra_tok_attr(t, id);
@@ -315,7 +331,8 @@ int lutra_tokenizer_attr(const struct lutra_tokenizer *t, int32_t id)
 int32_t lutra_tokenizer_find(const struct lutra_tokenizer *t, const char *text, size_t len)
 {
     for (int32_t id = 0; id < t->n; id++) {
-        if (t->tok[id].text_len == len && memcmp(t->arena + t->tok[id].text, text, len) == 0) return id;
+        if (t->tok[id].text_len == len && memcmp(t->arena + t->tok[id].text, text, len) == 0)
+            return id;
     }
     return -1;
 }

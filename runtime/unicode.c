@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* Length a first byte announces and the range its second byte must lie in (RFC 3629, table of
- * well-formed sequences): this one range check refuses overlong forms, surrogates and > U+10FFFF. */
+ * well-formed sequences): this one range check refuses overlong forms, surrogates and > U+10FFFF.
+ */
 static int announced(unsigned char b, unsigned char *lo, unsigned char *hi)
 {
     *lo = 0x80;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* UTF-8 decoding and the character classes that pre-tokenizers ask for (Unicode 16).
  *
- * The class table is generated (tests/gen_unicode.py) and has three levels of a byte, a byte and 16 classes
- * of 4 bits per word:
+ * The class table is generated (tests/gen_unicode.py) and has three levels of a byte, a byte and 16
+ * classes of 4 bits per word:
  *
  *   code point  | 9 bits: top | 5 bits: mid | 7 bits: leaf = 3 bits word, 4 bits nibble |
  *
@@ -16,7 +16,7 @@
 
 /* Exclusive: SPACE is the property White_Space (\s), the others are general categories. */
 enum lutra_uclass {
-    LUTRA_UC_OTHER,  /* control, format, private, unassigned; bytes that are not UTF-8 */
+    LUTRA_UC_OTHER, /* control, format, private, unassigned; bytes that are not UTF-8 */
     LUTRA_UC_SPACE,
     LUTRA_UC_NUMBER, /* \p{N} */
     LUTRA_UC_MARK,   /* \p{M} */
@@ -36,7 +36,8 @@ extern const uint64_t lutra_unicode_leaf[];
 /* Class of a code point; anything past U+10FFFF (LUTRA_UTF8_BAD too) is OTHER. */
 static inline enum lutra_uclass lutra_unicode_class(uint32_t cp)
 {
-    if (cp < 0x80) return (enum lutra_uclass)(lutra_unicode_leaf[cp >> 4] >> (cp & 15) * 4 & 15); /* leaf 0 */
+    if (cp < 0x80)
+        return (enum lutra_uclass)(lutra_unicode_leaf[cp >> 4] >> (cp & 15) * 4 & 15); /* leaf 0 */
     if (cp > 0x10FFFF) return LUTRA_UC_OTHER;
     unsigned mid = lutra_unicode_top[cp >> 12];
     unsigned leaf = lutra_unicode_mid[mid * 32 + (cp >> 7 & 31)];
@@ -44,9 +45,9 @@ static inline enum lutra_uclass lutra_unicode_class(uint32_t cp)
     return (enum lutra_uclass)(word >> (cp & 15) * 4 & 15);
 }
 
-/* Read one character of n >= 1 bytes. Strict: no overlong forms, no surrogates, nothing past U+10FFFF.
- * Returns its length, 1 to 4. Broken: -k, where the k bytes are the longest beginning of a character
- * (what one U+FFFD stands for). Cut off by the end of the bytes but fine so far: 0. */
+/* Read one character of n >= 1 bytes. Strict: no overlong forms, no surrogates, nothing past
+ * U+10FFFF. Returns its length, 1 to 4. Broken: -k, where the k bytes are the longest beginning of
+ * a character (what one U+FFFD stands for). Cut off by the end of the bytes but fine so far: 0. */
 int lutra_utf8_read(const char *s, size_t n, uint32_t *cp);
 
 /* The same for scanners: a byte that begins no character is one of its own, LUTRA_UTF8_BAD. */

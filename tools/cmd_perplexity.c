@@ -31,7 +31,7 @@ static const struct lutra_opt options[] = {
     {"-c, --ctx-size", "N", LUTRA_OPT_INT, AT(n_ctx), 2, 1 << 24, "tokens per window (default 512)", NULL},
     {"-t, --threads", "N", LUTRA_OPT_INT, AT(n_threads), 1, 256, "threads (default: what `lutra doctor` says)", NULL},
     {"-tb, --threads-batch", "N", LUTRA_OPT_INT, AT(n_threads_batch), 1, 256, "threads for batches (default: as -t)", NULL},
-    {"-b, --batch-size", "N", LUTRA_OPT_INT, AT(n_batch), 1, LUTRA_BATCH_MAX, "tokens evaluated at once (default 512)", NULL},
+    {"-b, --batch-size", "N", LUTRA_OPT_INT, AT(n_batch), 1, LUTRA_BATCH_MAX, "tokens evaluated at once at most (2048)", NULL},
     {"--precision", "default|high", LUTRA_OPT_CHOICE, AT(precision), 0, 0, "high: float activations and KV cache", NULL},
     {"--cpu", "LEVEL", LUTRA_OPT_STR, AT(cpu), 0, 0, "CPU level to use at most", NULL},
 };

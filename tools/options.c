@@ -19,8 +19,8 @@ static const struct lutra_opt model_opts[] = {
      "threads for one token (0: this machine's performance cores)", NULL},
     {"-tb, --threads-batch", "N", LUTRA_OPT_INT, AT(n_threads_batch), -1, 256,
      "threads for the prompt (0: as -t)", NULL},
-    {"-b, --batch-size", "N", LUTRA_OPT_INT, AT(n_batch), 1, 4096,
-     "prompt tokens evaluated at once (512)", NULL},
+    {"-b, --batch-size", "N", LUTRA_OPT_INT, AT(n_batch), 1, 65536,
+     "prompt tokens evaluated at once at most (2048); never changes the text", NULL},
     {"--cpu", "LEVEL", LUTRA_OPT_STR, AT(cpu), 0, 0,
      "instruction set to use at most: auto, scalar, avx2, neon, ...; 'lutra doctor' lists them",
      NULL},
@@ -128,7 +128,7 @@ int lutra_options_parse(struct lutra_options *o, const char *command, int argc, 
     lutra_sampling_default(&d);
     memset(o, 0, sizeof *o);
     o->n_predict = -1;
-    o->n_batch = 512;
+    o->n_batch = 2048;
     o->conversation = -1;
     o->temp = d.temp;
     o->top_k = d.top_k;
