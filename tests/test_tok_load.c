@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Vocabularies that are wrong, odd or hostile: refused with key and offset, or loaded and harmless. */
+/* Vocabularies that are wrong, odd or hostile: refused with key and offset, or harmless. */
 #include "tests/tok_make.h"
 
 #include <math.h>
@@ -26,8 +26,13 @@ static void refused(const struct tok_spec *s, lutra_status want, const char *a, 
 /* Must load; then any text must encode to valid ids and, if `exact`, come back. */
 static void harmless(const struct tok_spec *s, bool exact)
 {
-    static const char *const texts[] = {"", "hello world", "<s></s><unk><|im_start|>", "\xF0\x9F\x98\x80 \xFF\xFE",
-                                        "a\0b", "<0x41><0x-1>", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbb"};
+    static const char *const texts[] = {"",
+                                        "hello world",
+                                        "<s></s><unk><|im_start|>",
+                                        "\xF0\x9F\x98\x80 \xFF\xFE",
+                                        "a\0b",
+                                        "<0x41><0x-1>",
+                                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbb"};
     struct lutra_tokenizer *t;
     struct lutra_ids ids = {0};
     lutra_error err = {LUTRA_OK, ""};
@@ -37,7 +42,9 @@ static void harmless(const struct tok_spec *s, bool exact)
         size_t n = k == 4 ? 3 : strlen(texts[k]), m = 0;
         char back[600];
         ids.n = 0;
-        CHECK_EQ(lutra_tokenizer_encode(t, texts[k], n, k % 2 ? LUTRA_TOK_ADD_SPECIAL : 0, NULL, 0, &ids, &err), LUTRA_OK);
+        CHECK_EQ(lutra_tokenizer_encode(t, texts[k], n, k % 2 ? LUTRA_TOK_ADD_SPECIAL : 0, NULL, 0,
+                                        &ids, &err),
+                 LUTRA_OK);
         CHECK(ids.n <= n + 2);
         for (size_t i = 0; i < ids.n; i++) {
             CHECK(ids.v[i] >= 0 && ids.v[i] < lutra_tokenizer_n_vocab(t));
@@ -53,9 +60,18 @@ static void harmless(const struct tok_spec *s, bool exact)
 
 static const char *bad_key;
 
-static void put_int(struct lutra_gguf_writer *w) { lutra_gguf_put_u32(w, bad_key, 7); }
-static void put_text(struct lutra_gguf_writer *w) { lutra_gguf_put_str(w, bad_key, "7", 1); }
-static void put_none(struct lutra_gguf_writer *w) { lutra_gguf_put_strs(w, bad_key, NULL, NULL, 0); }
+static void put_int(struct lutra_gguf_writer *w)
+{
+    lutra_gguf_put_u32(w, bad_key, 7);
+}
+static void put_text(struct lutra_gguf_writer *w)
+{
+    lutra_gguf_put_str(w, bad_key, "7", 1);
+}
+static void put_none(struct lutra_gguf_writer *w)
+{
+    lutra_gguf_put_strs(w, bad_key, NULL, NULL, 0);
+}
 static void put_bytes(struct lutra_gguf_writer *w)
 {
     static const uint8_t v[400];
@@ -67,7 +83,8 @@ static void put_short(struct lutra_gguf_writer *w)
     lutra_gguf_put_array(w, bad_key, LUTRA_GGUF_F32, v, 3);
 }
 
-static void bad(void (*fill)(struct tok_spec *), unsigned omit, const char *key, void (*extra)(struct lutra_gguf_writer *))
+static void bad(void (*fill)(struct tok_spec *), unsigned omit, const char *key,
+                void (*extra)(struct lutra_gguf_writer *))
 {
     struct tok_spec *s = spec(fill);
     s->omit = omit;
@@ -78,7 +95,8 @@ static void bad(void (*fill)(struct tok_spec *), unsigned omit, const char *key,
 
 static void test_keys(void)
 {
-    static void (*const wrong[])(struct lutra_gguf_writer *) = {put_int, put_text, put_none, put_bytes, put_short};
+    static void (*const wrong[])(struct lutra_gguf_writer *) = {put_int, put_text, put_none,
+                                                                put_bytes, put_short};
     bad(tok_bpe, TOK_MODEL, "tokenizer.ggml.model", NULL);
     bad(tok_bpe, TOK_TOKENS, "tokenizer.ggml.tokens", NULL);
     bad(tok_bpe, TOK_MERGES, "tokenizer.ggml.merges", NULL);
@@ -91,7 +109,8 @@ static void test_keys(void)
         if (wrong[i] != put_none) bad(tok_bpe, TOK_MERGES, "tokenizer.ggml.merges", wrong[i]);
     }
     static const char *const ids[] = {"tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id",
-                                      "tokenizer.ggml.unknown_token_id", "tokenizer.ggml.add_bos_token",
+                                      "tokenizer.ggml.unknown_token_id",
+                                      "tokenizer.ggml.add_bos_token",
                                       "tokenizer.ggml.add_space_prefix"};
     for (int i = 0; i < 5; i++) bad(tok_spm, 0, ids[i], put_text);
 }
@@ -146,7 +165,8 @@ static void test_values(void)
 static void test_texts(void)
 {
     struct tok_spec *s = spec(tok_spm); /* names that are no bytes are plain text */
-    static const char *const odd[] = {"<0x-1>", "<0xZZ>", "<0x100>", "<0x", "", "<0x4", "\x1b]0;x", "\xFF\xC3"};
+    static const char *const odd[] = {"<0x-1>", "<0xZZ>", "<0x100>",  "<0x",
+                                      "",       "<0x4",   "\x1b]0;x", "\xFF\xC3"};
     for (int i = 0; i < 8; i++) tok_add(s, odd[i], i < 6 ? LUTRA_ATTR_BYTE : LUTRA_ATTR_NORMAL, 0);
     harmless(s, true);
     s->token[262] = "a\0b";
@@ -177,7 +197,8 @@ static void test_texts(void)
 static void test_merges(void)
 {
     struct tok_spec *s = spec(tok_bpe);
-    static const char *const odd[] = {"", "x", " ", "a ", " a", "  ", "a  b", "nope nope", "h e", "\xFF \xFE", "a b c", "he he"};
+    static const char *const odd[] = {"",     "x",         " ",   "a ",        " a",    "  ",
+                                      "a  b", "nope nope", "h e", "\xFF \xFE", "a b c", "he he"};
     for (int i = 0; i < 12; i++) tok_merge(s, odd[i]);
     harmless(s, true);
     s = spec(tok_bpe);
@@ -202,8 +223,10 @@ static void test_merges(void)
 static int64_t bos_value;
 static void put_bos(struct lutra_gguf_writer *w)
 {
-    if (bos_value < 0) lutra_gguf_put_i32(w, "tokenizer.ggml.bos_token_id", (int32_t)bos_value);
-    else lutra_gguf_put_u32(w, "tokenizer.ggml.bos_token_id", (uint32_t)bos_value);
+    if (bos_value < 0)
+        lutra_gguf_put_i32(w, "tokenizer.ggml.bos_token_id", (int32_t)bos_value);
+    else
+        lutra_gguf_put_u32(w, "tokenizer.ggml.bos_token_id", (uint32_t)bos_value);
     lutra_gguf_put_u32(w, "tokenizer.ggml.padding_token_id", UINT32_MAX);
     lutra_gguf_put_bool(w, "tokenizer.ggml.add_bos_token", true);
     lutra_gguf_put_bool(w, "tokenizer.ggml.add_eos_token", true);
@@ -222,7 +245,8 @@ static void test_ids(void)
         CHECK_EQ(lutra_tokenizer_bos(t), -1);
         CHECK(!lutra_tokenizer_adds_bos(t));
         ids.n = 0;
-        CHECK_EQ(lutra_tokenizer_encode(t, "hello", 5, LUTRA_TOK_ADD_SPECIAL, NULL, 0, &ids, NULL), LUTRA_OK);
+        CHECK_EQ(lutra_tokenizer_encode(t, "hello", 5, LUTRA_TOK_ADD_SPECIAL, NULL, 0, &ids, NULL),
+                 LUTRA_OK);
         CHECK_EQ(ids.n, 1);
         lutra_tokenizer_free(t);
     }
@@ -247,11 +271,14 @@ static void test_ends(void)
 {
     struct lutra_tokenizer *t;
     struct tok_spec *s = spec(tok_bpe);
-    int html = tok_add(s, "</s>", LUTRA_ATTR_USER, 0), eot = tok_add(s, "<|eot_id|>", LUTRA_ATTR_CONTROL, 0);
-    int turn = tok_add(s, "<end_of_turn>", LUTRA_ATTR_USER, 0), end = tok_add(s, "<|end|>", LUTRA_ATTR_CONTROL, 0);
+    int html = tok_add(s, "</s>", LUTRA_ATTR_USER, 0),
+        eot = tok_add(s, "<|eot_id|>", LUTRA_ATTR_CONTROL, 0);
+    int turn = tok_add(s, "<end_of_turn>", LUTRA_ATTR_USER, 0),
+        end = tok_add(s, "<|end|>", LUTRA_ATTR_CONTROL, 0);
     CHECK_EQ(tok_try(s, &t, NULL), LUTRA_OK);
     CHECK(!lutra_tokenizer_is_end(t, html));
-    CHECK(lutra_tokenizer_is_end(t, eot) && lutra_tokenizer_is_end(t, turn) && lutra_tokenizer_is_end(t, end));
+    CHECK(lutra_tokenizer_is_end(t, eot) && lutra_tokenizer_is_end(t, turn) &&
+          lutra_tokenizer_is_end(t, end));
     lutra_tokenizer_free(t);
     int ret = tok_add(s, "<|return|>", LUTRA_ATTR_CONTROL, 0);
     tok_add(s, "<|call|>", LUTRA_ATTR_CONTROL, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tokenizers: published vocabularies and other people's ids, round trips, merging against a plain version,
- * special tokens and literal ranges, and what hostile vocabularies get for an answer (tests/test_tok_load.c). */
+/* Tokenizers: published vocabularies and other people's ids, round trips, merging against a plain
+ * version, special tokens and literal ranges. Hostile vocabularies: tests/test_tok_load.c. */
 #include "runtime/tok_merge.h"
 #include "runtime/unicode.h"
 #include "tests/check.h"
@@ -37,14 +37,16 @@ static struct lutra_tokenizer *open_file(const char *path)
 
 /* ---- what every encoding must keep ---- */
 
-static void encode(const struct lutra_tokenizer *t, const char *s, size_t n, unsigned flags, struct lutra_ids *ids)
+static void encode(const struct lutra_tokenizer *t, const char *s, size_t n, unsigned flags,
+                   struct lutra_ids *ids)
 {
     ids->n = 0;
     CHECK_EQ(lutra_tokenizer_encode(t, s, n, flags, NULL, 0, ids, NULL), LUTRA_OK);
 }
 
 /* Pieces put together again; a piece after a special token counts as a first one. */
-static size_t decode(const struct lutra_tokenizer *t, const struct lutra_ids *ids, bool special, char *dst, size_t cap)
+static size_t decode(const struct lutra_tokenizer *t, const struct lutra_ids *ids, bool special,
+                     char *dst, size_t cap)
 {
     size_t n = 0;
     bool first = true;
@@ -203,10 +205,17 @@ static void test_gpt2_splits(void)
     check_split("gpt-2", "12345 678", "12345| 678");
     check_split("gpt-2", "x=1; //!?", "x|=|1|;| //!?");
     check_split("gpt-2", "\n\nx", "\n|\n|x");
-    check_split("gpt-2", "Gr\xC3\xB6\xC3\x9F" "e \xC2\xBD", "Gr\xC3\xB6\xC3\x9F" "e| \xC2\xBD");
+    check_split("gpt-2",
+                "Gr\xC3\xB6\xC3\x9F"
+                "e \xC2\xBD",
+                "Gr\xC3\xB6\xC3\x9F"
+                "e| \xC2\xBD");
     check_split("gpt-2", "a\xC2\xA0 b", "a|\xC2\xA0| b");
     check_split("gpt-2", "e\xCC\x81x", "e|\xCC\x81|x");
-    check_split("gpt-2", "a\xFF\xFE" "b", "a|\xFF\xFE|b");
+    check_split("gpt-2",
+                "a\xFF\xFE"
+                "b",
+                "a|\xFF\xFE|b");
     check_split("smollm", "in 1984, 42", "in| |1|9|8|4|,| |4|2");
     check_split("smollm", "a  1", "a|  |1");
     check_split("smollm", "\xC2\xBDx", "\xC2\xBD|x");
@@ -230,7 +239,8 @@ static void test_llama3_splits(void)
     check_split("llama-bpe", "\nx", "\n|x");
     check_split("qwen2", "e\xCC\x81x", "e|\xCC\x81x");
     check_split("qwen35", "e\xCC\x81x", "e\xCC\x81x");
-    check_split("qwen2", "\xE4\xBD\xA0\xE5\xA5\xBD\xEF\xBC\x8C\xE4\xB8\x96", "\xE4\xBD\xA0\xE5\xA5\xBD|\xEF\xBC\x8C\xE4\xB8\x96");
+    check_split("qwen2", "\xE4\xBD\xA0\xE5\xA5\xBD\xEF\xBC\x8C\xE4\xB8\x96",
+                "\xE4\xBD\xA0\xE5\xA5\xBD|\xEF\xBC\x8C\xE4\xB8\x96");
 }
 
 static void test_default_splits(void)
@@ -239,14 +249,18 @@ static void test_default_splits(void)
     check_split("default", "a, b", "a|,| b");
     check_split("default", " 1234567", " |123|456|7");
     check_split("default", "don't", "don|'|t");
-    check_split("default", "12\xD9\xA2" "345", "12\xD9\xA2|345");
+    check_split("default",
+                "12\xD9\xA2"
+                "345",
+                "12\xD9\xA2|345");
     check_split("default", "a `b`", "a| `|b|`");
     CHECK(lutra_pretok_find("nonsense", 8) == NULL);
 }
 
 /* ---- merging, against a version without any cleverness ---- */
 
-static uint32_t plain_rank(const struct lutra_tokenizer *t, const char *s, size_t n, int32_t l, int32_t r, int32_t *id)
+static uint32_t plain_rank(const struct lutra_tokenizer *t, const char *s, size_t n, int32_t l,
+                           int32_t r, int32_t *id)
 {
     if (!t->spm) return l < 0 || r < 0 ? LUTRA_RANK_NONE : lutra_bpe_rank(t, l, r, id);
     *id = lutra_vocab_find_piece(t, s, n);
@@ -254,7 +268,8 @@ static uint32_t plain_rank(const struct lutra_tokenizer *t, const char *s, size_
 }
 
 /* One section of ASCII text: look at all pairs, merge the best, again. */
-static void plain_merge(const struct lutra_tokenizer *t, const char *s, size_t n, struct lutra_ids *out)
+static void plain_merge(const struct lutra_tokenizer *t, const char *s, size_t n,
+                        struct lutra_ids *out)
 {
     int32_t *id = malloc(n * sizeof *id);
     size_t *start = malloc((n + 1) * sizeof *start), k = n;
@@ -292,7 +307,8 @@ static void test_merging(const char *path)
     for (int round = 0; round < 1500; round++) {
         size_t n = (size_t)check_rand_int(1, round % 4 ? 40 : 399);
         int letters = check_rand_int(1, 3) == 1 ? 2 : 26;
-        for (size_t i = 0; i < n; i++) s[i] = (char)("etaoinshrdlucmfwypvbgkjqxz"[check_rand_int(0, letters - 1)]);
+        for (size_t i = 0; i < n; i++)
+            s[i] = (char)("etaoinshrdlucmfwypvbgkjqxz"[check_rand_int(0, letters - 1)]);
         got.n = want.n = 0;
         m.out = &got;
         CHECK(lutra_merge_section(&m, s, n));
@@ -334,9 +350,11 @@ static void test_round_trips(const char *path)
         for (size_t i = 0; i < n; i++) s[i] = (char)check_rand_int(0, round % 2 ? 255 : 127);
         check_round_trip(t, s, n);
     }
-    static const char *const broken[] = {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x96",
-                                         "\xE2\x96\x81", "a\xE2\x96\x81 b", "\xEF\xBB\xBFx", "\xF0\x9F\x98", "\xFF"};
-    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) check_round_trip(t, broken[i], strlen(broken[i]));
+    static const char *const broken[] = {
+        "\xC0\x80",     "\xE0\x80\x80",    "\xED\xA0\x80",  "\xF4\x90\x80\x80", "\xE2\x96",
+        "\xE2\x96\x81", "a\xE2\x96\x81 b", "\xEF\xBB\xBFx", "\xF0\x9F\x98",     "\xFF"};
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++)
+        check_round_trip(t, broken[i], strlen(broken[i]));
     memset(s, 0, sizeof s);
     check_round_trip(t, s, 100);
     lutra_tokenizer_free(t);
@@ -345,7 +363,8 @@ static void test_round_trips(const char *path)
 /* Long texts of one kind: right and done, whatever the time. */
 static void test_long(const char *path)
 {
-    static const char *const unit[] = {"a", " ", "\n", "1", "!", "\xE5\xAD\x97", "a1", "\xCC\x81", "\x80", "'s", "ab", " \n"};
+    static const char *const unit[] = {"a",  " ",        "\n",   "1",  "!",  "\xE5\xAD\x97",
+                                       "a1", "\xCC\x81", "\x80", "'s", "ab", " \n"};
     struct lutra_tokenizer *t = open_file(path);
     if (!t) {
         check_skip("tests/data is not there");
@@ -369,7 +388,8 @@ static void test_special(void)
     struct lutra_tokenizer *t = tok_load(tok_bpe);
     struct lutra_ids ids = {0};
     char back[100];
-    int32_t open = lutra_tokenizer_find(t, "<|im_start|>", 12), tool = lutra_tokenizer_find(t, "<tool>", 6);
+    int32_t open = lutra_tokenizer_find(t, "<|im_start|>", 12),
+            tool = lutra_tokenizer_find(t, "<tool>", 6);
     int32_t longer = lutra_tokenizer_find(t, "<tool>>", 7);
     CHECK(open >= 0 && tool >= 0 && longer >= 0);
 
@@ -381,7 +401,8 @@ static void test_special(void)
     CHECK_EQ(ids.v[1], open);
     CHECK_EQ(decode(t, &ids, false, back, sizeof back), 2);
     CHECK_EQ(decode(t, &ids, true, back, sizeof back), 14);
-    encode(t, "a<tool>>b<tool>", 15, 0, &ids); /* user-defined ones always match, the longest first */
+    /* user-defined ones always match, the longest first */
+    encode(t, "a<tool>>b<tool>", 15, 0, &ids);
     CHECK_EQ(ids.n, 4);
     CHECK_EQ(ids.v[1], longer);
     CHECK_EQ(ids.v[3], tool);
@@ -390,10 +411,12 @@ static void test_special(void)
 
     struct lutra_range lit[] = {{1, 12}, {20, 3}};
     const char *s = "a<|im_start|>b<|im_start|><|im_start|><tool>";
-    for (size_t from = 0; from <= 14; from++) { /* a range over one byte of the 2nd or 3rd hides that one */
+    for (size_t from = 0; from <= 14; from++) {
+        /* a range over one byte of the 2nd or 3rd hides that one */
         lit[1] = (struct lutra_range){13 + from, 1};
         ids.n = 0;
-        CHECK_EQ(lutra_tokenizer_encode(t, s, strlen(s), LUTRA_TOK_SPECIAL, lit, 2, &ids, NULL), LUTRA_OK);
+        CHECK_EQ(lutra_tokenizer_encode(t, s, strlen(s), LUTRA_TOK_SPECIAL, lit, 2, &ids, NULL),
+                 LUTRA_OK);
         int n_open = 0, n_tool = 0;
         for (size_t i = 0; i < ids.n; i++) n_open += ids.v[i] == open, n_tool += ids.v[i] == tool;
         CHECK_EQ(n_open, from == 0 ? 2 : 1);
@@ -412,12 +435,14 @@ static void test_spm_prefix(void)
     struct lutra_tokenizer *t = tok_load(tok_spm);
     struct lutra_ids ids = {0};
     char back[64];
-    int32_t he = lutra_tokenizer_find(t, "\xE2\x96\x81he", 5), s1 = lutra_tokenizer_find(t, "<s>", 3);
+    int32_t he = lutra_tokenizer_find(t, "\xE2\x96\x81he", 5),
+            s1 = lutra_tokenizer_find(t, "<s>", 3);
     encode(t, "he", 2, LUTRA_TOK_ADD_SPECIAL, &ids);
     CHECK_EQ(ids.n, 2);
     CHECK_EQ(ids.v[0], s1);
     CHECK_EQ(ids.v[1], he);
-    encode(t, "he<s>he", 7, LUTRA_TOK_SPECIAL, &ids); /* text after a special token gets the dummy space too */
+    /* text after a special token gets the dummy space too */
+    encode(t, "he<s>he", 7, LUTRA_TOK_SPECIAL, &ids);
     CHECK_EQ(ids.n, 3);
     CHECK_EQ(ids.v[2], he);
     CHECK_EQ(decode(t, &ids, true, back, sizeof back), 7);
@@ -464,7 +489,8 @@ static void check_stream(const char *s, size_t n, const char *want)
 static void test_stream(void)
 {
 #define BAD "\xEF\xBF\xBD"
-    check_stream("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80z", 11, "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80z");
+    check_stream("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80z", 11,
+                 "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80z");
     check_stream("\xF0\x9F\x98", 3, BAD);
     check_stream("\xF0\x9F\x98x", 4, BAD "x");
     check_stream("\x80x\xFF", 3, BAD "x" BAD);
@@ -479,12 +505,14 @@ static void test_unicode(void)
     static const struct {
         uint32_t cp;
         enum lutra_uclass class;
-    } known[] = {{0, LUTRA_UC_OTHER}, {' ', LUTRA_UC_SPACE}, {'a', LUTRA_UC_LOWER}, {'Z', LUTRA_UC_UPPER},
-                 {'5', LUTRA_UC_NUMBER}, {'$', LUTRA_UC_SYMBOL}, {'_', LUTRA_UC_PUNCT}, {0x85, LUTRA_UC_SPACE},
-                 {0xAA, LUTRA_UC_LETTER}, {0x301, LUTRA_UC_MARK}, {0x378, LUTRA_UC_OTHER}, {0x3000, LUTRA_UC_SPACE},
-                 {0x200B, LUTRA_UC_OTHER}, {0x4E00, LUTRA_UC_LETTER}, {0x2167, LUTRA_UC_NUMBER},
-                 {0x1F600, LUTRA_UC_SYMBOL}, {0x323AF, LUTRA_UC_LETTER}, {0x323B0, LUTRA_UC_OTHER},
-                 {0xE0100, LUTRA_UC_MARK}, {0x10FFFD, LUTRA_UC_OTHER}, {LUTRA_UTF8_BAD, LUTRA_UC_OTHER}};
+    } known[] = {
+        {0, LUTRA_UC_OTHER},        {' ', LUTRA_UC_SPACE},      {'a', LUTRA_UC_LOWER},
+        {'Z', LUTRA_UC_UPPER},      {'5', LUTRA_UC_NUMBER},     {'$', LUTRA_UC_SYMBOL},
+        {'_', LUTRA_UC_PUNCT},      {0x85, LUTRA_UC_SPACE},     {0xAA, LUTRA_UC_LETTER},
+        {0x301, LUTRA_UC_MARK},     {0x378, LUTRA_UC_OTHER},    {0x3000, LUTRA_UC_SPACE},
+        {0x200B, LUTRA_UC_OTHER},   {0x4E00, LUTRA_UC_LETTER},  {0x2167, LUTRA_UC_NUMBER},
+        {0x1F600, LUTRA_UC_SYMBOL}, {0x323AF, LUTRA_UC_LETTER}, {0x323B0, LUTRA_UC_OTHER},
+        {0xE0100, LUTRA_UC_MARK},   {0x10FFFD, LUTRA_UC_OTHER}, {LUTRA_UTF8_BAD, LUTRA_UC_OTHER}};
     int count[LUTRA_UC_LETTER + 1] = {0};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         CHECK_EQ(lutra_unicode_class(known[i].cp), known[i].class);
@@ -509,7 +537,8 @@ static void test_unicode(void)
 int main(int argc, char **argv)
 {
     static const char *const published[] = {"gpt-2", "llama-bpe", "llama-spm", "qwen2"};
-    static const char *const cases[] = {"gpt-2", "smollm", "default", "llama-bpe", "qwen2", "qwen35", "spm"};
+    static const char *const cases[] = {"gpt-2", "smollm", "default", "llama-bpe",
+                                        "qwen2", "qwen35", "spm"};
     static const char bpe[] = "tests/data/vocab-bpe.gguf", spm[] = "tests/data/vocab-spm.gguf";
     check_init(argc, argv, "test_tokenizer");
     CHECK_CASE("unicode") test_unicode();

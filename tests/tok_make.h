@@ -11,7 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOK_MODEL = 1, TOK_PRE = 2, TOK_TOKENS = 4, TOK_TYPES = 8, TOK_SCORES = 16, TOK_MERGES = 32 };
+enum {
+    TOK_MODEL = 1,
+    TOK_PRE = 2,
+    TOK_TOKENS = 4,
+    TOK_TYPES = 8,
+    TOK_SCORES = 16,
+    TOK_MERGES = 32
+};
 
 struct tok_spec {
     const char *model, *pre;
@@ -21,8 +28,8 @@ struct tok_spec {
     size_t len[400], merge_len[40];
     int32_t type[400];
     float score[400];
-    unsigned omit;                                  /* TOK_*: keys left out */
-    void (*extra)(struct lutra_gguf_writer *w);     /* puts keys of its own */
+    unsigned omit;                              /* TOK_*: keys left out */
+    void (*extra)(struct lutra_gguf_writer *w); /* puts keys of its own */
 };
 
 static inline int tok_add(struct tok_spec *s, const char *text, int type, float score)
@@ -79,7 +86,8 @@ static inline void tok_spm(struct tok_spec *s)
         snprintf(c, sizeof c, "<0x%02X>", b);
         tok_add(s, c, LUTRA_ATTR_BYTE, 0);
     }
-    static const char *const pieces[] = {"he", "\xE2\x96\x81he", "ll", "hell", "\xE2\x96\x81", "h", "e", "l", "o", "<", "s", ">"};
+    static const char *const pieces[] = {
+        "he", "\xE2\x96\x81he", "ll", "hell", "\xE2\x96\x81", "h", "e", "l", "o", "<", "s", ">"};
     for (int i = 0; i < 12; i++) tok_add(s, pieces[i], LUTRA_ATTR_NORMAL, (float)-i);
 }
 
@@ -87,20 +95,26 @@ static inline lutra_status tok_put(const struct tok_spec *s, struct lutra_gguf_w
 {
     uint64_t n = (uint64_t)s->n;
     lutra_gguf_put_str(w, "general.architecture", "llama", 5);
-    if (!(s->omit & TOK_MODEL)) lutra_gguf_put_str(w, "tokenizer.ggml.model", s->model, strlen(s->model));
+    if (!(s->omit & TOK_MODEL))
+        lutra_gguf_put_str(w, "tokenizer.ggml.model", s->model, strlen(s->model));
     if (!(s->omit & TOK_PRE)) lutra_gguf_put_str(w, "tokenizer.ggml.pre", s->pre, strlen(s->pre));
-    if (!(s->omit & TOK_TOKENS)) lutra_gguf_put_strs(w, "tokenizer.ggml.tokens", s->token, s->len, n);
-    if (!(s->omit & TOK_TYPES)) lutra_gguf_put_array(w, "tokenizer.ggml.token_type", LUTRA_GGUF_I32, s->type, n);
-    if (!(s->omit & TOK_SCORES)) lutra_gguf_put_array(w, "tokenizer.ggml.scores", LUTRA_GGUF_F32, s->score, n);
+    if (!(s->omit & TOK_TOKENS))
+        lutra_gguf_put_strs(w, "tokenizer.ggml.tokens", s->token, s->len, n);
+    if (!(s->omit & TOK_TYPES))
+        lutra_gguf_put_array(w, "tokenizer.ggml.token_type", LUTRA_GGUF_I32, s->type, n);
+    if (!(s->omit & TOK_SCORES))
+        lutra_gguf_put_array(w, "tokenizer.ggml.scores", LUTRA_GGUF_F32, s->score, n);
     if (!(s->omit & TOK_MERGES)) {
-        lutra_gguf_put_strs(w, "tokenizer.ggml.merges", s->merge, s->merge_len, (uint64_t)s->n_merges);
+        lutra_gguf_put_strs(w, "tokenizer.ggml.merges", s->merge, s->merge_len,
+                            (uint64_t)s->n_merges);
     }
     if (s->extra) s->extra(w);
     return LUTRA_OK;
 }
 
 /* Through a file, as in life. *t is NULL unless the status is LUTRA_OK. */
-static inline lutra_status tok_try(const struct tok_spec *s, struct lutra_tokenizer **t, lutra_error *err)
+static inline lutra_status tok_try(const struct tok_spec *s, struct lutra_tokenizer **t,
+                                   lutra_error *err)
 {
     struct lutra_gguf_writer *w;
     struct lutra_gguf *g;
@@ -131,7 +145,7 @@ static inline struct lutra_tokenizer *tok_load(void (*fill)(struct tok_spec *))
     return t;
 }
 
-/* A copy of a byte-level vocabulary that names another pre-tokenizer; false if src cannot be read. */
+/* A copy of a byte-level vocabulary that names another pre-tokenizer; false: cannot read src. */
 static inline bool tok_copy_with_pre(const char *src, const char *dst, const char *pre)
 {
     struct lutra_gguf *g;
