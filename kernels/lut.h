@@ -1,65 +1,74 @@
 /* SPDX-License-Identifier: MIT */
 /* Packed weight matrices and the activations they meet.
  *
- * The method is T-MAC's (Wei et al., EuroSys 2025, arXiv 2407.00088): cut b-bit weights into b planes of
- * one bit, take four weights of one plane as a 4-bit index, and look up the sum of the four activations
- * that the index selects. What is ours: activations are integers of up to 14 bits under ONE scale per
- * vector, entries are split exactly into two signed bytes, and all sums are exact in int32.
+ * The method is T-MAC's (Wei et al., EuroSys 2025, arXiv 2407.00088): cut b-bit weights into b
+ * planes of one bit, take four weights of one plane as a 4-bit index, and look up the sum of the
+ * four activations that the index selects. What is ours: activations are integers of up to 14 bits
+ * under ONE scale per vector, entries are split exactly into two signed bytes, and all sums are
+ * exact in int32.
  *
  *   y[r] = x_scale * sum over groups g, ascending, of
- *              ( D[r][g] * (float)(S[r][g] - offset * X[g])      multiply, then add: never fused
- *              + M[r][g] * (float)X[g] )                         second add, only if the type has minima
- *   S[r][g] = sum of q[r][k] * c[k] over group g (exact int32),  X[g] = sum of c[k] over group g,
+ *              ( D[r][g] * (float)(S[r][g] - offset * X[g])    multiply, then add: never fused
+ *              + M[r][g] * (float)X[g] )                       second add, if the type has minima
+ *   S[r][g] = sum of q[r][k] * c[k] over group g (exact int32), X[g] = sum of c[k] over group g,
  *   c[k] integer codes of the activations, q[r][k] unsigned codes of the weights.
  *
- * Any instruction set, any number of threads and any number of vectors give the same bits, because the
- * integers are exact and the float part has one order. Summation starts from 0.0f.
+ * Any instruction set, any number of threads and any number of vectors give the same bits, because
+ * the integers are exact and the float part has one order. Summation starts from 0.0f.
  *
  * ---- kinds ----
  * PLANES  bit planes of 2..6 bits, looked up.      tile: 16 rows
- * TERN    base-3 codes, sign apart, 1.667 bits.    tile: 32 rows   (true ternary, one scale per tensor)
+ * TERN    base-3 codes, sign apart, 1.667 bits.    tile: 32 rows  (true ternary, one scale per
+ *         tensor, at most 2^18 columns so that the row's one sum fits int32)
  * I8      Q8_0: signed bytes, integer dot.         tile: 16 rows
- * F32, F16, BF16   rows as in the file, dot product with the float activations. tile: 1 row
+ * F32, F16, BF16   rows as in the file, dot product with the float activations.  tile: 1 row
  *
  * ---- unit ----
- * A tile is a run of units, a unit is `unit_k` columns (32 for 32-blocks, 256 for super-blocks) of 16 rows:
- * first its scales, then its codes. Tiles are read once, strictly forward. Rows past n_rows are zero.
+ * A tile is a run of units, a unit is `unit_k` columns (32 for 32-blocks, 256 for super-blocks) of
+ * 16 rows: first its scales, then its codes. Tiles are read once, strictly forward. Rows past
+ * n_rows are zero.
  *
- *   scale kind   bytes before the codes of a unit           (row r of the tile = slot r, natural order)
- *   F16          d f16[16]                                   per unit (32 or 256 columns)
- *   F16_MIN      d f16[16], m f16[16]                        M = +m
- *   SUB          d f16[16], sc int8[unit_k/group][16]        D = d * sc
- *   SUB_MIN      d f16[16], dmin f16[16], sc uint8[8][16], mn uint8[8][16]    group 32; M = -(dmin * mn)
- *   SUB_MIN4     d f16[16], dmin f16[16], scmn uint8[16][16]  group 16; low nibble sc, high nibble mn
+ *   scale kind  bytes before the codes of a unit (rows in natural order)
+ *   F16         d f16[16]                                      per unit (32 or 256 columns)
+ *   F16_MIN     d f16[16], m f16[16]                           M = +m
+ *   SUB         d f16[16], sc int8[unit_k/group][16]           D = d * sc
+ *   SUB_MIN     d f16[16], dmin f16[16], sc uint8[8][16], mn uint8[8][16]
+ *                                                              group 32; M = -(dmin * mn)
+ *   SUB_MIN4    d f16[16], dmin f16[16], scmn uint8[16][16]    group 16; low nibble sc, high mn
  *
  * ---- PLANES codes ----
- * Columns in steps of 16 (four quads of four columns: q0 q1 q2 q3; octet 0 = q0 q1, octet 1 = q2 q3):
+ * Columns in steps of 16 (four quads of four columns; octet 0 = quads 0 1, octet 1 = quads 2 3):
  *
  *   for octet o in 0, 1:  for plane pair p in 0 .. bits/2-1:   32 bytes
- *       byte 2*slot + j   low nibble  = plane 2p+j of quad 2o,   high nibble = plane 2p+j of quad 2o+1
+ *       byte 2*slot + j   low nibble  = plane 2p+j of quad 2o
+ *                         high nibble = plane 2p+j of quad 2o+1
  *   if bits is odd:                                            32 bytes
- *       byte 2*slot + j   low nibble  = plane bits-1 of quad 2j, high nibble = plane bits-1 of quad 2j+1
+ *       byte 2*slot + j   low nibble  = plane bits-1 of quad 2j
+ *                         high nibble = plane bits-1 of quad 2j+1
  *
- * Bit i of a nibble is column 4*quad + i. slot(row) = lutra_lut_slot: rows 0-3, 8-11, 4-7, 12-15 in this
- * order, so that unpacklo/unpackhi of int16 sums leave rows 0-7 and 8-15 in order. bits*32 bytes a step.
+ * Bit i of a nibble is column 4*quad + i, so a byte holds an octet, bit i = column i. slot(row) =
+ * lutra_lut_slot: rows 0-3, 8-11, 4-7, 12-15 in this order, so that unpacklo/unpackhi of int16 sums
+ * leave rows 0-7 and 8-15 in order. bits*32 bytes a step.
  *
  * Activation table for PLANES ("quad table"): per quad 32 bytes, lo[16] then hi[16], both int8:
  *   entry e = sum of c[4*quad+i] for the bits i of e;   entry = lo + 256*hi, lo in [-128, 127].
- * |c| <= LUTRA_CODE_MAX keeps hi in int8. With planes weighted through maddubs (1,2 | 4,8 | 16,32) int16
- * sums of one step of 6 bits are <= 4 * 128 * 63 = 32256; a 32-group of 4 or 5 bits: <= 8 * 128 * 31 = 31744;
- * 256 columns of 2 bits: <= 64 * 128 * 3 = 24576. So int16 partial sums live for a group of 16 (6 bits), 32 (<= 5 bits),
- * or 256 columns (2 bits) and then go to int32.
+ * |c| <= LUTRA_CODE_MAX keeps hi in int8. With planes weighted through maddubs (1,2 | 4,8 | 16,32)
+ * int16 sums of one step of 6 bits are <= 4 * 128 * 63 = 32256; a 32-group of 4 or 5 bits:
+ * <= 8 * 128 * 31 = 31744; 256 columns of 2 bits: <= 64 * 128 * 3 = 24576. So int16 partial sums
+ * live for a group of 16 (6 bits), 32 (<= 5 bits) or 256 columns (2 bits) and then go to int32.
  *
- * ---- I8 codes ----  "pair panel": [unit_k/2 pairs][16 rows][2] int8; byte 2*r+j of a pair = column 2*pair+j.
+ * ---- I8 codes ----  "pair panel": [unit_k/2 pairs][16 rows][2] int8;
+ *   byte 2*r+j of a pair = column 2*pair+j of row r.
  *
  * ---- TERN tile ----  (32 rows, columns padded with zero weights to k_pad, a multiple of 24)
- *   int32 n_neg[32]: how many index triples of the row carry the sign bit (for one's-complement tricks)
+ *   int32 n_neg[32]: how many triples of the row carry the sign bit (for one's-complement tricks)
  *   then per 24 columns (8 triples): 160 bytes
  *     32 bytes: sign byte of row r, bit 7-j = sign of triple j
  *     4 x 32 bytes: nibble vector i: byte r low = index of triple 2i, high = index of triple 2i+1
  *   A triple of trits (a,b,c) has value v = 9a+3b+c in -13..13; index = |v|, sign = v < 0.
  *   D is mat->scale (one per tensor), offset 0, one group: all columns. Needs |c| <= 127.
- * Activation table for TERN ("triple table") is private to each ISA; lutra_ops gives its size. */
+ * Activation table for TERN ("triple table") is private to each ISA; lutra_ops gives its size.
+ * Wider codes than int8 are multiplied as panels, which know no such bound. */
 #ifndef LUTRA_KERNELS_LUT_H
 #define LUTRA_KERNELS_LUT_H
 
@@ -67,7 +76,7 @@
 #include "kernels/qtypes.h"
 
 enum {
-    LUTRA_CODE_MAX = 8128,      /* 127 * 64: four codes sum to 127 * 256, so the high byte stays int8 */
+    LUTRA_CODE_MAX = 8128,      /* 127 * 64: four codes sum to 127 * 256, high byte stays int8 */
     LUTRA_CODE_MAX_INT8 = 127,  /* BitNet: int8 activations are part of the model */
     LUTRA_TILE_ROWS = 16,       /* PLANES and I8: one 32-byte vector of (row, plane pair) */
     LUTRA_TERN_ROWS = 32,
@@ -93,7 +102,7 @@ enum lutra_scale_kind {
     LUTRA_SCALE_SUB_MIN4
 };
 
-/* A packed matrix: W[n_rows][n_cols], y = W x. Plain data; the bytes belong to the model's arena. */
+/* A packed matrix: W[n_rows][n_cols], y = W x. Plain data; its bytes belong to a model's arena. */
 struct lutra_mat {
     enum lutra_mat_kind kind;
     enum lutra_scale_kind scales;
@@ -133,23 +142,29 @@ static inline int lutra_tern_k_pad(int n_cols)
     return (n_cols + LUTRA_TERN_K - 1) / LUTRA_TERN_K * LUTRA_TERN_K;
 }
 
-/* Fill every field of `m` but data and scale for a matrix of `type`; TERN if `ternary` (TQ1_0, TQ2_0 whose
- * tensor passed lutra_pack_is_ternary) else the type's own kind. Errors LUTRA_EUNSUPPORTED (type),
- * LUTRA_EINVAL (n_cols not a multiple of the block, or a size overflows). */
-lutra_status lutra_pack_plan(struct lutra_mat *m, int type, int n_rows, int n_cols, bool ternary, lutra_error *err);
+/* Fill every field of `m` but data and scale for a matrix of `type`; TERN if `ternary` (TQ1_0,
+ * TQ2_0 whose tensor passed lutra_pack_is_ternary) else the type's own kind. Errors
+ * LUTRA_EUNSUPPORTED (type), LUTRA_EINVAL (n_cols not a multiple of the block, size overflow). */
+lutra_status lutra_pack_plan(struct lutra_mat *m, int type, int n_rows, int n_cols, bool ternary,
+                             lutra_error *err);
 
-/* Pack rows [tile*tile_rows, ...) of the matrix, given `n` <= tile_rows rows as in the file, row after row. */
+/* Pack rows [tile*tile_rows, ...) of the matrix, given `n` <= tile_rows rows as in the file, row
+ * after row. Writes every byte of the tile. */
 void lutra_pack_tile(const struct lutra_mat *m, int tile, const void *file_rows, int n);
 
-/* Can these n rows be base-3 codes under one scale? True if no code is 3 (TQ2_0) and every block with a non-zero
- * code has scale *scale; *seen says whether *scale is set yet. Feed a tensor in pieces. */
-bool lutra_pack_is_ternary(int type, const void *file_rows, int n, int n_cols, float *scale, bool *seen);
+/* Can these n rows be base-3 codes under one scale? True if no code is 3 (TQ2_0) and every block
+ * with a non-zero code has scale *scale; *seen says whether *scale is set yet. Feed a tensor in
+ * pieces. */
+bool lutra_pack_is_ternary(int type, const void *file_rows, int n, int n_cols, float *scale,
+                           bool *seen);
 
-/* Row r of a packed matrix as floats: w = D * (q - offset) + M, in f32, in this order. dst holds n_cols. */
+/* Row r of a packed matrix as floats: w = D * (q - offset), then + M if the type has minima, in
+ * f32, in this order. dst holds n_cols. */
 void lutra_mat_row(const struct lutra_mat *m, int r, float *dst);
 
 /* Activations: n vectors of k columns, quantized once and shared by every matrix that takes them.
- * Which parts are filled is asked for with LUTRA_ACT_*; storage is laid out by lutra_act_bytes/lutra_act_bind.  */
+ * Which parts are filled is asked for with LUTRA_ACT_*; storage is laid out by lutra_act_bytes and
+ * lutra_act_bind. */
 enum {
     LUTRA_ACT_CODES = 1, /* codes, scale, sums */
     LUTRA_ACT_QUADS = 2, /* + quad tables  (vectors looked up in PLANES) */
@@ -158,7 +173,7 @@ enum {
 
 struct lutra_act {
     int n, k;
-    int k_pad;           /* row stride of codes: k rounded up to a multiple of 96 (32 and 24 divide it); the rest is 0 */
+    int k_pad;           /* row stride of codes: k up to a multiple of 96 (of 32 and 24); rest 0 */
     const float *x;      /* [n][x_stride] the float vectors themselves */
     size_t x_stride;     /* in floats */
     int16_t *codes;      /* [n][k_pad] */
@@ -173,7 +188,9 @@ struct lutra_act {
 struct lutra_ops;
 /* Bytes that lutra_act_bind carves up for n vectors of at most k columns with all of `parts`. */
 size_t lutra_act_bytes(const struct lutra_ops *ops, int n, int k, unsigned parts);
-/* Point the arrays of `a` into `mem` (64-byte aligned, lutra_act_bytes long) for n vectors of k columns. */
-void lutra_act_bind(struct lutra_act *a, const struct lutra_ops *ops, void *mem, int n, int k, unsigned parts);
+/* Point the arrays of `a` into `mem` (64-byte aligned, lutra_act_bytes long) for n vectors of k
+ * columns; arrays of parts not asked for become NULL. x and x_stride are left alone. */
+void lutra_act_bind(struct lutra_act *a, const struct lutra_ops *ops, void *mem, int n, int k,
+                    unsigned parts);
 
 #endif

@@ -85,9 +85,10 @@ lutra_status lutra_pack_plan(struct lutra_mat *m, int type, int n_rows, int n_co
     float scale = m->scale;
     *m = (struct lutra_mat){
         .type = type, .n_rows = n_rows, .n_cols = n_cols, .data = data, .scale = scale};
-    if (type < 0 || !lutra_type_runs((uint32_t)type))
-        return lutra_fail(err, LUTRA_EUNSUPPORTED, "weights of type %d cannot be run", type);
-    const struct lutra_type_info *ti = lutra_type_info((uint32_t)type);
+    const struct lutra_type_info *ti = type < 0 ? NULL : lutra_type_info((uint32_t)type);
+    if (!ti || !lutra_type_runs((uint32_t)type))
+        return lutra_fail(err, LUTRA_EUNSUPPORTED, "weights of type %d (%s) cannot be run", type,
+                          ti ? ti->name : "unknown");
     if (n_rows < 1 || n_cols < 1 || n_cols % ti->block != 0)
         return lutra_fail(err, LUTRA_EINVAL, "%s matrix [%d, %d]: columns must be a multiple of %d",
                           ti->name, n_cols, n_rows, ti->block);
@@ -213,46 +214,56 @@ static void pack_codes_tile(const struct lutra_mat *m, uint8_t *tile, const uint
     }
 }
 
-/* One row of codes 0..2 (columns padded with 1, which is zero) into a TERN tile. */
-static void pack_tern_row(const struct lutra_mat *m, uint8_t *tile, int row, const uint8_t *q,
-                          int k0, int k1)
+/* 24 codes 0..2 (1 is zero) of one row: eight triples, their signs first. Returns how many are
+ * negative. */
+static int pack_triples(uint8_t *p, int row, const uint8_t *q)
 {
-    int32_t n_neg;
-    memcpy(&n_neg, tile + 4 * row, sizeof n_neg);
-    for (int k = k0; k < k1; k += 3) {
-        int left = m->n_cols - k;
-        int v = 9 * (q[k - k0] - 1);
-        v += left > 1 ? 3 * (q[k - k0 + 1] - 1) : 0;
-        v += left > 2 ? q[k - k0 + 2] - 1 : 0;
-        uint8_t *p = tile + 4 * LUTRA_TERN_ROWS + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes;
-        int t = k % LUTRA_TERN_K / 3;
-        p[32 * (1 + t / 2) + row] |= (uint8_t)((v < 0 ? -v : v) << (t & 1 ? 4 : 0));
-        if (v < 0) {
-            p[row] |= (uint8_t)(0x80 >> t);
-            n_neg++;
+    unsigned sign = 0, pair = 0;
+    int n_neg = 0;
+    for (int t = 0; t < LUTRA_TERN_K / 3; t++, q += 3) {
+        int v = 9 * q[0] + 3 * q[1] + q[2] - 13;
+        unsigned neg = v < 0;
+        unsigned index = (unsigned)(v < 0 ? -v : v);
+        sign = sign << 1 | neg;
+        n_neg += (int)neg;
+        if (t & 1)
+            p[32 * (1 + t / 2) + row] = (uint8_t)(pair | index << 4);
+        else
+            pair = index;
+    }
+    p[row] = (uint8_t)sign;
+    return n_neg;
+}
+
+/* Blocks of 256 do not divide into 24 columns: three of them do, so codes are handed on 768 at a
+ * time. */
+static void pack_tern_row(const struct lutra_mat *m, uint8_t *tile, int row, const uint8_t *src)
+{
+    const struct lutra_type_info *ti = lutra_type_info((uint32_t)m->type);
+    uint8_t *p = tile + 4 * LUTRA_TERN_ROWS;
+    struct lutra_split s;
+    uint8_t q[3 * 256];
+    int32_t n_neg = 0;
+    for (int k0 = 0; k0 < m->n_cols; k0 += 768) {
+        int n = m->n_cols - k0 < 768 ? m->n_cols - k0 : 768;
+        if (n < 768)
+            memset(q, 1, sizeof q); /* the tail of the last 24 columns weighs nothing */
+        for (int k = 0; k < n; k += 256, src += ti->bytes) {
+            lutra_split_block(m->type, &s, src);
+            memcpy(q + k, s.q, 256);
         }
+        for (int k = 0; k < n; k += LUTRA_TERN_K, p += m->unit_bytes)
+            n_neg += pack_triples(p, row, q + k);
     }
     memcpy(tile + 4 * row, &n_neg, sizeof n_neg);
 }
 
-/* Blocks of 256 do not divide into triples: three of them do, so codes are handed on 768 at a time.
- */
 static void pack_tern_tile(const struct lutra_mat *m, uint8_t *tile, const uint8_t *rows, int n)
 {
     const struct lutra_type_info *ti = lutra_type_info((uint32_t)m->type);
-    struct lutra_split s;
-    uint8_t q[3 * 256];
-    memset(tile, 0, m->tile_bytes);
-    for (int r = 0; r < n; r++) {
-        for (int k0 = 0; k0 < m->n_cols; k0 += 768) {
-            int k1 = k0 + 768 < m->n_cols ? k0 + 768 : m->n_cols;
-            for (int k = k0; k < k1; k += 256, rows += ti->bytes) {
-                lutra_split_block(m->type, &s, rows);
-                memcpy(q + (k - k0), s.q, 256);
-            }
-            pack_tern_row(m, tile, r, q, k0, k1);
-        }
-    }
+    size_t stride = (size_t)(m->n_cols / ti->block) * (size_t)ti->bytes;
+    if (n < m->tile_rows) memset(tile, 0, m->tile_bytes);
+    for (int r = 0; r < n; r++) pack_tern_row(m, tile, r, rows + (size_t)r * stride);
 }
 
 void lutra_pack_tile(const struct lutra_mat *m, int tile, const void *file_rows, int n)

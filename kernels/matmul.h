@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* y = W x on all threads: which kernel runs, how rows are split. The only caller of the product kernels. */
+/* y = W x on all threads: which kernel runs, how rows are split. The only caller of the product
+ * kernels. */
 #ifndef LUTRA_KERNELS_MATMUL_H
 #define LUTRA_KERNELS_MATMUL_H
 
@@ -14,7 +15,7 @@ enum lutra_precision {
 /* Everything a product needs beside its operands; one per session. */
 struct lutra_engine {
     const struct lutra_ops *ops;
-    struct lutra_pool *pool;
+    struct lutra_pool *pool; /* NULL: all on the caller's thread */
     void *scratch;           /* pool size * scratch_each bytes, 64-byte aligned */
     size_t scratch_each;     /* lutra_engine_scratch(ops) */
     enum lutra_precision precision;
@@ -27,12 +28,17 @@ size_t lutra_engine_scratch(const struct lutra_ops *ops); /* per thread */
 enum { LUTRA_LOOKUP_MAX = 4 };
 
 /* Which LUTRA_ACT_* parts the matrices need for n vectors under this engine (0 if only floats). */
-unsigned lutra_act_parts(const struct lutra_engine *e, const struct lutra_mat *const *mats, int n_mats, int n);
+unsigned lutra_act_parts(const struct lutra_engine *e, const struct lutra_mat *const *mats,
+                         int n_mats, int n);
 
-/* Quantize the n vectors of `a` (x, x_stride set; arrays bound) and build the tables of `parts`, on all threads. */
+/* Quantize the n vectors of `a` (x, x_stride set; arrays bound) and build the tables of `parts`, on
+ * all threads. */
 void lutra_act_fill(const struct lutra_engine *e, struct lutra_act *a, unsigned parts);
 
-/* y[v*y_stride + r] = (W x_v)[r] for all n vectors and all rows. */
-void lutra_matmul(const struct lutra_engine *e, float *y, size_t y_stride, const struct lutra_mat *m, const struct lutra_act *a);
+/* y[v*y_stride + r] = (W x_v)[r] for all n vectors of `a` (filled with at least the parts m needs;
+ * x stays readable) and all rows. A vector's result does not depend on n, on the other vectors or
+ * on the threads. */
+void lutra_matmul(const struct lutra_engine *e, float *y, size_t y_stride,
+                  const struct lutra_mat *m, const struct lutra_act *a);
 
 #endif

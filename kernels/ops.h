@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What the machine can do: one table of functions per CPU level.
  *
- * lutra_ops_init fills the scalar functions first and overrides them in rising order of the instruction
- * sets in `features`; it keeps no globals, so a test can hold two tables side by side. Every function
- * returns the same bits at every level; tests/check_*.c compare with memcmp. Scalar is the specification. */
+ * lutra_ops_init fills the scalar functions first and overrides them in rising order of the
+ * instruction sets in `features`; it keeps no globals, so a test can hold two tables side by side.
+ * Every function returns the same bits at every level; tests/check_*.c compare with memcmp. Scalar
+ * is the specification. */
 #ifndef LUTRA_KERNELS_OPS_H
 #define LUTRA_KERNELS_OPS_H
 
@@ -24,11 +25,12 @@ struct lutra_ops {
 
     /* ---- activations ---- */
 
-    /* c[i] = round to nearest even of x[i] * (1/s), clamped to +-code_max, i < n; zero for n <= i < n_pad.
-     * s = max|x| / code_max as float division; codes of a zero (or all tiny, s < 1e-37) vector are 0 and s is 0.
-     * sums[g] = sum of 16 codes. n_pad a multiple of 16. x must be finite, but NaN and infinities do no harm: they
-     * become codes within range. Returns s. */
-    float (*quantize)(int16_t *codes, int32_t *sums, const float *x, int n, int n_pad, int code_max);
+    /* c[i] = round to nearest even of x[i] * (1/s), clamped to +-code_max, i < n; zero for
+     * n <= i < n_pad. s = max|x| / code_max as float division; codes of a zero (or all tiny,
+     * s < 1e-37) vector are 0 and s is 0. sums[g] = sum of 16 codes. n_pad a multiple of 16. x must
+     * be finite, but NaN and infinities do no harm: they become codes within range. Returns s. */
+    float (*quantize)(int16_t *codes, int32_t *sums, const float *x, int n, int n_pad,
+                      int code_max);
 
     /* n codes (a multiple of 4) -> n/4 quads of 32 bytes, see lut.h. */
     void (*quad_tables)(uint8_t *tab, const int16_t *codes, int n);
@@ -37,29 +39,36 @@ struct lutra_ops {
     void (*trip_tables)(uint8_t *tab, const int16_t *codes, int n);
     size_t trip_bytes; /* per triple */
 
-    /* ---- matrix products: y[v*y_stride + row] for the rows of tiles [tile0, tile1), rows < n_rows only ---- */
+    /* ---- matrix products: y[v*y_stride + row] of tiles [tile0, tile1), only rows < n_rows ----
+     * a->k is m->n_cols; y points at row 0 of the matrix and does not overlap the operands. */
 
-    /* PLANES by table lookup, one vector: vector `v` of `a` (QUADS bound). y points at row 0. */
-    void (*planes_lookup)(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v, int tile0, int tile1);
+    /* PLANES by table lookup, one vector: vector `v` of `a` (QUADS bound). y is that vector's. */
+    void (*planes_lookup)(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                          int tile0, int tile1);
 
-    /* TERN by table lookup, one vector (TRIPS bound). */
-    void (*tern_lookup)(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v, int tile0, int tile1);
+    /* TERN by table lookup, one vector (TRIPS bound, so |codes| <= 127). */
+    void (*tern_lookup)(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                        int tile0, int tile1);
 
-    /* PLANES, TERN, I8 by integer dot over unpacked panels: vectors [v0, v1) at once, CODES only. `scratch`
-     * holds panel_scratch bytes, 64-byte aligned, one per thread. Same bits as the lookups. */
-    void (*panel_mul)(float *y, size_t y_stride, const struct lutra_mat *m, const struct lutra_act *a, int v0, int v1,
-                      int tile0, int tile1, void *scratch);
+    /* PLANES, TERN, I8 by integer dot over unpacked panels: vectors [v0, v1) at once, CODES only.
+     * `scratch` holds panel_scratch bytes, 64-byte aligned, one per thread. Same bits as the
+     * lookups. */
+    void (*panel_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
+                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                      void *scratch);
     size_t panel_scratch;
 
-    /* F32, F16, BF16 rows [row0, row1) times the float vectors [v0, v1): 16 lanes over columns (column i in lane i%16,
-     * ascending, multiply then add), then the lane tree of dot. */
-    void (*float_mul)(float *y, size_t y_stride, const struct lutra_mat *m, const struct lutra_act *a, int v0, int v1,
-                      int row0, int row1);
+    /* F32, F16, BF16 rows [row0, row1) times the float vectors [v0, v1): 16 lanes over columns
+     * (column i in lane i%16, ascending, multiply then add), then the lane tree of dot. */
+    void (*float_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
+                      const struct lutra_act *a, int v0, int v1, int row0, int row1);
 
-    /* --precision high: any kind, float vectors [v0, v1) times decoded weights w = D*(q-offset)+M, ascending columns,
-     * acc = acc + w*x in f32 per row for low-bit kinds; float kinds as float_mul. Scratch as panel_mul. */
-    void (*exact_mul)(float *y, size_t y_stride, const struct lutra_mat *m, const struct lutra_act *a, int v0, int v1,
-                      int tile0, int tile1, void *scratch);
+    /* --precision high, PLANES, TERN, I8: the float vectors [v0, v1) of a->x times weights decoded
+     * as lutra_mat_row does; per row, ascending columns, acc = acc + w*x in f32 from 0.0f. Scratch
+     * as panel_mul. (Float kinds take float_mul at either precision.) */
+    void (*exact_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
+                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                      void *scratch);
 
     /* ---- vectors of floats; reductions run over 16 virtual lanes (kernels/lanes_scalar.h) ---- */
 
@@ -69,25 +78,30 @@ struct lutra_ops {
     void (*add)(float *y, const float *x, int n);                    /* y += x */
     void (*mul)(float *y, const float *x, int n);                    /* y *= x */
     void (*scale)(float *y, float s, int n);                         /* y *= s */
-    void (*silu_gate)(float *y, const float *g, const float *u, int n); /* y = silu(g) * u; y may be g or u */
-    void (*gelu_gate)(float *y, const float *g, const float *u, int n); /* y = gelu_tanh(g) * u */
-    void (*relu2_gate)(float *y, const float *g, const float *u, int n);/* y = max(g,0)^2 * u */
+    /* y = silu(g) * u, gelu_tanh(g) * u, max(g, 0)^2 * u; y may be g or u */
+    void (*silu_gate)(float *y, const float *g, const float *u, int n);
+    void (*gelu_gate)(float *y, const float *g, const float *u, int n);
+    void (*relu2_gate)(float *y, const float *g, const float *u, int n);
     void (*softmax)(float *x, int n);                                /* in place, max subtracted */
-    /* Rotate n_rot of the elements of one head by precomputed cos/sin [n_rot/2]. pairs: (2i, 2i+1). halves: (i, i + n_rot/2) */
+    /* Rotate n_rot of the elements of one head by precomputed cos/sin [n_rot/2].
+     * pairs: (2i, 2i+1). halves: (i, i + n_rot/2) */
     void (*rope_pairs)(float *x, const float *cs, const float *sn, int n_rot);
     void (*rope_halves)(float *x, const float *cs, const float *sn, int n_rot);
     void (*f32_to_f16)(uint16_t *dst, const float *src, int n);
     void (*f16_to_f32)(float *dst, const uint16_t *src, int n);
 
-    /* One query head over a span: out[d] = sum_p softmax_p(scale * q.k_p) v_p[d]. scores: span.n floats of scratch.
-     * head dims dk (q, k) and dv (v, out). Positions ascending; dot over 16 lanes; v accumulated per element. */
-    void (*attend)(float *out, const float *q, const struct lutra_span *kv, int dk, int dv, float scale, float *scores);
+    /* One query head over a span: out[d] = sum_p softmax_p(scale * q.k_p) v_p[d]. scores: span.n
+     * floats of scratch. head dims dk (q, k) and dv (v, out). Positions ascending; dot over 16
+     * lanes; v accumulated per element. */
+    void (*attend)(float *out, const float *q, const struct lutra_span *kv, int dk, int dv,
+                   float scale, float *scores);
 };
 
 /* Fill `ops` for a feature word (from lutra_cpu_detect, masked by a level). Pure. */
 void lutra_ops_init(struct lutra_ops *ops, uint32_t features);
 
-/* Cosine and sine tables for RoPE: cs[i] = cos(pos * freq[i]), in double inside, the same bits everywhere. */
+/* Cosine and sine tables for RoPE: cs[i] = cos(pos * freq[i]), in double inside, the same bits
+ * everywhere. */
 void lutra_rope_table(float *cs, float *sn, const double *freq, int n, int pos);
 
 #endif
