@@ -29,7 +29,7 @@ struct lutra_template_input {
 enum { /* bounds: exceeding one is LUTRA_EFORMAT naming the bound */
     LUTRA_TEMPLATE_SOURCE_MAX = 1 << 20,
     LUTRA_TEMPLATE_STEPS_MAX = 1000000,
-    LUTRA_TEMPLATE_DEPTH_MAX = 64,
+    LUTRA_TEMPLATE_DEPTH_MAX = 64, /* brackets and blocks in the source; 4 x as many levels while it runs */
     LUTRA_TEMPLATE_OUTPUT_MAX = 32 << 20,  /* and never more than 1 MiB + 16 x the messages */
     LUTRA_TEMPLATE_MEMORY_MAX = 128 << 20
 };

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* Chat templates: the filters on single values. Those on sequences are in tmpl_seq.c. */
+#include "runtime/tmpl.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct tval *lutra_tmpl_arg(struct tmpl *t, const struct targs *a, int i, const char *name)
+{
+    if (i < a->n_pos) return &a->v[i];
+    for (int k = a->n_pos; name && k < a->n; k++)
+        if (lutra_tmpl_is(t, a->name[k], name)) return &a->v[k];
+    return NULL;
+}
+
+static bool flag_arg(struct tmpl *t, const struct targs *a, int i, const char *name)
+{
+    const struct tval *v = lutra_tmpl_arg(t, a, i, name);
+    return v && lutra_tmpl_truth(*v);
+}
+
+static bool give(struct tstr *s, struct tval *out)
+{
+    *out = tval_str(s);
+    return s != NULL;
+}
+
+static bool change_case(struct tmpl *t, struct tval in, enum tcase how, struct tval *out)
+{
+    struct tstr *s = lutra_tmpl_to_str(t, in);
+    return s && give(lutra_tmpl_case(t, s, how), out);
+}
+
+static bool filter_upper(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    (void)a;
+    return change_case(t, in, TMPL_UPPER, out);
+}
+
+static bool filter_lower(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    (void)a;
+    return change_case(t, in, TMPL_LOWER, out);
+}
+
+static bool filter_title(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    (void)a;
+    return change_case(t, in, TMPL_WORDS, out);
+}
+
+static bool filter_capitalize(struct tmpl *t, struct tval in, const struct targs *a,
+                              struct tval *out)
+{
+    (void)a;
+    return change_case(t, in, TMPL_CAPITALIZE, out);
+}
+
+static bool filter_string(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    (void)a;
+    return give(lutra_tmpl_to_str(t, in), out);
+}
+
+static bool filter_trim(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    const struct tval *chars = lutra_tmpl_arg(t, a, 0, "chars");
+    struct tstr *s = lutra_tmpl_to_str(t, in), *set = NULL;
+    if (!s || (chars && chars->kind != TV_NONE && !lutra_tmpl_want_str(t, *chars, &set)))
+        return false;
+    return give(lutra_tmpl_strip(t, s, set, 3), out);
+}
+
+static bool filter_default(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    const struct tval *other = lutra_tmpl_arg(t, a, 0, "default_value");
+    bool use = in.kind == TV_UNDEF || (flag_arg(t, a, 1, "boolean") && !lutra_tmpl_truth(in));
+    *out = in;
+    if (use && other)
+        *out = *other;
+    else if (use)
+        return give(lutra_tmpl_text(t, ""), out);
+    return true;
+}
+
+static bool filter_replace(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    const struct tval *from = lutra_tmpl_arg(t, a, 0, "old"), *to = lutra_tmpl_arg(t, a, 1, "new");
+    const struct tval *count = lutra_tmpl_arg(t, a, 2, "count");
+    int64_t max = -1;
+    if (!from || !to) return lutra_tmpl_fail(t, "replace needs two strings");
+    if (count && count->kind != TV_NONE && !lutra_tmpl_int(t, *count, &max)) return false;
+    struct tstr *s = lutra_tmpl_to_str(t, in), *x = s ? lutra_tmpl_to_str(t, *from) : NULL;
+    struct tstr *y = x ? lutra_tmpl_to_str(t, *to) : NULL;
+    return y && give(lutra_tmpl_replace(t, s, x, y, max), out);
+}
+
+static bool filter_escape(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    static const char from[] = "&<>\"'";
+    static const char *const to[] = {"&amp;", "&lt;", "&gt;", "&#34;", "&#39;"};
+    struct tstr *s = lutra_tmpl_to_str(t, in);
+    struct tcapture c = lutra_tmpl_begin(t);
+    size_t mark = 0;
+    (void)a;
+    if (!s || !lutra_tmpl_step(t, s->n / 64)) return false;
+    for (size_t i = 0; i < s->n; i++) {
+        const char *p = s->p[i] ? strchr(from, s->p[i]) : NULL;
+        bool marked;
+        lutra_tmpl_run(s, i, &mark, &marked);
+        const char *text = p ? to[p - from] : s->p + i;
+        if (!lutra_tmpl_emit(t, text, p ? strlen(text) : 1, marked)) return false;
+    }
+    return give(lutra_tmpl_end(t, c), out);
+}
+
+/* Every line but the first (and, unless `blank`, empty ones) gets `width` spaces in front. */
+static bool filter_indent(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    const struct tval *width = lutra_tmpl_arg(t, a, 0, "width");
+    bool first = flag_arg(t, a, 1, "first"), blank = flag_arg(t, a, 2, "blank");
+    struct tstr *s = lutra_tmpl_to_str(t, in), *pad = NULL;
+    int64_t n = 4;
+    if (!s) return false;
+    if (width && width->kind == TV_STR)
+        pad = width->u.s;
+    else if (width && !lutra_tmpl_int(t, *width, &n))
+        return false;
+    if (!pad && !(pad = lutra_tmpl_text(t, " "))) return false;
+    if (!(width && width->kind == TV_STR) && !(pad = lutra_tmpl_repeat(t, pad, n))) return false;
+    struct tcapture c = lutra_tmpl_begin(t);
+    for (size_t at = 0, line = 0; at <= s->n; line++) {
+        const char *p = at < s->n ? memchr(s->p + at, '\n', s->n - at) : NULL;
+        size_t end = p ? (size_t)(p - s->p) : s->n;
+        bool wanted = line == 0 ? first : blank || end > at;
+        if (!lutra_tmpl_step(t, 1) || (wanted && !lutra_tmpl_emit_str(t, pad, 0, pad->n)))
+            return false;
+        if (!lutra_tmpl_emit_str(t, s, at, end - at + (p != NULL))) return false;
+        at = end + 1;
+    }
+    return give(lutra_tmpl_end(t, c), out);
+}
+
+static bool filter_tojson(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    const struct tval *indent = lutra_tmpl_arg(t, a, 1, "indent"),
+                      *sep = lutra_tmpl_arg(t, a, 2, "separators");
+    struct tjson how = {.indent = -1,
+                        .ascii = flag_arg(t, a, 0, "ensure_ascii"),
+                        .sort = flag_arg(t, a, 3, "sort_keys")};
+    int64_t n = -1;
+    if (indent && indent->kind != TV_NONE) {
+        if (!lutra_tmpl_int(t, *indent, &n)) return false;
+        how.indent = n < 0 ? 0 : n > 64 ? 64 : (int)n;
+    }
+    how.item_sep = lutra_tmpl_text(t, how.indent < 0 ? ", " : ",");
+    how.key_sep = lutra_tmpl_text(t, ": ");
+    if (!how.item_sep || !how.key_sep) return false;
+    if (sep && sep->kind == TV_LIST && sep->u.list->n == 2) {
+        struct tstr *s[2];
+        for (int i = 0; i < 2; i++)
+            if (!lutra_tmpl_want_str(t, sep->u.list->v[i], &s[i])) return false;
+        how.item_sep = s[0];
+        how.key_sep = s[1];
+    }
+    struct tcapture c = lutra_tmpl_begin(t);
+    return lutra_tmpl_json(t, in, &how, 0) && give(lutra_tmpl_end(t, c), out);
+}
+
+/* ---- numbers ------------------------------------------------------------------------------- */
+
+/* "12", " -3 ", "1_000"; with whole unset "2.5e3" as well. */
+bool lutra_tmpl_parse_number(const struct tstr *s, bool whole, struct tval *out)
+{
+    char buf[64];
+    size_t n = 0, from = 0, to = s->n;
+    bool digits = false;
+    while (from < to && lutra_tmpl_is_space((unsigned char)s->p[from])) from++;
+    while (to > from && lutra_tmpl_is_space((unsigned char)s->p[to - 1])) to--;
+    for (size_t i = from; i < to; i++) {
+        char c = s->p[i];
+        bool digit = c >= '0' && c <= '9';
+        digits |= digit;
+        if (c == '_' && i > from && i + 1 < to) continue;
+        bool sign = (c == '-' || c == '+') && (n == 0 || (!whole && (buf[n - 1] | 32) == 'e'));
+        bool part = !whole && (c == '.' || (c | 32) == 'e') && (digits || c == '.');
+        if (!(digit || sign || part) || n == sizeof buf - 1) return false;
+        buf[n++] = c;
+    }
+    buf[n] = '\0';
+    char *end = NULL;
+    if (!digits) return false;
+    *out = whole ? tval_int(strtoll(buf, &end, 10)) : tval_float(strtod(buf, &end));
+    return *end == '\0' && !(whole && (out->u.i == INT64_MAX || out->u.i == INT64_MIN));
+}
+
+static bool to_float(struct tval in, struct tval *out)
+{
+    int64_t i;
+    bool is_int;
+    if (in.kind == TV_STR) return lutra_tmpl_parse_number(in.u.s, false, out);
+    *out = tval_float(0);
+    return lutra_tmpl_number(in, &out->u.f, &i, &is_int);
+}
+
+static bool filter_float(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    const struct tval *other = lutra_tmpl_arg(t, a, 0, "default");
+    if (!to_float(in, out)) *out = other ? *other : tval_float(0);
+    return true;
+}
+
+static bool filter_int(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    const struct tval *other = lutra_tmpl_arg(t, a, 0, "default");
+    *out = tval_int(in.kind == TV_BOOL ? in.u.b : in.u.i);
+    if (in.kind == TV_INT || in.kind == TV_BOOL) return true;
+    if (in.kind == TV_STR && lutra_tmpl_parse_number(in.u.s, true, out)) return true;
+    if (to_float(in, out) && fabs(out->u.f) < 9e18)
+        *out = tval_int((int64_t)out->u.f);
+    else
+        *out = other ? *other : tval_int(0);
+    return true;
+}
+
+static bool filter_abs(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    double f;
+    int64_t i;
+    bool is_int;
+    (void)a;
+    if (!lutra_tmpl_number(in, &f, &i, &is_int)) return lutra_tmpl_fail(t, "abs needs a number");
+    *out = is_int ? tval_int(i) : tval_float(fabs(f));
+    return !is_int || i >= 0 || lutra_tmpl_binary(t, '-', tval_int(0), tval_int(i), out);
+}
+
+static bool filter_round(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    const struct tval *digits = lutra_tmpl_arg(t, a, 0, "precision"),
+                      *how = lutra_tmpl_arg(t, a, 1, "method");
+    int64_t n = 0;
+    double scale = 1;
+    if (digits && !lutra_tmpl_int(t, *digits, &n)) return false;
+    if (!to_float(in, out) || n < 0 || n > 15)
+        return lutra_tmpl_fail(t, "round needs a number and 0 to 15 digits");
+    if (!how && (in.kind == TV_INT || in.kind == TV_BOOL)) {
+        *out = tval_int(in.kind == TV_BOOL ? in.u.b : in.u.i);
+        return true;
+    }
+    for (int64_t i = 0; i < n; i++) scale *= 10;
+    double f = out->u.f * scale;
+    if (how && how->kind == TV_STR && lutra_tmpl_equals(how->u.s, "ceil"))
+        f = ceil(f);
+    else if (how && how->kind == TV_STR && lutra_tmpl_equals(how->u.s, "floor"))
+        f = floor(f);
+    else
+        f = rint(f);
+    *out = tval_float(f / scale);
+    return true;
+}
+
+/* ---- the table ----------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    tfilter_fn *fn;
+} filters[] = {
+    {"abs", filter_abs},
+    {"capitalize", filter_capitalize},
+    {"count", lutra_tmpl_filter_length},
+    {"d", filter_default},
+    {"default", filter_default},
+    {"dictsort", lutra_tmpl_filter_dictsort},
+    {"e", filter_escape},
+    {"escape", filter_escape},
+    {"first", lutra_tmpl_filter_first},
+    {"float", filter_float},
+    {"indent", filter_indent},
+    {"int", filter_int},
+    {"items", lutra_tmpl_filter_items},
+    {"join", lutra_tmpl_filter_join},
+    {"last", lutra_tmpl_filter_last},
+    {"length", lutra_tmpl_filter_length},
+    {"list", lutra_tmpl_filter_list},
+    {"lower", filter_lower},
+    {"map", lutra_tmpl_filter_map},
+    {"max", lutra_tmpl_filter_max},
+    {"min", lutra_tmpl_filter_min},
+    {"reject", lutra_tmpl_filter_reject},
+    {"rejectattr", lutra_tmpl_filter_rejectattr},
+    {"replace", filter_replace},
+    {"reverse", lutra_tmpl_filter_reverse},
+    {"round", filter_round},
+    {"safe", filter_string},
+    {"select", lutra_tmpl_filter_select},
+    {"selectattr", lutra_tmpl_filter_selectattr},
+    {"sort", lutra_tmpl_filter_sort},
+    {"string", filter_string},
+    {"sum", lutra_tmpl_filter_sum},
+    {"title", filter_title},
+    {"tojson", filter_tojson},
+    {"trim", filter_trim},
+    {"unique", lutra_tmpl_filter_unique},
+    {"upper", filter_upper},
+};
+
+int lutra_tmpl_filter_find(const char *p, size_t n)
+{
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
+        if (strlen(filters[i].name) == n && memcmp(filters[i].name, p, n) == 0) return (int)i;
+    return -1;
+}
+
+bool lutra_tmpl_filter(struct tmpl *t, int f, struct tval in, const struct targs *a,
+                       struct tval *out)
+{
+    return filters[f].fn(t, in, a, out);
+}
