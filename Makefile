@@ -48,6 +48,8 @@ TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/%.o)
 TEST_SRC := $(wildcard tests/test_*.c tests/check_*.c tests/make_*.c)
 TEST_EXE := $(TEST_SRC:tests/%.c=$(BUILD)/%)
 TEST_OBJ := $(BUILD)/tests/check.o
+# what tests may link of the program: everything but main
+TOOL_LIB := $(BUILD)/tools.a
 
 all: $(BUILD)/lutra $(BUILD)/liblutra.a
 
@@ -61,6 +63,7 @@ $(BUILD)/liblutra.a: $(LIB_OBJ)
 
 # instruction-set flags by suffix
 %_avx2.o: ISAFLAGS := -O3 -mavx2 -mf16c -mno-fma -mtune=haswell
+%_scalar.o: ISAFLAGS := -O3
 %_ssse3.o: ISAFLAGS := -O3 -mssse3
 %_avx512.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c -Wno-maybe-uninitialized
 %_neon.o: ISAFLAGS := -O3
@@ -71,9 +74,12 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@echo "  CC    $<"
 	$(Q)$(CC) $(BASE) $(CFLAGS) $(ISAFLAGS) -MMD -MP -c -o $@ $<
 
-$(TEST_EXE): $(BUILD)/%: $(BUILD)/tests/%.o $(TEST_OBJ) $(BUILD)/liblutra.a
+$(TOOL_LIB): $(filter-out %/main.o,$(TOOL_OBJ))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(TEST_EXE): $(BUILD)/%: $(BUILD)/tests/%.o $(TEST_OBJ) $(TOOL_LIB) $(BUILD)/liblutra.a
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(BUILD)/liblutra.a $(LIBS)
+	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(TOOL_LIB) $(BUILD)/liblutra.a $(LIBS)
 
 # rebuild when flags change
 $(BUILD)/flags: FORCE

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Option tables, numbers, the edited line, history, thinking text: what needs no model and no
  * terminal. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +11,12 @@
 #include "tests/check.h"
 
 /* The tests are linked with the library, which has no part of tools/. */
-#include "tools/cli.c"
-#include "tools/cli_tty.c"
-#include "tools/cli_usage.c"
-#include "tools/edit.c"
-#include "tools/glyph.c"
-#include "tools/history.c"
-#include "tools/stream.c"
-#include "tools/text.c"
+#include "tools/cli.h"
+#include "tools/cmd.h"
+#include "tools/edit.h"
+#include "tools/glyph.h"
+#include "tools/stream.h"
+#include "tools/text.h"
 
 struct values {
     const char *name, *file;

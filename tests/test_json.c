@@ -6,12 +6,10 @@
 #include "tests/check.h"
 
 /* The tests are linked with the library, which has no part of tools/. */
-#include "tools/conv.c"
-#include "tools/conv_json.c"
-#include "tools/glyph.c"
-#include "tools/json.c"
-#include "tools/json_write.c"
-#include "tools/text.c"
+#include "tools/conv.h"
+#include "tools/glyph.h"
+#include "tools/json.h"
+#include "tools/text.h"
 
 /* Events of a text as letters: { } [ ] k s n t f 0, then '.' at the end or '!' for an error. */
 static const char *events(const char *src, size_t len)
@@ -238,9 +236,9 @@ static void check_skipping(void)
     CHECK_EQ(lutra_conv_skip_oldest(&c), 2);
     CHECK_EQ(lutra_conv_skip_oldest(&c), 0); /* the last message always stays */
     CHECK_EQ(c.n, 6);
-    CHECK(!skipped(&c, 0));
-    CHECK(skipped(&c, 1) && skipped(&c, 4));
-    CHECK(!skipped(&c, 5));
+    CHECK(!lutra_conv_skipped(&c, 0));
+    CHECK(lutra_conv_skipped(&c, 1) && lutra_conv_skipped(&c, 4));
+    CHECK(!lutra_conv_skipped(&c, 5));
     lutra_conv_clear(&c);
     CHECK_EQ(c.n, 1);
     CHECK_EQ(c.skip, 0);

@@ -15,14 +15,11 @@
 #include "tests/check.h"
 
 /* The tests are linked with the library, which has no part of tools/. */
-#include "tools/edit.c"
-#include "tools/glyph.c"
-#include "tools/history.c"
-#include "tools/interrupt.c"
-#include "tools/term.c"
-#include "tools/term_draw.c"
-#include "tools/term_keys.c"
-#include "tools/text.c"
+#include "tools/edit.h"
+#include "tools/glyph.h"
+#include "tools/runner.h"
+#include "tools/term.h"
+#include "tools/text.h"
 
 struct outcome {
     int input;     /* enum lutra_input; -1: the child died */

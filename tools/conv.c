@@ -92,7 +92,7 @@ int lutra_conv_skip_oldest(struct lutra_conv *c)
     return to - from;
 }
 
-static bool skipped(const struct lutra_conv *c, int i)
+bool lutra_conv_skipped(const struct lutra_conv *c, int i)
 {
     int first = first_turn(c);
     return i >= first && i < first + c->skip;
@@ -102,7 +102,7 @@ static bool skipped(const struct lutra_conv *c, int i)
 static bool plain_text(const struct lutra_conv *c, struct lutra_text *out)
 {
     for (int i = 0; i < c->n; i++) {
-        if (skipped(c, i)) continue;
+        if (lutra_conv_skipped(c, i)) continue;
         const struct lutra_text *t = &c->msgs[i].text;
         /* an answer continues its prompt without a gap; a new message begins a new line */
         if (c->msgs[i].role == LUTRA_USER && out->n > 0 && out->p[out->n - 1] != '\n')
@@ -138,7 +138,7 @@ lutra_status lutra_conv_ids(const struct lutra_conv *c, const lutra_model *m, bo
     if (!msgs) return no_memory(err);
     int count = 0;
     for (int i = 0; i < c->n; i++) {
-        if (skipped(c, i)) continue;
+        if (lutra_conv_skipped(c, i)) continue;
         msgs[count].role = lutra_conv_role_name(c->msgs[i].role);
         msgs[count].content = c->msgs[i].text.p;
         msgs[count].content_len = c->msgs[i].text.n;

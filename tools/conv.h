@@ -33,6 +33,8 @@ int lutra_conv_last_role(const struct lutra_conv *c);   /* -1 when empty */
 /* Skip the oldest turn (a user message and what follows up to the next one) but never the system
  * message or the last user message. Returns messages skipped. */
 int lutra_conv_skip_oldest(struct lutra_conv *c);
+/* Is message i one of those left out? */
+bool lutra_conv_skipped(const struct lutra_conv *c, int i);
 
 /* Ids that ask for the next answer, without skipped messages. use_template: by the model's
  * template; else the texts as they are, one after another. *ids: lutra_free. */
