@@ -3,7 +3,7 @@
 #include "kernels/matmul.h"
 
 enum {
-    CHUNK_BYTES = 32 << 10, /* a chunk smaller than this is all overhead */
+    CHUNK_BYTES = 32 << 10, /* weights times vectors: a smaller chunk is all overhead */
     CHUNKS_EACH =
         12, /* chunks per thread: a slow core delays the end by at most 1/12 of its share */
     INLINE_WORK = 64 << 10, /* bytes of weights times vectors that one thread does sooner than it
@@ -95,7 +95,7 @@ void lutra_matmul(const struct lutra_engine *e, float *y, size_t y_stride,
         run_tiles(&j, 0, tiles, 0);
         return;
     }
-    int grain = tiles / (CHUNKS_EACH * threads);
-    grain = max_int(grain, (int)min_int(tiles, (int)(CHUNK_BYTES / m->tile_bytes) + 1));
-    lutra_pool_run(e->pool, tiles, max_int(grain, 1), run_tiles, &j);
+    int least = (int)(CHUNK_BYTES / (m->tile_bytes * (size_t)a->n)) + 1;
+    int grain = max_int(tiles / (CHUNKS_EACH * threads), min_int(least, tiles));
+    lutra_pool_run(e->pool, tiles, grain, run_tiles, &j);
 }
