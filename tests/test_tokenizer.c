@@ -294,6 +294,32 @@ static void plain_merge(const struct lutra_tokenizer *t, const char *s, size_t n
     free(start);
 }
 
+/* Whatever the order of pushes and pops, a pop gives the least key that is in. */
+static void test_queue(void)
+{
+    static struct lutra_queue q;
+    uint64_t in[300];
+    for (int round = 0; round < 400; round++) {
+        int n = 0, top = round % 2 ? 300 : 3000000;
+        lutra_queue_begin(&q);
+        for (int step = 0; step < 600; step++) {
+            uint32_t rank = (uint32_t)check_rand_int(0, top), pos = (uint32_t)check_rand_int(0, 9);
+            int least = 0;
+            if (n < 300 && (step < 100 || check_rand_int(0, 2) > 0)) {
+                in[n++] = (uint64_t)rank << 32 | pos;
+                CHECK(lutra_queue_push(&q, rank, pos));
+                continue;
+            }
+            CHECK_EQ(lutra_queue_pop(&q, &rank, &pos), n > 0);
+            for (int i = 1; i < n; i++) least = in[i] < in[least] ? i : least;
+            if (n == 0) continue;
+            CHECK_EQ((uint64_t)rank << 32 | pos, in[least]);
+            in[least] = in[--n];
+        }
+    }
+    lutra_queue_free(&q);
+}
+
 static void test_merging(const char *path)
 {
     struct lutra_tokenizer *t = open_file(path);
@@ -555,6 +581,7 @@ int main(int argc, char **argv)
         snprintf(name, sizeof name, "published_%s", published[i]);
         CHECK_CASE(name) test_published(published[i]);
     }
+    CHECK_CASE("queue") test_queue();
     CHECK_CASE("merging_bpe") test_merging(bpe);
     CHECK_CASE("merging_spm") test_merging(spm);
     CHECK_CASE("round_trips_bpe") test_round_trips(bpe);
