@@ -32,8 +32,8 @@ group_symbols() {
     if [ -z "$bad" ]; then pass; else fail "the library imports: $bad"; fi
     bad=$(nm -g --defined-only "$BUILD/liblutra.a" | awk 'NF == 3 {print $3}' | grep -v '^lutra_')
     if [ -z "$bad" ]; then pass; else fail "names without the prefix: $bad"; fi
-    bad=$(nm -D --undefined-only "$LUTRA" | awk '{print $2}' | grep -E '^(dlopen|__cxa|omp_|GOMP)')
-    if [ -z "$bad" ]; then pass; else fail "the program imports: $bad"; fi
+    bad=$(readelf -d "$LUTRA" | grep NEEDED | grep -vE 'lib(c|m|pthread)\.so|ld-linux')
+    if [ -z "$bad" ]; then pass; else fail "the program needs: $bad"; fi
 }
 
 # lutra.h alone, as C99, C11 and C++, and its status block equal to kernels/base.h's.
