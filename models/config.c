@@ -12,38 +12,59 @@ const char *lutra_config_key(const struct lutra_config *c, const char *name, cha
 
 static lutra_status missing(const struct lutra_gguf *g, const char *key, lutra_error *err)
 {
-    return lutra_fail(err, LUTRA_EFORMAT,
-                      "%s: key %s is missing; the file is incomplete, convert or download it again",
-                      lutra_gguf_path(g), key);
+    return lutra_gguf_missing(g, "key", key,
+                              "the file is incomplete, convert or download it again", err);
 }
 
-/* An integer that may be written as a per-layer array; arrays must hold one value throughout. */
-static lutra_status read_int(const struct lutra_gguf *g, const char *key, int64_t min, int64_t max,
-                             int64_t *out, bool *found, lutra_error *err)
+/* "FILE: key KEY at offset N: REASON; CURE" of a key that is there. */
+static lutra_status blame(const struct lutra_gguf *g, const char *key, lutra_status code,
+                          const char *reason, lutra_error *err)
+{
+    const struct lutra_gguf_kv *kv = lutra_gguf_find(g, key);
+    const char *cure = code == LUTRA_EFORMAT ? "the file is damaged, convert or download it again"
+                                             : "take another file of this model";
+    return lutra_fail(err, code, "%s: key %s at offset %llu: %s; %s", lutra_gguf_path(g), key,
+                      (unsigned long long)(kv ? kv->offset : 0), reason, cure);
+}
+
+/* A per-layer array of one value throughout. */
+static lutra_status read_layers(const struct lutra_config *c, const struct lutra_gguf *g,
+                                const char *key, const struct lutra_gguf_kv *kv, int64_t min,
+                                int64_t max, int64_t *out, lutra_error *err)
+{
+    char reason[120];
+    int64_t first = 0;
+    if (c->n_layer == 0 || kv->count != (uint64_t)c->n_layer) {
+        lutra_format(reason, sizeof reason, "an array of %llu where %d layers are",
+                     (unsigned long long)kv->count, c->n_layer);
+        return blame(g, key, LUTRA_EFORMAT, reason, err);
+    }
+    for (uint64_t i = 0; i < kv->count; i++) {
+        int64_t v;
+        if (!lutra_gguf_arr_int(g, kv, i, &v) || v < min || v > max) {
+            lutra_format(reason, sizeof reason, "element %llu is not an integer in %lld..%lld",
+                         (unsigned long long)i, (long long)min, (long long)max);
+            return blame(g, key, LUTRA_EFORMAT, reason, err);
+        }
+        if (i == 0) first = v;
+        if (v != first)
+            return blame(g, key, LUTRA_EUNSUPPORTED,
+                         "differs between layers, which this version cannot run", err);
+    }
+    *out = first;
+    return LUTRA_OK;
+}
+
+/* An integer that may be written as a per-layer array, once block_count is known. */
+static lutra_status read_int(const struct lutra_config *c, const struct lutra_gguf *g,
+                             const char *key, int64_t min, int64_t max, int64_t *out, bool *found,
+                             lutra_error *err)
 {
     const struct lutra_gguf_kv *kv = lutra_gguf_find(g, key);
     *found = kv != NULL;
-    if (kv == NULL) return LUTRA_OK;
-    if (kv->type != LUTRA_GGUF_ARRAY) return lutra_gguf_int(g, key, min, max, out, found, err);
-    int64_t first = 0;
-    for (uint64_t i = 0; i < kv->count; i++) {
-        int64_t v;
-        if (!lutra_gguf_arr_int(g, kv, i, &v) || v < min || v > max)
-            return lutra_fail(err, LUTRA_EFORMAT,
-                              "%s: key %s at offset %llu: element %llu is not an integer in %lld..%lld",
-                              lutra_gguf_path(g), key, (unsigned long long)kv->offset,
-                              (unsigned long long)i, (long long)min, (long long)max);
-        if (i == 0) first = v;
-        if (v != first)
-            return lutra_fail(err, LUTRA_EUNSUPPORTED,
-                              "%s: key %s at offset %llu differs between layers, which this version cannot run",
-                              lutra_gguf_path(g), key, (unsigned long long)kv->offset);
-    }
-    if (kv->count == 0)
-        return lutra_fail(err, LUTRA_EFORMAT, "%s: key %s at offset %llu is an empty array",
-                          lutra_gguf_path(g), key, (unsigned long long)kv->offset);
-    *out = first;
-    return LUTRA_OK;
+    if (kv && kv->type == LUTRA_GGUF_ARRAY && c->n_layer > 0)
+        return read_layers(c, g, key, kv, min, max, out, err);
+    return lutra_gguf_int(g, key, min, max, out, found, err);
 }
 
 lutra_status lutra_config_read_arch(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
@@ -55,9 +76,10 @@ lutra_status lutra_config_read_arch(struct lutra_config *c, const struct lutra_g
     if (st != LUTRA_OK) return st;
     if (!found) return missing(g, "general.architecture", err);
     if (n == 0 || n >= sizeof c->arch || memchr(s, 0, n) != NULL) {
-        char shown[64];
-        return lutra_fail(err, LUTRA_EUNSUPPORTED, "%s: architecture \"%s\" is not supported",
-                          lutra_gguf_path(g), lutra_escape(shown, sizeof shown, s, n));
+        char shown[64], reason[120];
+        lutra_format(reason, sizeof reason, "architecture \"%s\" is not supported",
+                     lutra_escape(shown, sizeof shown, s, n));
+        return blame(g, "general.architecture", LUTRA_EUNSUPPORTED, reason, err);
     }
     memcpy(c->arch, s, n);
     c->arch[n] = 0;
@@ -81,7 +103,7 @@ static const struct int_key int_keys[] = {
     {"attention.key_length", FIELD(head_dim), 1, LUTRA_MAX_HEAD_DIM, false},
     {"attention.value_length", FIELD(head_dim_v), 1, LUTRA_MAX_HEAD_DIM, false},
     {"rope.dimension_count", FIELD(n_rot), 2, LUTRA_MAX_HEAD_DIM, false},
-    {"context_length", FIELD(n_ctx_train), 1, LUTRA_MAX_CTX, true},
+    {"context_length", FIELD(n_ctx_train), 1, INT64_MAX, true}, /* clamped: see read_ints */
 };
 
 static lutra_status read_ints(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
@@ -92,10 +114,11 @@ static lutra_status read_ints(struct lutra_config *c, const struct lutra_gguf *g
         int64_t v = 0;
         bool found;
         lutra_config_key(c, k->name, key);
-        lutra_status st = read_int(g, key, k->min, k->max, &v, &found, err);
+        lutra_status st = read_int(c, g, key, k->min, k->max, &v, &found, err);
         if (st != LUTRA_OK) return st;
         if (!found && k->required) return missing(g, key, err);
-        int value = (int)v;
+        /* no memory follows from a context that a file boasts of */
+        int value = v < LUTRA_MAX_CTX ? (int)v : LUTRA_MAX_CTX;
         memcpy((char *)c + k->field, &value, sizeof value);
     }
     return LUTRA_OK;
@@ -107,9 +130,8 @@ static lutra_status read_vocab(struct lutra_config *c, const struct lutra_gguf *
     if (kv == NULL) return missing(g, "tokenizer.ggml.tokens", err);
     if (kv->type != LUTRA_GGUF_ARRAY || kv->elem_type != LUTRA_GGUF_STRING || kv->count == 0 ||
         kv->count > LUTRA_MAX_VOCAB)
-        return lutra_fail(err, LUTRA_EFORMAT,
-                          "%s: key tokenizer.ggml.tokens at offset %llu: not an array of 1..%d strings",
-                          lutra_gguf_path(g), (unsigned long long)kv->offset, LUTRA_MAX_VOCAB);
+        return blame(g, "tokenizer.ggml.tokens", LUTRA_EFORMAT,
+                     "not an array of 1..4194304 strings", err);
     c->n_vocab = (int)kv->count;
     return LUTRA_OK;
 }
@@ -125,10 +147,11 @@ static lutra_status read_rope_scale(struct lutra_config *c, const struct lutra_g
     c->rope_scale = 1.0;
     if ((st = lutra_gguf_str(g, lutra_config_key(c, "rope.scaling.type", key), &s, &n, &found, err))) return st;
     if (found && !(n == 4 && memcmp(s, "none", 4) == 0) && !(n == 6 && memcmp(s, "linear", 6) == 0)) {
-        char shown[48];
-        return lutra_fail(err, LUTRA_EUNSUPPORTED,
-                          "%s: key %s: rope scaling \"%s\" is not supported (none and linear are)",
-                          lutra_gguf_path(g), key, lutra_escape(shown, sizeof shown, s, n));
+        char shown[48], reason[120];
+        lutra_format(reason, sizeof reason,
+                     "rope scaling \"%s\" is not supported (none and linear are)",
+                     lutra_escape(shown, sizeof shown, s, n));
+        return blame(g, key, LUTRA_EUNSUPPORTED, reason, err);
     }
     if (found && n == 4) return LUTRA_OK;
     if ((st = lutra_gguf_float(g, lutra_config_key(c, "rope.scale_linear", key), 0.0, 1e6, &c->rope_scale,
@@ -157,31 +180,41 @@ static lutra_status read_floats(struct lutra_config *c, const struct lutra_gguf 
     return read_rope_scale(c, g, err);
 }
 
+static lutra_status conflict(const struct lutra_config *c, const struct lutra_gguf *g,
+                             const char *name, lutra_status code, int value, const char *than,
+                             int other, lutra_error *err)
+{
+    char key[128], reason[120];
+    lutra_format(reason, sizeof reason, "%d %s %d", value, than, other);
+    return blame(g, lutra_config_key(c, name, key), code, reason, err);
+}
+
 /* Relations between the numbers. */
 static lutra_status check(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
 {
     if (c->n_head_kv == 0) c->n_head_kv = c->n_head;
     if (c->head_dim == 0) {
         if (c->n_embd % c->n_head != 0)
-            return lutra_fail(err, LUTRA_EFORMAT,
-                              "%s: key %s.attention.head_count = %d does not divide embedding_length %d",
-                              lutra_gguf_path(g), c->arch, c->n_head, c->n_embd);
+            return conflict(c, g, "attention.head_count", LUTRA_EFORMAT, c->n_head,
+                            "heads do not divide embedding_length", c->n_embd, err);
         c->head_dim = c->n_embd / c->n_head;
+        if (c->head_dim > LUTRA_MAX_HEAD_DIM)
+            return conflict(c, g, "attention.head_count", LUTRA_EFORMAT, c->n_head,
+                            "heads are too few for embedding_length", c->n_embd, err);
     }
     if (c->head_dim_v == 0) c->head_dim_v = c->head_dim;
-    if (c->n_rot == 0) c->n_rot = c->head_dim;
+    bool rot_given = c->n_rot != 0;
+    if (!rot_given) c->n_rot = c->head_dim;
     if (c->n_head % c->n_head_kv != 0)
-        return lutra_fail(err, LUTRA_EFORMAT,
-                          "%s: key %s.attention.head_count_kv = %d does not divide head_count %d",
-                          lutra_gguf_path(g), c->arch, c->n_head_kv, c->n_head);
-    if (c->n_rot % 2 != 0 || c->n_rot > c->head_dim || c->head_dim > LUTRA_MAX_HEAD_DIM)
-        return lutra_fail(err, LUTRA_EFORMAT,
-                          "%s: key %s.rope.dimension_count = %d: must be even and at most the head's %d",
-                          lutra_gguf_path(g), c->arch, c->n_rot, c->head_dim);
+        return conflict(c, g, "attention.head_count_kv", LUTRA_EFORMAT, c->n_head_kv,
+                        "heads of keys do not divide head_count", c->n_head, err);
+    if (c->n_rot % 2 != 0 || c->n_rot > c->head_dim)
+        return conflict(c, g, rot_given ? "rope.dimension_count" : "attention.key_length",
+                        LUTRA_EFORMAT, c->n_rot, "is odd or above the length of a head,",
+                        c->head_dim, err);
     if (c->head_dim_v != c->head_dim)
-        return lutra_fail(err, LUTRA_EUNSUPPORTED,
-                          "%s: key %s.attention.value_length = %d differs from key_length %d",
-                          lutra_gguf_path(g), c->arch, c->head_dim_v, c->head_dim);
+        return conflict(c, g, "attention.value_length", LUTRA_EUNSUPPORTED, c->head_dim_v,
+                        "differs from key_length", c->head_dim, err);
     return LUTRA_OK;
 }
 
@@ -196,9 +229,7 @@ static lutra_status refuse_unknown_machinery(const struct lutra_config *c, const
         lutra_status st = lutra_gguf_int(g, lutra_config_key(c, names[i], key), 0, INT64_MAX, &v, NULL, err);
         if (st != LUTRA_OK) return st;
         if (v != 0)
-            return lutra_fail(err, LUTRA_EUNSUPPORTED,
-                              "%s: key %s = %lld: models of this kind are not supported yet",
-                              lutra_gguf_path(g), key, (long long)v);
+            return blame(g, key, LUTRA_EUNSUPPORTED, "models of this kind are not supported yet", err);
     }
     return LUTRA_OK;
 }

@@ -82,6 +82,10 @@ lutra_status lutra_gguf_bool(const struct lutra_gguf *g, const char *key, bool *
 lutra_status lutra_gguf_str(const struct lutra_gguf *g, const char *key, const char **out,
                             size_t *len, bool *found, lutra_error *err);
 
+/* The error for a required `kind` ("key", "tensor") that a file lacks: says where its list ends. */
+lutra_status lutra_gguf_missing(const struct lutra_gguf *g, const char *kind, const char *name,
+                                const char *cure, lutra_error *err);
+
 /* Array elements; false if kv is no such array or i >= count. Integers of any integer type (bool is
  * 0 or 1; a u64 above INT64_MAX is false too); floats of f32/f64, as they are, NaN included. */
 bool lutra_gguf_arr_int(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv, uint64_t i,

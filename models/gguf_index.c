@@ -117,9 +117,10 @@ static lutra_status refuse_parts(const struct lutra_gguf *g, lutra_error *err)
     if (st != LUTRA_OK || parts <= 1) return st;
     return lutra_fail(
         err, LUTRA_EUNSUPPORTED,
-        "%s: key split.count: part %lld of a model in %lld files, which is not supported; "
-        "merge them into one (llama-gguf-split --merge)",
-        g->path, (long long)no + 1, (long long)parts);
+        "%s: key split.count at offset %llu: part %lld of a model in %lld files, which is not "
+        "supported; merge them into one (llama-gguf-split --merge)",
+        g->path, (unsigned long long)lutra_gguf_find(g, "split.count")->offset, (long long)no + 1,
+        (long long)parts);
 }
 
 static lutra_status blame_tensor(const struct lutra_gguf *g, const struct lutra_gguf_tensor *t,

@@ -364,7 +364,9 @@ static lutra_status check_magic(struct scan *s)
     if (memcmp(p, "GGUF", 4) == 0) return LUTRA_OK;
     const char *what = looks_like(p);
     if (!what) return blame(s, LUTRA_EFORMAT, 0, "not a GGUF file");
-    return lutra_fail(s->err, LUTRA_EFORMAT, "%s: not a GGUF file but %s", s->g->path, what);
+    char reason[160];
+    lutra_format(reason, sizeof reason, "not a GGUF file but %s", what);
+    return blame(s, LUTRA_EFORMAT, 0, reason);
 }
 
 static lutra_status check_version(struct scan *s, uint32_t v)

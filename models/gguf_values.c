@@ -155,6 +155,15 @@ lutra_status lutra_gguf_str(const struct lutra_gguf *g, const char *key, const c
     return LUTRA_OK;
 }
 
+lutra_status lutra_gguf_missing(const struct lutra_gguf *g, const char *kind, const char *name,
+                                const char *cure, lutra_error *err)
+{
+    bool key = strcmp(kind, "key") == 0 && g->n_tensors > 0;
+    unsigned long long end = key ? g->tensors[0].info_offset : g->header_bytes;
+    return lutra_fail(err, LUTRA_EFORMAT, "%s: %s %s is missing (the last %s ends at offset %llu); %s",
+                      g->path, kind, name, kind, end, cure);
+}
+
 /* ---- array elements ---- */
 
 static const uint8_t *element_at(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv,

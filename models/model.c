@@ -16,8 +16,11 @@ static lutra_status configure(const struct lutra_gguf *g, struct lutra_config *c
     *arch = lutra_arch_find(c->arch);
     if (*arch == NULL) {
         char shown[64], known[160];
-        return lutra_fail(err, LUTRA_EUNSUPPORTED, "%s: architecture \"%s\" is not supported; these are: %s",
-                          lutra_gguf_path(g), lutra_escape(shown, sizeof shown, c->arch, strlen(c->arch)),
+        return lutra_fail(err, LUTRA_EUNSUPPORTED,
+                          "%s: key general.architecture at offset %llu: architecture \"%s\" is not supported; "
+                          "these are: %s", lutra_gguf_path(g),
+                          (unsigned long long)lutra_gguf_find(g, "general.architecture")->offset,
+                          lutra_escape(shown, sizeof shown, c->arch, strlen(c->arch)),
                           lutra_arch_names(known, sizeof known));
     }
     if ((st = lutra_config_read(c, g, err))) return st;

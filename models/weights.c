@@ -45,13 +45,13 @@ static lutra_status find(const struct lutra_weights *w, const char *name, int co
     *out = t;
     if (t == NULL && !required) return LUTRA_OK;
     if (t == NULL)
-        return lutra_fail(err, LUTRA_EFORMAT,
-                          "%s: tensor %s is missing; the file is incomplete or of another architecture than \"%s\"",
-                          lutra_gguf_path(w->g), name, w->config->arch);
+        return lutra_gguf_missing(w->g, "tensor", name,
+                                  "the file is incomplete or not of the architecture it names", err);
     uint64_t want1 = rows == 0 ? 1 : (uint64_t)rows;
     if (t->ne[0] != (uint64_t)cols || t->ne[1] != want1 || t->ne[2] != 1 || t->ne[3] != 1)
         return lutra_fail(err, LUTRA_EFORMAT,
-                          "%s: tensor %s at offset %llu: shape [%llu,%llu,%llu,%llu], expected [%d,%d]",
+                          "%s: tensor %s at offset %llu: shape [%llu,%llu,%llu,%llu], expected [%d,%d]; "
+                          "the file is damaged or not of the architecture it names",
                           lutra_gguf_path(w->g), name, (unsigned long long)t->info_offset,
                           (unsigned long long)t->ne[0], (unsigned long long)t->ne[1],
                           (unsigned long long)t->ne[2], (unsigned long long)t->ne[3], cols, rows ? rows : 1);
@@ -285,8 +285,9 @@ static lutra_status walk_rope(struct lutra_weights *w, struct lutra_net *net, lu
         double e = -2.0 * (double)i / (double)c->n_rot;
         double by = divisor ? (double)divisor[i] : 1.0;
         if (!(by > 0.0))
-            return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor rope_freqs.weight: element %zu is not positive",
-                              lutra_gguf_path(w->g), i);
+            return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor rope_freqs.weight at offset %llu: element %zu is "
+                              "not positive; the file is damaged, download it again",
+                              lutra_gguf_path(w->g), (unsigned long long)t->offset, i);
         freq[i] = lutra_pow(c->rope_base, e) / by / c->rope_scale;
         freq[half + i] = lutra_pow(c->rope_base_local, e);
     }

@@ -98,8 +98,10 @@ static lutra_status copy_template(lutra_model *m, const struct lutra_gguf *g, lu
         m->has_template = 1;
     }
     if (n > LUTRA_TEMPLATE_SOURCE_MAX)
-        return lutra_fail(err, LUTRA_EFORMAT, "%s: key tokenizer.chat_template is larger than %d bytes",
-                          lutra_gguf_path(g), LUTRA_TEMPLATE_SOURCE_MAX);
+        return lutra_fail(err, LUTRA_EFORMAT, "%s: key tokenizer.chat_template at offset %llu: larger than %d bytes",
+                          lutra_gguf_path(g),
+                          (unsigned long long)lutra_gguf_find(g, "tokenizer.chat_template")->offset,
+                          LUTRA_TEMPLATE_SOURCE_MAX);
     m->chat_template = malloc(n + 1);
     if (m->chat_template == NULL) return lutra_fail(err, LUTRA_ENOMEM, "%s: no memory", lutra_gguf_path(g));
     memcpy(m->chat_template, src, n);
@@ -120,7 +122,11 @@ static lutra_status copy_name(lutra_model *m, const struct lutra_gguf *g, lutra_
 
 static lutra_status load(lutra_model *m, const struct lutra_gguf *g, struct settings *s, lutra_error *err)
 {
+    struct lutra_config config;
+    uint64_t bytes;
     lutra_status st;
+    /* everything the header can get wrong comes before anything costs memory */
+    if ((st = lutra_net_plan(g, &config, &bytes, err))) return st;
     if ((st = lutra_tokenizer_load(&m->tok, g, err))) return st;
     if ((st = copy_template(m, g, err))) return st;
     if ((st = copy_name(m, g, err))) return st;

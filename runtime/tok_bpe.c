@@ -108,8 +108,8 @@ lutra_status lutra_bpe_load_merges(struct lutra_tokenizer *t, const struct lutra
     static const char key[] = "tokenizer.ggml.merges";
     const struct lutra_gguf_kv *kv = lutra_gguf_find(g, key);
     if (!kv) {
-        return lutra_fail(err, LUTRA_EFORMAT, "%s: key %s is missing: a gpt2 vocabulary needs it",
-                          lutra_gguf_path(g), key);
+        return lutra_gguf_missing(g, "key", key, "a gpt2 vocabulary needs it; convert the file again",
+                                  err);
     }
     if (kv->type != LUTRA_GGUF_ARRAY || kv->elem_type != LUTRA_GGUF_STRING) {
         return lutra_vocab_fail(g, kv, "not an array of strings", err);

@@ -327,8 +327,8 @@ lutra_status lutra_vocab_load(struct lutra_tokenizer *t, const struct lutra_gguf
     const struct lutra_gguf_kv *kv = lutra_gguf_find(g, key_tokens);
     size_t bytes;
     if (!kv) {
-        return lutra_fail(err, LUTRA_EFORMAT, "%s: key %s is missing: the file has no vocabulary",
-                          lutra_gguf_path(g), key_tokens);
+        return lutra_gguf_missing(g, "key", key_tokens,
+                                  "the file has no vocabulary; convert it again", err);
     }
     lutra_status st = measure(t, g, kv, &bytes, err);
     if (st != LUTRA_OK) return st;

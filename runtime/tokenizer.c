@@ -19,29 +19,33 @@ static lutra_status load_model(struct lutra_tokenizer *t, const struct lutra_ggu
     lutra_status st = lutra_gguf_str(g, key, &s, &n, &found, err);
     if (st != LUTRA_OK) return st;
     if (!found) {
-        return lutra_fail(err, LUTRA_EFORMAT, "%s: key %s is missing: the file has no tokenizer",
-                          lutra_gguf_path(g), key);
+        return lutra_gguf_missing(g, "key", key, "the file has no tokenizer; convert it again", err);
     }
     t->spm = n == 5 && memcmp(s, "llama", 5) == 0;
     if (t->spm || (n == 4 && memcmp(s, "gpt2", 4) == 0)) return LUTRA_OK;
     return lutra_fail(err, LUTRA_EUNSUPPORTED,
-                      "%s: tokenizer model '%s' is not supported; known: gpt2 llama",
-                      lutra_gguf_path(g), lutra_escape(name, sizeof name, s, n));
+                      "%s: key %s at offset %llu: tokenizer model '%s' is not supported; known: gpt2 "
+                      "llama",
+                      lutra_gguf_path(g), key, (unsigned long long)lutra_gguf_find(g, key)->offset,
+                      lutra_escape(name, sizeof name, s, n));
 }
 
 static lutra_status load_pre(struct lutra_tokenizer *t, const struct lutra_gguf *g,
                              lutra_error *err)
 {
+    static const char key[] = "tokenizer.ggml.pre";
     const char *s = "default";
     size_t n = 7;
     char name[64];
-    lutra_status st = lutra_gguf_str(g, "tokenizer.ggml.pre", &s, &n, NULL, err);
+    lutra_status st = lutra_gguf_str(g, key, &s, &n, NULL, err);
     if (st != LUTRA_OK || t->spm) return st;
     t->pre = lutra_pretok_find(s, n);
     if (t->pre) return LUTRA_OK;
-    return lutra_fail(err, LUTRA_EUNSUPPORTED, "%s: pre-tokenizer '%s' is not supported; known: %s",
-                      lutra_gguf_path(g), lutra_escape(name, sizeof name, s, n),
-                      lutra_pretok_names);
+    /* "default" is known: the key is there */
+    return lutra_fail(err, LUTRA_EUNSUPPORTED,
+                      "%s: key %s at offset %llu: pre-tokenizer '%s' is not supported; known: %s",
+                      lutra_gguf_path(g), key, (unsigned long long)lutra_gguf_find(g, key)->offset,
+                      lutra_escape(name, sizeof name, s, n), lutra_pretok_names);
 }
 
 /* An id key. Ids outside the vocabulary occur in good files (padding 2^32-1): as if absent. */
