@@ -42,9 +42,9 @@ X86_INLINE __m256i two_codes(const int16_t *c)
     return _mm256_set1_epi32(both);
 }
 
-/* s[v] += n columns of 16 rows times vector v, n a multiple of 4; nv is a constant of the caller. */
-X86_INLINE void dot_columns(struct sums *s, int nv, const int16_t *w, const int16_t *c, size_t stride,
-                            int n)
+/* s[v] += n columns (a multiple of 4) of 16 rows times vector v; nv is a constant of the caller. */
+X86_INLINE void dot_columns(struct sums *s, int nv, const int16_t *w, const int16_t *c,
+                            size_t stride, int n)
 {
     for (int k = 0; k < n; k += 4, w += 64, c += 4) {
         X86_UNROLL
