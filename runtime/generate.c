@@ -150,11 +150,28 @@ static void flush(struct stream *t)
 
 /* ---- loop ---- */
 
+/* Choosing among NaNs would give noise that looks like an answer. By exponent bits, so that it vectorizes. */
+static lutra_status check_logits(const lutra_session *s, lutra_error *err)
+{
+    int n = s->model->net->config.n_vocab;
+    uint32_t bad = 0;
+    for (int i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &s->eval->logits[i], sizeof bits);
+        bad |= (uint32_t)((bits & 0x7f800000u) == 0x7f800000u);
+    }
+    if (!bad) return LUTRA_OK;
+    return lutra_fail(err, LUTRA_ENUMERIC,
+                      "the model produced non-finite numbers after %d tokens: its weights are damaged or overflow; "
+                      "take another file of this model", s->eval->kv.n);
+}
+
 /* One token: chosen, shown, evaluated. Sets *why when the answer is over. */
 static lutra_status step(lutra_session *s, struct stream *t, int made, lutra_stop *why, lutra_error *err)
 {
     int32_t id;
-    lutra_status st = lutra_sampler_pick(s->sampler, s->eval->logits, s->model->net->config.n_vocab, &id, err);
+    lutra_status st = check_logits(s, err);
+    if (st == LUTRA_OK) st = lutra_sampler_pick(s->sampler, s->eval->logits, s->model->net->config.n_vocab, &id, err);
     if (st != LUTRA_OK) return st;
     bool asked = t->opt->on_token && t->opt->on_token(t->opt->user, id) != 0;
     if (lutra_tokenizer_is_end(s->model->tok, id) && !t->opt->ignore_end) {
