@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* From logits to one id: penalties, top-k, top-p, min-p, temperature, seeded draw; greedy at temperature 0. */
+/* From logits to one id: penalties, top-k, top-p, min-p, temperature, seeded draw; greedy at 0. */
 #ifndef LUTRA_RUNTIME_SAMPLER_H
 #define LUTRA_RUNTIME_SAMPLER_H
 
 #include "kernels/base.h"
 
-struct lutra_sampler_params { /* llama.cpp's names, defaults and order: penalties, top_k, top_p, min_p, temperature */
+/* llama.cpp's names and order: penalties, top_k, top_p, min_p, temperature. */
+struct lutra_sampler_params {
     float temp;              /* <= 0: greedy */
     int top_k;               /* <= 0: all */
     float top_p;             /* >= 1: off */
@@ -19,16 +20,28 @@ struct lutra_sampler_params { /* llama.cpp's names, defaults and order: penaltie
 
 struct lutra_sampler;
 
-/* n_vocab logits at most; all memory is taken here, none per token. Errors LUTRA_ENOMEM, LUTRA_EINVAL (NaN params).  */
-lutra_status lutra_sampler_open(struct lutra_sampler **out, int n_vocab, int n_ctx, const struct lutra_sampler_params *p,
+/* n_vocab logits at most; all memory is taken here, none per token.
+ * Errors LUTRA_ENOMEM; LUTRA_EINVAL: a parameter is NaN or infinite, repeat_penalty is not above 0,
+ * repeat_last_n below -1. */
+lutra_status lutra_sampler_open(struct lutra_sampler **out, int n_vocab, int n_ctx,
+                                const struct lutra_sampler_params *p, lutra_error *err);
+
+/* As after opening with these parameters: empty window, generator at its seed. Bans stay. */
+lutra_status lutra_sampler_reset(struct lutra_sampler *s, const struct lutra_sampler_params *p,
+                                 lutra_error *err);
+
+/* id, of prompt or answer, joins the window of the penalties; what is no id is ignored. */
+void lutra_sampler_accept(struct lutra_sampler *s, int32_t id);
+void lutra_sampler_forget(struct lutra_sampler *s); /* empty window; generator state stays */
+
+/* Never chosen from now on (--ignore-eos), besides those banned before; copied. */
+void lutra_sampler_ban(struct lutra_sampler *s, const int32_t *ids, int n);
+
+/* Choose from logits (read only). Deterministic: same logits, params and history give the same id
+ * on every machine (own exp, own generator; ties go to the lower id). Logits that are not finite
+ * are never chosen. Errors LUTRA_ENUMERIC if none is finite; *id is then 0. */
+lutra_status lutra_sampler_pick(struct lutra_sampler *s, const float *logits, int n, int32_t *id,
                                 lutra_error *err);
-lutra_status lutra_sampler_reset(struct lutra_sampler *s, const struct lutra_sampler_params *p, lutra_error *err);
-void lutra_sampler_accept(struct lutra_sampler *s, int32_t id); /* id joins the window of the penalties (prompt and answer) */
-void lutra_sampler_forget(struct lutra_sampler *s);             /* empty window; generator state stays */
-void lutra_sampler_ban(struct lutra_sampler *s, const int32_t *ids, int n); /* never chosen (--ignore-eos); copied */
-/* Choose from logits (read only). Deterministic: same logits, params and history give the same id on every machine
- * (own expf, own generator; ties go to the lower id). Errors LUTRA_ENUMERIC if no logit is finite; *id is then 0. */
-lutra_status lutra_sampler_pick(struct lutra_sampler *s, const float *logits, int n, int32_t *id, lutra_error *err);
 size_t lutra_sampler_bytes(int n_vocab, int n_ctx);
 void lutra_sampler_free(struct lutra_sampler *s);
 

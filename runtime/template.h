@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Chat templates: a bounded interpreter for the Jinja that model files carry.
  *
- * A template is a program written by a stranger. It sees only the values given here; it has no files, no
- * environment, no clock but the date passed in; steps, nesting depth and output size are bounded, and nothing
- * recurses on its input without a depth count. Every byte of the output knows whether it came from the template or
- * from a message, so that text from a user is never read as control tokens. */
+ * A template is a program written by a stranger. It sees only the values given here; it has no
+ * files, no environment, no clock but the date passed in; steps, nesting depth, memory and output size are
+ * bounded, and nothing recurses on its input without a depth count. Every byte of the output knows
+ * whether it came from the template or from a message, so that text from a user is never read as
+ * control tokens. */
 #ifndef LUTRA_RUNTIME_TEMPLATE_H
 #define LUTRA_RUNTIME_TEMPLATE_H
 
@@ -23,18 +24,19 @@ struct lutra_template_input {
     bool add_generation_prompt;
     const char *bos_token, *eos_token; /* "" if none */
     int enable_thinking;               /* -1 undefined, 0 false, 1 true */
-    const char *date;                  /* "26 Nov 2026" style for strftime_now and date_string; NULL: undefined/"" */
+    const char *date; /* "26 Nov 2026": date_string, and for strftime_now; NULL: both undefined */
 };
 
 enum { /* bounds: exceeding one is LUTRA_EFORMAT naming the bound */
     LUTRA_TEMPLATE_SOURCE_MAX = 1 << 20,
-    LUTRA_TEMPLATE_STEPS_MAX = 1000000,
-    LUTRA_TEMPLATE_DEPTH_MAX = 64, /* brackets and blocks in the source; 4 x as many levels while it runs */
-    LUTRA_TEMPLATE_OUTPUT_MAX = 32 << 20,  /* and never more than 1 MiB + 16 x the messages */
+    LUTRA_TEMPLATE_STEPS_MAX = 1000000,   /* one per node, per element, per 512 bytes copied */
+    LUTRA_TEMPLATE_DEPTH_MAX = 64,        /* brackets, blocks in the source; 4 x while it runs */
+    LUTRA_TEMPLATE_OUTPUT_MAX = 32 << 20, /* and never more than 1 MiB + 16 x the messages */
     LUTRA_TEMPLATE_MEMORY_MAX = 128 << 20
 };
 
-/* Rendered text and the ranges of it that came from message contents (ascending, not touching). */
+/* Rendered text, NUL-terminated, and the ranges of it that came from message contents or from roles
+ * other than the four above (ascending, not touching, not empty). */
 struct lutra_rendered {
     char *text;
     size_t len;
@@ -42,8 +44,10 @@ struct lutra_rendered {
     size_t n_literal;
 };
 
-/* Render template `src`. Errors LUTRA_EFORMAT (line and column, what was not understood; also raise_exception's message),
- * LUTRA_ENOMEM; out is empty then. */
+/* Render template `src` as Jinja2 does with trim_blocks and lstrip_blocks.
+ * Errors LUTRA_EFORMAT: line, column and what was not understood, or "template says: " and the
+ * message of raise_exception; LUTRA_ENOMEM, LUTRA_EINVAL; out is empty then.
+ * Owns: the caller frees out with lutra_rendered_free. */
 lutra_status lutra_template_render(struct lutra_rendered *out, const char *src, size_t src_len,
                                    const struct lutra_template_input *in, lutra_error *err);
 void lutra_rendered_free(struct lutra_rendered *r);
