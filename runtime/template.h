@@ -2,10 +2,10 @@
 /* Chat templates: a bounded interpreter for the Jinja that model files carry.
  *
  * A template is a program written by a stranger. It sees only the values given here; it has no
- * files, no environment, no clock but the date passed in; steps, nesting depth, memory and output size are
- * bounded, and nothing recurses on its input without a depth count. Every byte of the output knows
- * whether it came from the template or from a message, so that text from a user is never read as
- * control tokens. */
+ * files, no environment, no clock but the date passed in; steps, nesting depth, memory and output
+ * size are bounded, and nothing recurses on its input without a depth count. Every byte of the
+ * output knows whether it came from the template or from a message, so that text from a user is
+ * never read as control tokens. */
 #ifndef LUTRA_RUNTIME_TEMPLATE_H
 #define LUTRA_RUNTIME_TEMPLATE_H
 

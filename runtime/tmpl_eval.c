@@ -347,6 +347,7 @@ static bool apply_call(struct tmpl *t, int32_t op, struct tstr *method, struct t
         *v = tval_bool(yes != n->op);
     }
     t->n_stack = base;
+    t->pending_caller = tval_undef(NULL); /* if what was called is no macro, nobody took it */
     return ok;
 }
 

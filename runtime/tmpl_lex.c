@@ -7,7 +7,6 @@
  * the newline after a tag or comment goes, and so does the indentation before one. */
 #include "runtime/tmpl.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
