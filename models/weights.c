@@ -219,6 +219,19 @@ static lutra_status pack_matrix(struct lutra_weights *w, const struct lutra_gguf
     return LUTRA_OK;
 }
 
+/* Layout of a matrix. Whether codes are base-3 is known only once they are read, and with few rows they take more
+ * room than planes: a plan counts the larger one. */
+static lutra_status plan_mat(const struct lutra_weights *w, const struct lutra_gguf_tensor *t, bool may_ternary,
+                             bool ternary, struct lutra_mat *m, lutra_error *err)
+{
+    struct lutra_mat tern = {0};
+    bool try_tern = may_ternary && (ternary || w->arena == NULL);
+    bool can = try_tern && lutra_pack_plan(&tern, (int)t->type, (int)t->ne[1], (int)t->ne[0], true, NULL) == LUTRA_OK;
+    lutra_status st = lutra_pack_plan(m, (int)t->type, (int)t->ne[1], (int)t->ne[0], false, err);
+    if (st == LUTRA_OK && can && (ternary || tern.bytes > m->bytes)) *m = tern;
+    return st;
+}
+
 static lutra_status load_mat(struct lutra_weights *w, const struct lutra_gguf_tensor *t, struct lutra_mat *m,
                              lutra_error *err)
 {
@@ -228,14 +241,12 @@ static lutra_status load_mat(struct lutra_weights *w, const struct lutra_gguf_te
     const struct lutra_type_info *info = lutra_type_info(t->type);
     size_t row_bytes = (size_t)t->ne[0] / (size_t)info->block * (size_t)info->bytes;
     bool tq = t->type == LUTRA_TYPE_TQ1_0 || t->type == LUTRA_TYPE_TQ2_0;
-    bool ternary = false;
+    /* base-3 tables hold sums of int8 activations only; other nets keep ternary tensors as two planes */
+    bool may_ternary = tq && w->config->ternary_int8, ternary = false;
     float scale = 0;
     lutra_status st;
-    /* base-3 tables hold sums of int8 activations only; other nets keep ternary tensors as two planes */
-    if (w->arena != NULL && tq && w->config->ternary_int8 &&
-        (st = probe_ternary(w, t, row_bytes, &ternary, &scale, err)))
-        return st;
-    if ((st = lutra_pack_plan(m, (int)t->type, (int)t->ne[1], (int)t->ne[0], ternary, err))) return st;
+    if (w->arena != NULL && may_ternary && (st = probe_ternary(w, t, row_bytes, &ternary, &scale, err))) return st;
+    if ((st = plan_mat(w, t, may_ternary, ternary, m, err))) return st;
     m->scale = scale;
     bool ok;
     m->data = take(w, m->bytes, &ok);
