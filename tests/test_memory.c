@@ -11,7 +11,8 @@
 
 static atomic_long n_allocs;
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/* not where a sanitizer has its own allocator, nor in the static ARM build, whose C library brings malloc along */
+#if defined(__GLIBC__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define COUNTING 1
 /* The C library's own allocator under names that we then wrap. */
 void *__libc_malloc(size_t n);
