@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys to numbers. Every range stands in one table; a number outside of it is refused with key and offset. */
+/* Keys to numbers. Every range stands in one table; a number outside of it is refused with key and
+ * offset. */
 #include "models/config.h"
 
 #include <string.h>
@@ -12,8 +13,8 @@ const char *lutra_config_key(const struct lutra_config *c, const char *name, cha
 
 static lutra_status missing(const struct lutra_gguf *g, const char *key, lutra_error *err)
 {
-    return lutra_gguf_missing(g, "key", key,
-                              "the file is incomplete, convert or download it again", err);
+    return lutra_gguf_missing(g, "key", key, "the file is incomplete, convert or download it again",
+                              err);
 }
 
 /* "FILE: key KEY at offset N: REASON; CURE" of a key that is there. */
@@ -67,7 +68,8 @@ static lutra_status read_int(const struct lutra_config *c, const struct lutra_gg
     return lutra_gguf_int(g, key, min, max, out, found, err);
 }
 
-lutra_status lutra_config_read_arch(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+lutra_status lutra_config_read_arch(struct lutra_config *c, const struct lutra_gguf *g,
+                                    lutra_error *err)
 {
     const char *s;
     size_t n;
@@ -136,8 +138,10 @@ static lutra_status read_vocab(struct lutra_config *c, const struct lutra_gguf *
     return LUTRA_OK;
 }
 
-/* The scaling of positions: none or linear. Llama 3's comes as a tensor, see rope_freqs in weights.c. */
-static lutra_status read_rope_scale(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+/* The scaling of positions: none or linear. Llama 3's comes as a tensor, see rope_freqs in
+ * weights.c. */
+static lutra_status read_rope_scale(struct lutra_config *c, const struct lutra_gguf *g,
+                                    lutra_error *err)
 {
     char key[128];
     const char *s = "none";
@@ -145,8 +149,11 @@ static lutra_status read_rope_scale(struct lutra_config *c, const struct lutra_g
     bool found;
     lutra_status st;
     c->rope_scale = 1.0;
-    if ((st = lutra_gguf_str(g, lutra_config_key(c, "rope.scaling.type", key), &s, &n, &found, err))) return st;
-    if (found && !(n == 4 && memcmp(s, "none", 4) == 0) && !(n == 6 && memcmp(s, "linear", 6) == 0)) {
+    if ((st =
+             lutra_gguf_str(g, lutra_config_key(c, "rope.scaling.type", key), &s, &n, &found, err)))
+        return st;
+    if (found && !(n == 4 && memcmp(s, "none", 4) == 0) &&
+        !(n == 6 && memcmp(s, "linear", 6) == 0)) {
         char shown[48], reason[120];
         lutra_format(reason, sizeof reason,
                      "rope scaling \"%s\" is not supported (none and linear are)",
@@ -154,17 +161,18 @@ static lutra_status read_rope_scale(struct lutra_config *c, const struct lutra_g
         return blame(g, key, LUTRA_EUNSUPPORTED, reason, err);
     }
     if (found && n == 4) return LUTRA_OK;
-    if ((st = lutra_gguf_float(g, lutra_config_key(c, "rope.scale_linear", key), 0.0, 1e6, &c->rope_scale,
-                               NULL, err)))
+    if ((st = lutra_gguf_float(g, lutra_config_key(c, "rope.scale_linear", key), 0.0, 1e6,
+                               &c->rope_scale, NULL, err)))
         return st;
-    if ((st = lutra_gguf_float(g, lutra_config_key(c, "rope.scaling.factor", key), 0.0, 1e6, &c->rope_scale,
-                               NULL, err)))
+    if ((st = lutra_gguf_float(g, lutra_config_key(c, "rope.scaling.factor", key), 0.0, 1e6,
+                               &c->rope_scale, NULL, err)))
         return st;
     if (c->rope_scale == 0.0) c->rope_scale = 1.0; /* converters write 0 for "none" */
     return LUTRA_OK;
 }
 
-static lutra_status read_floats(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+static lutra_status read_floats(struct lutra_config *c, const struct lutra_gguf *g,
+                                lutra_error *err)
 {
     char key[128];
     double eps = 0;
@@ -219,17 +227,20 @@ static lutra_status check(struct lutra_config *c, const struct lutra_gguf *g, lu
 }
 
 /* Keys that change the arithmetic in ways the present families do not have. */
-static lutra_status refuse_unknown_machinery(const struct lutra_config *c, const struct lutra_gguf *g,
-                                             lutra_error *err)
+static lutra_status refuse_unknown_machinery(const struct lutra_config *c,
+                                             const struct lutra_gguf *g, lutra_error *err)
 {
-    static const char *const names[] = {"expert_count", "ssm.conv_kernel", "full_attention_interval"};
+    static const char *const names[] = {"expert_count", "ssm.conv_kernel",
+                                        "full_attention_interval"};
     char key[128];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         int64_t v = 0;
-        lutra_status st = lutra_gguf_int(g, lutra_config_key(c, names[i], key), 0, INT64_MAX, &v, NULL, err);
+        lutra_status st =
+            lutra_gguf_int(g, lutra_config_key(c, names[i], key), 0, INT64_MAX, &v, NULL, err);
         if (st != LUTRA_OK) return st;
         if (v != 0)
-            return blame(g, key, LUTRA_EUNSUPPORTED, "models of this kind are not supported yet", err);
+            return blame(g, key, LUTRA_EUNSUPPORTED, "models of this kind are not supported yet",
+                         err);
     }
     return LUTRA_OK;
 }

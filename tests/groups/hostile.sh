@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+# Groups about files nobody should trust: malformed ones, and good ones that change under us.
+
+# every class of malformed file, every prefix, 200,000 mutants
+group_hostile() {
+    program test_hostile "$BUILD/test_hostile"
+    grep -E '^  [0-9]+ (rows|files)' "$tmp/out"
+    program test_mutants "$BUILD/test_mutants"
+    grep -E 'per second' "$tmp/out"
+}
+
+# cut, overwritten, unlinked while loading and while generating
+group_live() { program test_live "$BUILD/test_live"; }
