@@ -60,18 +60,13 @@ unsigned lutra_act_parts(const struct lutra_engine *e, const struct lutra_mat *c
                          int n_mats, int n)
 {
     unsigned parts = 0;
-    if (e->precision == LUTRA_PREC_HIGH) return 0;
     for (int i = 0; i < n_mats; i++) {
-        bool few = n <= LUTRA_LOOKUP_MAX;
-        switch (mats[i]->kind) {
-        case LUTRA_MAT_PLANES:
-            parts |= LUTRA_ACT_CODES | (few ? LUTRA_ACT_QUADS : 0);
+        switch (lutra_matmul_path(e, mats[i], n)) {
+        case LUTRA_PATH_LOOKUP:
+            parts |= LUTRA_ACT_CODES;
+            parts |= mats[i]->kind == LUTRA_MAT_TERN ? LUTRA_ACT_TRIPS : LUTRA_ACT_QUADS;
             break;
-        case LUTRA_MAT_TERN: /* triple tables hold bytes: wider codes take the panel */
-            parts |=
-                LUTRA_ACT_CODES | (few && e->code_max <= LUTRA_CODE_MAX_INT8 ? LUTRA_ACT_TRIPS : 0);
-            break;
-        case LUTRA_MAT_I8:
+        case LUTRA_PATH_PANEL:
             parts |= LUTRA_ACT_CODES;
             break;
         default:

@@ -11,15 +11,13 @@ enum {
     CACHE_BYTES = 16 << 10  /* tiles kept in L1 while the vectors of a small batch pass over them */
 };
 
-enum path { PATH_LOOKUP, PATH_PANEL, PATH_EXACT, PATH_FLOAT };
-
 struct job {
     const struct lutra_engine *e;
     float *y;
     size_t y_stride;
     const struct lutra_mat *m;
     const struct lutra_act *a;
-    enum path path;
+    enum lutra_path path;
 };
 
 static int min_int(int a, int b)
@@ -37,16 +35,7 @@ size_t lutra_engine_scratch(const struct lutra_ops *ops)
     return lutra_round_up(ops->panel_scratch, LUTRA_ALIGN);
 }
 
-static enum path choose_path(const struct lutra_engine *e, const struct lutra_mat *m,
-                             const struct lutra_act *a)
-{
-    if (m->kind >= LUTRA_MAT_F32) return PATH_FLOAT;
-    if (e->precision == LUTRA_PREC_HIGH) return PATH_EXACT;
-    if (a->n > LUTRA_LOOKUP_MAX || m->kind == LUTRA_MAT_I8) return PATH_PANEL;
-    return (m->kind == LUTRA_MAT_PLANES ? a->quads : a->trips) ? PATH_LOOKUP : PATH_PANEL;
-}
-
-/* Few vectors: every vector passes over a few tiles while they are in the cache. */
+/* Every vector passes over a few tiles while they are in the cache. */
 static void lookup_tiles(const struct job *j, int tile0, int tile1)
 {
     const struct lutra_ops *ops = j->e->ops;
@@ -70,16 +59,16 @@ static void run_tiles(void *arg, int begin, int end, int thread)
     uint8_t *base = j->e->scratch;
     void *scratch = base ? base + (size_t)thread * j->e->scratch_each : NULL;
     switch (j->path) {
-    case PATH_LOOKUP:
+    case LUTRA_PATH_LOOKUP:
         lookup_tiles(j, begin, end);
         break;
-    case PATH_PANEL:
+    case LUTRA_PATH_PANEL:
         ops->panel_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end, scratch);
         break;
-    case PATH_EXACT:
+    case LUTRA_PATH_EXACT:
         ops->exact_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end, scratch);
         break;
-    case PATH_FLOAT:
+    case LUTRA_PATH_FLOAT:
         ops->float_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end);
         break;
     }
@@ -88,7 +77,7 @@ static void run_tiles(void *arg, int begin, int end, int thread)
 void lutra_matmul(const struct lutra_engine *e, float *y, size_t y_stride,
                   const struct lutra_mat *m, const struct lutra_act *a)
 {
-    struct job j = {e, y, y_stride, m, a, choose_path(e, m, a)};
+    struct job j = {e, y, y_stride, m, a, lutra_matmul_path(e, m, a->n)};
     int tiles = lutra_mat_tiles(m);
     int threads = e->pool ? lutra_pool_size(e->pool) : 1;
     if (threads == 1 || m->bytes * (size_t)a->n <= INLINE_WORK) {

@@ -12,6 +12,14 @@ enum lutra_precision {
     LUTRA_PREC_HIGH     /* float activations */
 };
 
+/* Which kernels multiply low-bit weights. AUTO, LUT and DOT give the same bits. */
+enum lutra_mode {
+    LUTRA_MODE_AUTO, /* the fastest for the matrix and the number of vectors */
+    LUTRA_MODE_LUT,  /* table lookups however many vectors; I8, which has no tables, by integer dot */
+    LUTRA_MODE_DOT,  /* codes unpacked and multiplied as integers, one vector too */
+    LUTRA_MODE_DEQ   /* weights decoded to floats, times float activations: the baseline */
+};
+
 /* Everything a product needs beside its operands; one per session. */
 struct lutra_engine {
     const struct lutra_ops *ops;
@@ -20,12 +28,34 @@ struct lutra_engine {
     size_t scratch_each;     /* lutra_engine_scratch(ops) */
     enum lutra_precision precision;
     int code_max;            /* LUTRA_CODE_MAX or LUTRA_CODE_MAX_INT8 */
+    enum lutra_mode mode;
 };
 
 size_t lutra_engine_scratch(const struct lutra_ops *ops); /* per thread */
 
-/* How many vectors at most are looked up one by one instead of multiplied as a panel. */
-enum { LUTRA_LOOKUP_MAX = 4 };
+/* ---- which kernel (choose.c) ---- */
+
+enum lutra_path {
+    LUTRA_PATH_LOOKUP, /* planes_lookup, tern_lookup, vector by vector */
+    LUTRA_PATH_PANEL,  /* panel_mul */
+    LUTRA_PATH_EXACT,  /* exact_mul */
+    LUTRA_PATH_FLOAT   /* float_mul */
+};
+
+/* AUTO: how many vectors at most are looked up one by one instead of multiplied as a panel. 0: the
+ * panel is faster for one vector already. Measured per level, kind and bits. */
+int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m);
+
+/* How the product of m with n vectors is computed under this engine. */
+enum lutra_path lutra_matmul_path(const struct lutra_engine *e, const struct lutra_mat *m, int n);
+
+/* Most vectors that have tables at a time, whatever the matrices: 0 if none ever has. Products with
+ * more vectors than this, of which one is looked up, are cut into lutra_matmul_step pieces. */
+int lutra_lookup_most(const struct lutra_ops *ops, enum lutra_mode mode);
+int lutra_matmul_step(const struct lutra_engine *e, const struct lutra_mat *const *mats,
+                      int n_mats, int n);
+
+/* ---- activations, products ---- */
 
 /* Which LUTRA_ACT_* parts the matrices need for n vectors under this engine (0 if only floats). */
 unsigned lutra_act_parts(const struct lutra_engine *e, const struct lutra_mat *const *mats,

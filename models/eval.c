@@ -19,14 +19,14 @@ static unsigned parts_of(const struct lutra_config *c)
     return LUTRA_ACT_CODES | LUTRA_ACT_QUADS | (c->ternary_int8 ? LUTRA_ACT_TRIPS : 0u);
 }
 
-/* Activations of a full batch need codes only; tables exist for the few vectors that are looked up. */
-static size_t act_mem_bytes(const struct lutra_config *c, const struct lutra_ops *ops, int n_batch,
-                            enum lutra_precision precision)
+/* Activations of a full batch need codes only; tables exist for the few vectors that are looked up at a time. */
+static size_t act_mem_bytes(const struct lutra_config *c, const struct lutra_ops *ops,
+                            const struct lutra_eval_options *opt)
 {
-    if (precision == LUTRA_PREC_HIGH) return 64;
-    int k = widest_input(c);
-    int few = n_batch < LUTRA_LOOKUP_MAX ? n_batch : LUTRA_LOOKUP_MAX;
-    size_t many_bytes = lutra_act_bytes(ops, n_batch, k, LUTRA_ACT_CODES);
+    if (opt->precision == LUTRA_PREC_HIGH || opt->mode == LUTRA_MODE_DEQ) return 64;
+    int k = widest_input(c), few = lutra_lookup_most(ops, opt->mode);
+    if (few > opt->n_batch) few = opt->n_batch;
+    size_t many_bytes = lutra_act_bytes(ops, opt->n_batch, k, LUTRA_ACT_CODES);
     size_t few_bytes = lutra_act_bytes(ops, few, k, parts_of(c));
     return many_bytes > few_bytes ? many_bytes : few_bytes;
 }
@@ -44,13 +44,19 @@ static bool rows(size_t *out, int n, int cols)
     return ok;
 }
 
-static bool make_layout(struct layout *l, const struct lutra_config *c, const struct lutra_ops *ops, int n_ctx,
-                        int n_batch, int n_threads, enum lutra_precision precision)
+static int most_threads(const struct lutra_eval_options *opt)
 {
-    uint64_t kv = lutra_kv_bytes(c, n_ctx, precision == LUTRA_PREC_HIGH);
+    return opt->n_threads > opt->n_threads_batch ? opt->n_threads : opt->n_threads_batch;
+}
+
+static bool make_layout(struct layout *l, const struct lutra_config *c, const struct lutra_ops *ops,
+                        const struct lutra_eval_options *opt)
+{
+    int n_ctx = opt->n_ctx, n_batch = opt->n_batch, n_threads = most_threads(opt);
+    uint64_t kv = lutra_kv_bytes(c, n_ctx, opt->precision == LUTRA_PREC_HIGH);
     if (kv == 0 || kv > SIZE_MAX / 4) return false;
     l->kv = (size_t)kv;
-    l->act = act_mem_bytes(c, ops, n_batch, precision);
+    l->act = act_mem_bytes(c, ops, opt);
     l->engine = (size_t)n_threads * lutra_engine_scratch(ops);
     return rows(&l->x, n_batch, c->n_embd) && rows(&l->norm, n_batch, c->n_embd) &&
            rows(&l->q, n_batch, c->n_head * c->head_dim) && rows(&l->k, n_batch, c->n_head_kv * c->head_dim) &&
@@ -68,11 +74,11 @@ static size_t layout_bytes(const struct layout *l)
     return sum;
 }
 
-bool lutra_eval_plan(const struct lutra_config *c, const struct lutra_ops *ops, int n_ctx, int n_batch, int n_threads,
-                     enum lutra_precision precision, uint64_t *kv_bytes, uint64_t *scratch_bytes)
+bool lutra_eval_plan(const struct lutra_config *c, const struct lutra_ops *ops, const struct lutra_eval_options *opt,
+                     uint64_t *kv_bytes, uint64_t *scratch_bytes)
 {
     struct layout l;
-    if (!make_layout(&l, c, ops, n_ctx, n_batch, n_threads, precision)) return false;
+    if (!make_layout(&l, c, ops, opt)) return false;
     *kv_bytes = lutra_arena_cost(l.kv);
     *scratch_bytes = layout_bytes(&l);
     return true;
@@ -107,10 +113,9 @@ lutra_status lutra_eval_open(struct lutra_eval **out, const struct lutra_net *ne
 {
     *out = NULL;
     struct layout l;
-    int most = opt->n_threads > opt->n_threads_batch ? opt->n_threads : opt->n_threads_batch;
     struct lutra_eval *e = calloc(1, sizeof *e);
     if (e == NULL) return lutra_fail(err, LUTRA_ENOMEM, "no memory for a session");
-    lutra_status st = lutra_pool_open(&e->engine.pool, most, opt->cpus, err);
+    lutra_status st = lutra_pool_open(&e->engine.pool, most_threads(opt), opt->cpus, err);
     if (st != LUTRA_OK) goto fail;
     e->net = net;
     e->n_batch = opt->n_batch;
@@ -119,8 +124,9 @@ lutra_status lutra_eval_open(struct lutra_eval **out, const struct lutra_net *ne
     e->kv.n_ctx = opt->n_ctx;
     e->engine.ops = &net->ops;
     e->engine.precision = opt->precision;
+    e->engine.mode = opt->mode;
     e->engine.scratch_each = lutra_engine_scratch(&net->ops);
-    if (!make_layout(&l, &net->config, &net->ops, opt->n_ctx, opt->n_batch, most, opt->precision)) {
+    if (!make_layout(&l, &net->config, &net->ops, opt)) {
         st = lutra_fail(err, LUTRA_ENOMEM, "a context of %d tokens is too large for this machine; ask for less with -c",
                         opt->n_ctx);
         goto fail;

@@ -43,15 +43,16 @@ struct lutra_eval {
     const atomic_int *cancel;      /* NULL, or non-zero asks to stop between two layers */
 };
 
-/* Bytes of the evaluator's memory: KV cache and everything else. False if a size overflows. */
-bool lutra_eval_plan(const struct lutra_config *c, const struct lutra_ops *ops, int n_ctx, int n_batch, int n_threads,
-                     enum lutra_precision precision, uint64_t *kv_bytes, uint64_t *scratch_bytes);
-
 struct lutra_eval_options {
     int n_ctx, n_batch, n_threads, n_threads_batch;
     enum lutra_precision precision;
+    enum lutra_mode mode;
     const int *cpus; /* NULL, or one CPU per thread */
 };
+
+/* Bytes of the evaluator's memory: KV cache and everything else. False if a size overflows. */
+bool lutra_eval_plan(const struct lutra_config *c, const struct lutra_ops *ops, const struct lutra_eval_options *opt,
+                     uint64_t *kv_bytes, uint64_t *scratch_bytes);
 
 lutra_status lutra_eval_open(struct lutra_eval **out, const struct lutra_net *net,
                              const struct lutra_eval_options *opt, lutra_error *err);

@@ -58,22 +58,32 @@ static void finish(const struct lutra_eval *e, const struct lutra_product *p)
         for (int i = 0; i < e->n; i++) ops_of(e)->add(p->y + (size_t)i * (size_t)n_rows, p->bias, n_rows);
 }
 
+/* Vectors [v, v + some) of the batch. */
+static void products_of_some(struct lutra_eval *e, const float *in, int cols, const struct lutra_mat *const *mats,
+                             const struct lutra_product *p, int n, int v, int some)
+{
+    struct lutra_act a;
+    unsigned parts = lutra_act_parts(&e->engine, mats, n, some);
+    lutra_act_bind(&a, e->engine.ops, e->act_mem, some, cols, parts);
+    a.x = in + (size_t)v * (size_t)cols;
+    a.x_stride = (size_t)cols;
+    lutra_act_fill(&e->engine, &a, parts);
+    for (int i = 0; i < n; i++) {
+        size_t stride = (size_t)mats[i]->n_rows;
+        lutra_matmul(&e->engine, p[i].y + (size_t)v * stride, stride, mats[i], &a);
+    }
+}
+
 /* Products [0, n) all want the same codes. */
 static void products_of_one_kind(struct lutra_eval *e, const float *in, int cols, const struct lutra_product *p, int n)
 {
     const struct lutra_mat *mats[8];
     for (int i = 0; i < n; i++) mats[i] = p[i].w;
-    struct lutra_act a;
     e->engine.code_max = code_max(e, p[0].w);
-    unsigned parts = lutra_act_parts(&e->engine, mats, n, e->n);
-    lutra_act_bind(&a, e->engine.ops, e->act_mem, e->n, cols, parts);
-    a.x = in;
-    a.x_stride = (size_t)cols;
-    lutra_act_fill(&e->engine, &a, parts);
-    for (int i = 0; i < n; i++) {
-        lutra_matmul(&e->engine, p[i].y, (size_t)p[i].w->n_rows, p[i].w, &a);
-        finish(e, &p[i]);
-    }
+    int step = lutra_matmul_step(&e->engine, mats, n, e->n);
+    for (int v = 0; v < e->n; v += step)
+        products_of_some(e, in, cols, mats, p, n, v, e->n - v < step ? e->n - v : step);
+    for (int i = 0; i < n; i++) finish(e, &p[i]);
 }
 
 void lutra_eval_products(struct lutra_eval *e, const float *in, int cols, const struct lutra_product *p, int n)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    TEST_VECTORS = LUTRA_LOOKUP_MAX + 3, /* more than are looked up, so the panel path runs too */
+    TEST_VECTORS = 7, /* for a panel: a block of four and a rest of three */
     TEST_TILES = 2,
     MAX_SEEN = 24
 };
@@ -20,6 +20,13 @@ struct bench {
     uint8_t *act_mem, *scratch_raw;
     int k, rows;
 };
+
+/* Every kernel that some mode or number of vectors may choose. */
+static const struct {
+    enum lutra_mode mode;
+    int n;
+} ways[] = {{LUTRA_MODE_LUT, 1}, {LUTRA_MODE_DOT, 1}, {LUTRA_MODE_DOT, TEST_VECTORS}, {LUTRA_MODE_DEQ, 3}};
+enum { N_WAYS = sizeof ways / sizeof ways[0], ALL_VECTORS = 1 + 1 + TEST_VECTORS + 3 };
 
 static void fill_input(float *x, size_t n)
 {
@@ -38,7 +45,7 @@ static void *align64(void *p)
     return (void *)(((uintptr_t)p + 63) & ~(uintptr_t)63);
 }
 
-/* y = first tiles of m times the test vectors, by `ops`, one vector and then all of them. */
+/* y = first tiles of m times the test vectors, by `ops`, in every way. */
 static bool run(const struct lutra_ops *ops, const struct lutra_mat *m, int code_max, struct bench *b, float *y)
 {
     struct lutra_pool *pool;
@@ -51,8 +58,9 @@ static bool run(const struct lutra_ops *ops, const struct lutra_mat *m, int code
     void *act_mem = malloc(lutra_act_bytes(ops, TEST_VECTORS, m->n_cols, 7) + 64);
     bool ok = scratch != NULL && act_mem != NULL;
     e.pool = pool;
-    for (int pass = 0; pass < 2 && ok; pass++) {
-        int n = pass == 0 ? 1 : TEST_VECTORS;
+    for (int way = 0; way < N_WAYS && ok; way++) {
+        int n = ways[way].n;
+        e.mode = ways[way].mode;
         struct lutra_act a;
         const struct lutra_mat *mats[1] = {&part};
         e.scratch = align64(scratch);
@@ -62,7 +70,8 @@ static bool run(const struct lutra_ops *ops, const struct lutra_mat *m, int code
         a.x = b->x;
         a.x_stride = (size_t)m->n_cols;
         lutra_act_fill(&e, &a, parts);
-        lutra_matmul(&e, y + (size_t)pass * (size_t)part.n_rows, (size_t)part.n_rows, &part, &a);
+        lutra_matmul(&e, y, (size_t)part.n_rows, &part, &a);
+        y += (size_t)n * (size_t)part.n_rows;
     }
     free(scratch);
     free(act_mem);
@@ -74,7 +83,7 @@ static bool run(const struct lutra_ops *ops, const struct lutra_mat *m, int code
 static bool agrees(const struct lutra_ops *ops, const struct lutra_ops *scalar, const struct lutra_mat *m, int code_max)
 {
     size_t rows = (size_t)TEST_TILES * (size_t)m->tile_rows;
-    size_t n_y = rows * (TEST_VECTORS + 1);
+    size_t n_y = rows * ALL_VECTORS;
     struct bench b = {0};
     b.x = malloc((size_t)TEST_VECTORS * (size_t)m->n_cols * sizeof(float));
     b.y_ref = calloc(n_y, sizeof(float));

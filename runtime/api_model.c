@@ -34,6 +34,7 @@ struct settings {
     uint32_t features;
     int n_threads;
     enum lutra_precision precision;
+    enum lutra_mode mode;
     const lutra_model_options *opt;
 };
 
@@ -64,6 +65,21 @@ static lutra_status pick_level(struct settings *s, const char *name, lutra_error
     return LUTRA_OK;
 }
 
+static lutra_status pick_mode(struct settings *s, lutra_kernels kernels, lutra_error *err)
+{
+    static const enum lutra_mode modes[] = {
+        [LUTRA_KERNELS_AUTO] = LUTRA_MODE_AUTO,
+        [LUTRA_KERNELS_LUT] = LUTRA_MODE_LUT,
+        [LUTRA_KERNELS_DOT] = LUTRA_MODE_DOT,
+        [LUTRA_KERNELS_DEQ] = LUTRA_MODE_DEQ,
+    };
+    if ((unsigned)kernels > LUTRA_KERNELS_DEQ) return bad(err, "kernels must be a LUTRA_KERNELS_* value");
+    s->mode = modes[kernels];
+    if (s->precision == LUTRA_PREC_HIGH && (s->mode == LUTRA_MODE_LUT || s->mode == LUTRA_MODE_DOT))
+        return bad(err, "precision high computes with float activations: kernels lut and dot need integers");
+    return LUTRA_OK;
+}
+
 static lutra_status read_settings(struct settings *s, const lutra_model_options *opt, lutra_error *err)
 {
     memset(s, 0, sizeof *s);
@@ -72,7 +88,8 @@ static lutra_status read_settings(struct settings *s, const lutra_model_options 
     if (opt != NULL && (opt->n_threads < 0 || opt->n_threads > 256)) return bad(err, "n_threads must be 1..256");
     s->n_threads = opt && opt->n_threads ? opt->n_threads : lutra_threads_default(NULL, 0);
     s->precision = opt && opt->precision == LUTRA_PRECISION_HIGH ? LUTRA_PREC_HIGH : LUTRA_PREC_DEFAULT;
-    return pick_level(s, opt ? opt->cpu : NULL, err);
+    lutra_status st = pick_mode(s, opt ? opt->kernels : LUTRA_KERNELS_AUTO, err);
+    return st == LUTRA_OK ? pick_level(s, opt ? opt->cpu : NULL, err) : st;
 }
 
 static bool report_progress(void *user, double fraction)
@@ -155,6 +172,7 @@ lutra_status lutra_model_open(lutra_model **out, const char *path, const lutra_m
         return lutra_fail(err, LUTRA_ENOMEM, "no memory for a model");
     }
     m->precision = s.precision;
+    m->mode = s.mode;
     m->file_bytes = lutra_gguf_file_bytes(g);
     st = load(m, g, &s, err);
     lutra_gguf_close(g);
@@ -210,14 +228,16 @@ static lutra_status plan_session(lutra_plan *plan, const struct lutra_config *c,
 {
     struct lutra_ops ops;
     lutra_ops_init(&ops, s->features);
-    int n_batch = lutra_batch_step(sopt ? sopt->n_batch : 0);
-    int n_threads = sopt && sopt->n_threads ? sopt->n_threads : s->n_threads;
-    if (sopt && sopt->n_threads_batch > n_threads) n_threads = sopt->n_threads_batch;
-    lutra_status st = lutra_choose_ctx(c, &ops, sopt ? sopt->n_ctx : 0, n_batch, n_threads, s->precision,
-                                       plan->weights + plan->vocab, &plan->n_ctx, err);
+    struct lutra_eval_options eo = {.precision = s->precision, .mode = s->mode};
+    eo.n_ctx = sopt ? sopt->n_ctx : 0;
+    eo.n_batch = lutra_batch_step(sopt ? sopt->n_batch : 0);
+    eo.n_threads = sopt && sopt->n_threads ? sopt->n_threads : s->n_threads;
+    eo.n_threads_batch = sopt && sopt->n_threads_batch ? sopt->n_threads_batch : eo.n_threads;
+    lutra_status st = lutra_choose_ctx(c, &ops, &eo, plan->weights + plan->vocab, err);
     if (st != LUTRA_OK) return st;
-    if (!lutra_eval_plan(c, &ops, plan->n_ctx, n_batch, n_threads, s->precision, &plan->kv, &plan->scratch))
+    if (!lutra_eval_plan(c, &ops, &eo, &plan->kv, &plan->scratch))
         return lutra_fail(err, LUTRA_ENOMEM, "sizes overflow");
+    plan->n_ctx = eo.n_ctx;
     plan->scratch += lutra_sampler_bytes(c->n_vocab, plan->n_ctx) + LUTRA_TEXT_BYTES +
                      (uint64_t)plan->n_ctx * sizeof(int32_t);
     return LUTRA_OK;

@@ -28,14 +28,13 @@ static lutra_status open_eval(lutra_session *s, const lutra_session_options *o, 
     const lutra_model *m = s->model;
     int cpus[256];
     char why[200];
-    struct lutra_eval_options eo = {.precision = m->precision};
+    struct lutra_eval_options eo = {.precision = m->precision, .mode = m->mode};
     int planned = lutra_cpu_thread_plan(cpus, 256, why, sizeof why);
     eo.n_threads = o && o->n_threads ? o->n_threads : planned;
     eo.n_threads_batch = o && o->n_threads_batch ? o->n_threads_batch : eo.n_threads;
     eo.n_batch = lutra_batch_step(o ? o->n_batch : 0);
-    int most = eo.n_threads > eo.n_threads_batch ? eo.n_threads : eo.n_threads_batch;
-    lutra_status st = lutra_choose_ctx(&m->net->config, &m->net->ops, o ? o->n_ctx : 0, eo.n_batch, most, m->precision, 0,
-                                       &eo.n_ctx, err);
+    eo.n_ctx = o ? o->n_ctx : 0;
+    lutra_status st = lutra_choose_ctx(&m->net->config, &m->net->ops, &eo, 0, err);
     if (st != LUTRA_OK) return st;
     st = lutra_eval_open(&s->eval, m->net, &eo, err);
     if (st == LUTRA_OK) s->eval->cancel = &s->cancel;

@@ -79,6 +79,14 @@ typedef enum lutra_precision_mode {
     LUTRA_PRECISION_HIGH = 1     /* float activations and KV: slow, for reference */
 } lutra_precision_mode;
 
+/* Which kernels multiply low-bit weights. AUTO, LUT and DOT print the same text; DEQ its own. */
+typedef enum lutra_kernels {
+    LUTRA_KERNELS_AUTO = 0,  /* the fastest for the matrix and the number of tokens */
+    LUTRA_KERNELS_LUT = 1,   /* table lookups, prompts too (Q8_0: integer dot; F32, F16, BF16: float) */
+    LUTRA_KERNELS_DOT = 2,   /* integer dot products over unpacked weights, single tokens too */
+    LUTRA_KERNELS_DEQ = 3    /* weights decoded to floats, times float activations: the baseline to measure against */
+} lutra_kernels;
+
 typedef struct lutra_model_options {
     size_t size;               /* sizeof(lutra_model_options) */
     const char *cpu;           /* CPU level to use at most: "scalar", "avx2", "neon", ...; NULL: the best */
@@ -86,6 +94,7 @@ typedef struct lutra_model_options {
     lutra_precision_mode precision; /* default LUTRA_PRECISION_DEFAULT */
     int (*on_progress)(void *user, double fraction); /* 0..1 while loading; non-zero stops with LUTRA_ECANCEL; default NULL */
     void *user;                /* passed to on_progress */
+    lutra_kernels kernels;     /* default LUTRA_KERNELS_AUTO; with LUTRA_PRECISION_HIGH only AUTO or DEQ */
 } lutra_model_options;
 
 /* Read, check, repack and self-test a GGUF file. The file is closed again before this returns.

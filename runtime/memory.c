@@ -50,28 +50,25 @@ enum {
     CTX_LEAST = 256
 };
 
-static bool fits(const struct lutra_config *c, const struct lutra_ops *ops, int n_ctx, int n_batch, int n_threads,
-                 enum lutra_precision precision, uint64_t room)
+static bool fits(const struct lutra_config *c, const struct lutra_ops *ops, const struct lutra_eval_options *opt,
+                 uint64_t room)
 {
     uint64_t kv, scratch;
-    if (!lutra_eval_plan(c, ops, n_ctx, n_batch, n_threads, precision, &kv, &scratch)) return false;
+    if (!lutra_eval_plan(c, ops, opt, &kv, &scratch)) return false;
     return room == 0 || (kv <= room && scratch <= room - kv);
 }
 
-lutra_status lutra_choose_ctx(const struct lutra_config *c, const struct lutra_ops *ops, int asked, int n_batch,
-                              int n_threads, enum lutra_precision precision, uint64_t reserved, int *n_ctx,
-                              lutra_error *err)
+lutra_status lutra_choose_ctx(const struct lutra_config *c, const struct lutra_ops *ops, struct lutra_eval_options *opt,
+                              uint64_t reserved, lutra_error *err)
 {
     uint64_t available = lutra_memory_available();
     uint64_t room = available == 0 ? 0 : available > reserved ? available - reserved : 1;
-    int want = asked > 0 ? asked : c->n_ctx_train < CTX_DEFAULT ? c->n_ctx_train : CTX_DEFAULT;
-    while (asked <= 0 && want / 2 >= CTX_LEAST && !fits(c, ops, want, n_batch, n_threads, precision, room)) want /= 2;
-    if (!fits(c, ops, want, n_batch, n_threads, precision, room)) {
-        uint64_t kv = lutra_kv_bytes(c, want, precision == LUTRA_PREC_HIGH);
-        return lutra_fail(err, LUTRA_ENOMEM,
-                          "a context of %d tokens needs %llu MiB for keys and values, %llu MiB are free; ask for less with -c",
-                          want, (unsigned long long)(kv >> 20), (unsigned long long)(room >> 20));
-    }
-    *n_ctx = want;
-    return LUTRA_OK;
+    bool free_choice = opt->n_ctx <= 0;
+    if (free_choice) opt->n_ctx = c->n_ctx_train < CTX_DEFAULT ? c->n_ctx_train : CTX_DEFAULT;
+    while (free_choice && opt->n_ctx / 2 >= CTX_LEAST && !fits(c, ops, opt, room)) opt->n_ctx /= 2;
+    if (fits(c, ops, opt, room)) return LUTRA_OK;
+    uint64_t kv = lutra_kv_bytes(c, opt->n_ctx, opt->precision == LUTRA_PREC_HIGH);
+    return lutra_fail(err, LUTRA_ENOMEM,
+                      "a context of %d tokens needs %llu MiB for keys and values, %llu MiB are free; ask for less with -c",
+                      opt->n_ctx, (unsigned long long)(kv >> 20), (unsigned long long)(room >> 20));
 }

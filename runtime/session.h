@@ -21,6 +21,7 @@ struct lutra_model {
     struct lutra_net *net;
     struct lutra_tokenizer *tok;
     enum lutra_precision precision;
+    enum lutra_mode mode;
     char *chat_template;      /* NUL-terminated source, NULL if none */
     size_t chat_template_len;
     int has_template;         /* as in lutra_model_info */
@@ -59,8 +60,9 @@ double lutra_clock(void);
 /* Memory this process may still take: the smallest of what the system and the cgroup leave; 0 if unknown. */
 uint64_t lutra_memory_available(void);
 
-/* Context length for a model: asked (0: min(n_ctx_train, 8192)) cut down to what memory allows when it was not asked for. */
-lutra_status lutra_choose_ctx(const struct lutra_config *c, const struct lutra_ops *ops, int asked, int n_batch, int n_threads,
-                              enum lutra_precision precision, uint64_t reserved, int *n_ctx, lutra_error *err);
+/* opt->n_ctx: what was asked for; 0 becomes min(n_ctx_train, 8192), cut down to what memory allows. The other fields
+ * are set. `reserved`: bytes that will be taken besides. */
+lutra_status lutra_choose_ctx(const struct lutra_config *c, const struct lutra_ops *ops, struct lutra_eval_options *opt,
+                              uint64_t reserved, lutra_error *err);
 
 #endif

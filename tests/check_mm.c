@@ -128,7 +128,9 @@ static void exact_type(const struct lutra_ops *ops, const struct case_type *ct)
 static void engine_open(struct lutra_engine *e, const struct lutra_ops *ops,
                         struct lutra_pool *pool, enum lutra_precision precision, int code_max)
 {
-    *e = (struct lutra_engine){ops, pool, NULL, lutra_engine_scratch(ops), precision, code_max};
+    *e = (struct lutra_engine){.ops = ops, .pool = pool, .precision = precision};
+    e->code_max = code_max;
+    e->scratch_each = lutra_engine_scratch(ops);
     if (e->scratch_each)
         e->scratch =
             check_guard(e->scratch_each * (size_t)(pool ? lutra_pool_size(pool) : 1), LUTRA_ALIGN);

@@ -13,7 +13,7 @@
 enum {
     COLS = 768, /* whole super-blocks of 256 and whole steps of 24 */
     ROWS = 83,  /* the last tile is not full */
-    VECTORS = LUTRA_LOOKUP_MAX + 3
+    VECTORS = 7 /* a block of four and a rest of three */
 };
 
 struct bench {
@@ -59,15 +59,13 @@ static bool make_matrix(struct bench *b, int type, uint32_t *state)
     return true;
 }
 
-static bool multiply(struct bench *b, const struct lutra_ops *ops, int n, float *y)
+static bool multiply(struct bench *b, const struct lutra_ops *ops, enum lutra_mode mode, int n,
+                     float *y)
 {
     const struct lutra_mat *m = &b->mat;
-    struct lutra_engine e = {ops,
-                             b->pool,
-                             b->scratch,
-                             lutra_engine_scratch(ops),
-                             LUTRA_PREC_DEFAULT,
-                             m->kind == LUTRA_MAT_TERN ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX};
+    struct lutra_engine e = {.ops = ops, .pool = b->pool, .mode = mode};
+    e.scratch_each = lutra_engine_scratch(ops);
+    e.code_max = m->kind == LUTRA_MAT_TERN ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
     unsigned parts = lutra_act_parts(&e, &m, 1, n);
     struct lutra_act act = {0};
     b->act = lutra_arena_take(&b->arena, lutra_act_bytes(ops, n, COLS, parts));
@@ -84,13 +82,20 @@ static bool multiply(struct bench *b, const struct lutra_ops *ops, int n, float 
 static bool type_agrees(struct bench *b, const struct lutra_ops *scalar,
                         const struct lutra_ops *ops, int type)
 {
+    static const struct {
+        enum lutra_mode mode;
+        int n;
+    } ways[] = {{LUTRA_MODE_LUT, 1}, {LUTRA_MODE_DOT, 1}, {LUTRA_MODE_DOT, VECTORS},
+                {LUTRA_MODE_DEQ, VECTORS}};
     uint32_t state = 88172645u + (uint32_t)type;
     size_t used = b->arena.used;
     bool ok = make_matrix(b, type, &state);
-    for (int n = 1; ok && n <= VECTORS; n += VECTORS - 1) {
+    for (size_t i = 0; ok && i < sizeof ways / sizeof *ways; i++) {
+        int n = ways[i].n;
         memset(b->y[0], 0, VECTORS * ROWS * sizeof(float));
         memset(b->y[1], 1, VECTORS * ROWS * sizeof(float));
-        ok = multiply(b, scalar, n, b->y[0]) && multiply(b, ops, n, b->y[1]) &&
+        ok = multiply(b, scalar, ways[i].mode, n, b->y[0]) &&
+             multiply(b, ops, ways[i].mode, n, b->y[1]) &&
              memcmp(b->y[0], b->y[1], (size_t)n * ROWS * sizeof(float)) == 0;
     }
     b->arena.used = used;

@@ -26,6 +26,8 @@ static const struct lutra_opt model_opts[] = {
      NULL},
     {"--precision", "default|high", LUTRA_OPT_CHOICE, AT(precision), 0, 0,
      "high: float activations and cache; slow, for reference", NULL},
+    {"--kernels", "auto|lut|dot|deq", LUTRA_OPT_CHOICE, AT(kernels), 0, 0,
+     "table lookups, integer dots, or decode to float (slow); auto: the fastest", NULL},
 };
 
 static const struct lutra_opt text_opts[] = {

@@ -78,6 +78,7 @@ static int open_model(struct lutra_runner *e, const struct lutra_options *o, con
     mo.cpu = o->cpu;
     mo.n_threads = o->n_threads;
     mo.precision = o->precision ? LUTRA_PRECISION_HIGH : LUTRA_PRECISION_DEFAULT;
+    mo.kernels = (lutra_kernels)o->kernels;
     mo.on_progress = on_load;
     mo.user = &bar;
     if (e->chatty) {
