@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the NEON kernels of this folder share: row order, scales of a unit, bytes to floats, partial stores. */
+/* What the NEON kernels of this folder share: row order, scales of a unit, bytes to floats, partial
+ * stores. */
 #ifndef LUTRA_KERNELS_ARM_ARM_H
 #define LUTRA_KERNELS_ARM_ARM_H
 
@@ -12,9 +13,17 @@
 
 #include "kernels/ops.h"
 
-#define LUTRA_INLINE static inline __attribute__((always_inline))
+#define ARM_INLINE static inline __attribute__((always_inline))
 
-/* Packed weights come from DRAM once; the cores' own prefetchers stop at page ends, so ask ahead. */
+/* Unroll the short loop that follows, so that arrays indexed by it become registers. */
+#if defined(__clang__)
+#define ARM_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define ARM_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* Packed weights come from DRAM once; the cores' own prefetchers stop at page ends, so ask ahead.
+ */
 enum { LUTRA_ARM_AHEAD = 768 };
 
 /* Sixteen floats, one per row of a tile, rows 4i..4i+3 in v[i]. */
@@ -27,32 +36,31 @@ struct lutra_scales {
     struct lutra_rows d, m;
 };
 
-LUTRA_INLINE void prefetch_bytes(const uint8_t *p, int n)
+ARM_INLINE void prefetch_bytes(const uint8_t *p, int n)
 {
-    for (int i = 0; i < n; i += 64)
-        __builtin_prefetch(p + i + LUTRA_ARM_AHEAD);
+    for (int i = 0; i < n; i += 64) __builtin_prefetch(p + i + LUTRA_ARM_AHEAD);
 }
 
-LUTRA_INLINE struct lutra_rows rows_fill(float x)
+ARM_INLINE struct lutra_rows rows_fill(float x)
 {
     float32x4_t v = vdupq_n_f32(x);
     return (struct lutra_rows){{v, v, v, v}};
 }
 
-LUTRA_INLINE struct lutra_rows rows_load(const float *p)
+ARM_INLINE struct lutra_rows rows_load(const float *p)
 {
     return (struct lutra_rows){
         {vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12)}};
 }
 
-LUTRA_INLINE void rows_store(float *p, struct lutra_rows r)
+ARM_INLINE void rows_store(float *p, struct lutra_rows r)
 {
-    for (int i = 0; i < 4; i++)
-        vst1q_f32(p + 4 * i, r.v[i]);
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) vst1q_f32(p + 4 * i, r.v[i]);
 }
 
 /* The last tile of a matrix may have fewer than 16 rows: the others must not be written. */
-LUTRA_INLINE void rows_store_part(float *y, struct lutra_rows r, int n)
+ARM_INLINE void rows_store_part(float *y, struct lutra_rows r, int n)
 {
     if (LUTRA_LIKELY(n >= 16)) {
         rows_store(y, r);
@@ -63,30 +71,31 @@ LUTRA_INLINE void rows_store_part(float *y, struct lutra_rows r, int n)
     }
 }
 
-LUTRA_INLINE struct lutra_rows rows_mul(struct lutra_rows a, struct lutra_rows b)
+ARM_INLINE struct lutra_rows rows_mul(struct lutra_rows a, struct lutra_rows b)
 {
-    for (int i = 0; i < 4; i++)
-        a.v[i] = vmulq_f32(a.v[i], b.v[i]);
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) a.v[i] = vmulq_f32(a.v[i], b.v[i]);
     return a;
 }
 
-LUTRA_INLINE struct lutra_rows rows_add(struct lutra_rows a, struct lutra_rows b)
+ARM_INLINE struct lutra_rows rows_add(struct lutra_rows a, struct lutra_rows b)
 {
-    for (int i = 0; i < 4; i++)
-        a.v[i] = vaddq_f32(a.v[i], b.v[i]);
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) a.v[i] = vaddq_f32(a.v[i], b.v[i]);
     return a;
 }
 
-LUTRA_INLINE struct lutra_rows rows_scale(struct lutra_rows a, float s)
+ARM_INLINE struct lutra_rows rows_scale(struct lutra_rows a, float s)
 {
-    for (int i = 0; i < 4; i++)
-        a.v[i] = vmulq_n_f32(a.v[i], s);
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) a.v[i] = vmulq_n_f32(a.v[i], s);
     return a;
 }
 
-/* 16 bytes q to floats q - offset, exactly, with zips and a subtraction only: 0x4B0000qq is the float
- * 2^23 + q. Widening moves and conversions run at half or a quarter of that rate on Cortex-A76. */
-LUTRA_INLINE struct lutra_rows rows_from_u8(uint8x16_t q, int offset)
+/* 16 bytes q to floats q - offset, exactly, with zips and a subtraction only: 0x4B0000qq is the
+ * float 2^23 + q. Widening moves and conversions run at half or a quarter of that rate on
+ * Cortex-A76. */
+ARM_INLINE struct lutra_rows rows_from_u8(uint8x16_t q, int offset)
 {
     const uint8x16_t zero = vdupq_n_u8(0);
     const uint16x8_t top = vdupq_n_u16(0x4B00);
@@ -102,23 +111,23 @@ LUTRA_INLINE struct lutra_rows rows_from_u8(uint8x16_t q, int offset)
     return r;
 }
 
-LUTRA_INLINE struct lutra_rows rows_from_f16(const uint8_t *p)
+ARM_INLINE struct lutra_rows rows_from_f16(const uint8_t *p)
 {
     struct lutra_rows r;
 
-    for (int i = 0; i < 4; i++)
-        r.v[i] = vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p + 8 * i)));
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) r.v[i] = vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p + 8 * i)));
     return r;
 }
 
-LUTRA_INLINE bool scales_have_min(enum lutra_scale_kind kind)
+ARM_INLINE bool scales_have_min(enum lutra_scale_kind kind)
 {
     return kind == LUTRA_SCALE_F16_MIN || kind == LUTRA_SCALE_SUB_MIN ||
            kind == LUTRA_SCALE_SUB_MIN4;
 }
 
 /* The f16 part of a unit's scales: d, and m or dmin. */
-LUTRA_INLINE struct lutra_scales scales_of_unit(const uint8_t *unit, enum lutra_scale_kind kind)
+ARM_INLINE struct lutra_scales scales_of_unit(const uint8_t *unit, enum lutra_scale_kind kind)
 {
     struct lutra_scales s;
 
@@ -127,16 +136,16 @@ LUTRA_INLINE struct lutra_scales scales_of_unit(const uint8_t *unit, enum lutra_
     return s;
 }
 
-LUTRA_INLINE struct lutra_rows rows_minimum(struct lutra_rows dmin, struct lutra_rows mn)
+ARM_INLINE struct lutra_rows rows_minimum(struct lutra_rows dmin, struct lutra_rows mn)
 {
-    for (int i = 0; i < 4; i++)
-        mn.v[i] = vnegq_f32(vmulq_f32(dmin.v[i], mn.v[i]));
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) mn.v[i] = vnegq_f32(vmulq_f32(dmin.v[i], mn.v[i]));
     return mn;
 }
 
 /* D and M of group g of the unit whose f16 part is `u`: the formats are drawn in lut.h. */
-LUTRA_INLINE struct lutra_scales scales_of_group(const uint8_t *unit, struct lutra_scales u,
-                                                 enum lutra_scale_kind kind, int g)
+ARM_INLINE struct lutra_scales scales_of_group(const uint8_t *unit, struct lutra_scales u,
+                                               enum lutra_scale_kind kind, int g)
 {
     const uint8_t *sub = unit + 64 + 16 * g;
     uint8x16_t b;
@@ -164,13 +173,21 @@ LUTRA_INLINE struct lutra_scales scales_of_group(const uint8_t *unit, struct lut
 }
 
 /* X of a group from the sums of 16 codes. */
-LUTRA_INLINE int32_t group_codes(const int32_t *sums, int group)
+ARM_INLINE int32_t group_codes(const int32_t *sums, int group)
 {
     int32_t x = sums[0];
 
-    for (int i = 1; i < group / 16; i++)
-        x += sums[i];
+    for (int i = 1; i < group / 16; i++) x += sums[i];
     return x;
 }
+
+/* kernels/arm/unpack_neon.c: codes as bytes q[column][16 rows] */
+
+/* One group of PLANES or I8; returns what to subtract from every code. */
+int lutra_arm_unpack_group(uint8_t *q, const struct lutra_mat *m, const uint8_t *code);
+
+/* `cols` columns (a multiple of 24) of half a TERN tile as trits + 1; `step` points at the first of
+ * its 16 rows. */
+void lutra_arm_unpack_tern(uint8_t *q, const struct lutra_mat *m, const uint8_t *step, int cols);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Table lookup on NEON (ARMv8.0): builds the quad and triple tables, multiplies PLANES and TERN tiles
- * with one vector.
+/* Table lookup on NEON (ARMv8.0): builds the quad and triple tables, multiplies PLANES and TERN
+ * tiles with one vector.
  *
- * Counted for Cortex-A76 (two vector pipes; tbl, saddl, add: two a cycle; shifts one): 16 lookups of a
- * quad cost one index, two tbl (low and high byte), two saddl and two add. */
+ * Counted for Cortex-A76 (two vector pipes; tbl, saddl, add: two a cycle; shifts one): 16 lookups
+ * of a quad cost one index, two tbl (low and high byte), two saddl and two add. */
 #include "kernels/arm/arm.h"
 
 #include "kernels/lut_init.h"
@@ -23,8 +23,8 @@ static void quad_tables(uint8_t *tab, const int16_t *codes, int n)
 
     for (int k = 0; k < n; k += 4, tab += 32) {
         int16x4_t c = vld1_s16(codes + k);
-        int16x8_t e = vaddq_s16(vandq_s16(vdupq_lane_s16(c, 0), m0),
-                                vandq_s16(vdupq_lane_s16(c, 1), m1));
+        int16x8_t e =
+            vaddq_s16(vandq_s16(vdupq_lane_s16(c, 0), m0), vandq_s16(vdupq_lane_s16(c, 1), m1));
         int16x8_t f;
 
         e = vaddq_s16(e, vandq_s16(vdupq_lane_s16(c, 2), m2));
@@ -36,8 +36,8 @@ static void quad_tables(uint8_t *tab, const int16_t *codes, int n)
     }
 }
 
-/* Triple table, 64 bytes: e = 32*h + l with l in -16..15; l for v >= 0, l for v < 0, h likewise: two
- * 32-entry tables, index |v| + 16 * sign. Eight l or h of a tile step add up inside a byte. */
+/* Triple table, 64 bytes: e = 32*h + l with l in -16..15; l for v >= 0, l for v < 0, h likewise:
+ * two 32-entry tables, index |v| + 16 * sign. Eight l or h of a tile step add up inside a byte. */
 enum { TRIP_BYTES = 64 };
 
 /* trits of 0..13 in balanced base 3; 14 and 15 do not occur */
@@ -46,7 +46,7 @@ static const int8_t trit_b[16] = {0, 0, 1, 1, 1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 0
 static const int8_t trit_c[16] = {0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, 0, 0};
 
 /* p = entries + 16: l and h of 16 entries */
-LUTRA_INLINE void trip_store(int8_t *l, int8_t *h, int16x8_t p0, int16x8_t p1)
+ARM_INLINE void trip_store(int8_t *l, int8_t *h, int16x8_t p0, int16x8_t p1)
 {
     int8x16_t low = vuzp1q_s8(vreinterpretq_s8_s16(p0), vreinterpretq_s8_s16(p1));
 
@@ -80,26 +80,31 @@ static void trip_tables(uint8_t *tab, const int16_t *codes, int n)
 
 /* ---- PLANES ---- */
 
-/* Lookup sums of a tile, low and high bytes apart. Vector i has slots 4i..4i+3 (rows 0, 8, 4, 12 on),
- * an even and an odd lane per slot. */
+/* Lookup sums of a tile, low and high bytes apart. Vector i has slots 4i..4i+3 (rows 0, 8, 4, 12
+ * on), an even and an odd lane per slot. */
 struct sums {
     int16x8_t lo[4], hi[4];
 };
 
-LUTRA_INLINE struct sums sums_add(struct sums a, struct sums b)
+/* acc[0] += the low lanes of two vectors of entries, acc[1] += the high ones; or = if `first`.
+ * Adding one at a time keeps few registers alive, which is what gcc lacks here. */
+ARM_INLINE void widen_add(int16x8_t *acc, int8x16_t a, int8x16_t b, bool first)
 {
-    for (int i = 0; i < 4; i++) {
-        a.lo[i] = vaddq_s16(a.lo[i], b.lo[i]);
-        a.hi[i] = vaddq_s16(a.hi[i], b.hi[i]);
+    if (first) {
+        acc[0] = vaddl_s8(vget_low_s8(a), vget_low_s8(b));
+        acc[1] = vaddl_high_s8(a, b);
+    } else {
+        acc[0] = vaddw_s8(vaddw_s8(acc[0], vget_low_s8(a)), vget_low_s8(b));
+        acc[1] = vaddw_high_s8(vaddw_high_s8(acc[1], a), b);
     }
-    return a;
 }
 
 /* Lanes times 2^even and 2^odd. */
-LUTRA_INLINE struct sums sums_shift(struct sums a, int even, int odd)
+ARM_INLINE struct sums sums_shift(struct sums a, int even, int odd)
 {
     const int16x8_t by = vreinterpretq_s16_s32(vdupq_n_s32(odd << 16 | even));
 
+    ARM_UNROLL
     for (int i = 0; i < 4; i++) {
         a.lo[i] = vshlq_s16(a.lo[i], by);
         a.hi[i] = vshlq_s16(a.hi[i], by);
@@ -107,31 +112,30 @@ LUTRA_INLINE struct sums sums_shift(struct sums a, int even, int odd)
     return a;
 }
 
-/* One octet of one plane pair: 32 code bytes, the tables of two quads. Even lanes: plane 2p, odd: 2p+1. */
-LUTRA_INLINE struct sums look_pair(const uint8_t *code, const uint8_t *tab)
+/* One octet of one plane pair: 32 code bytes, the tables of two quads. Even lanes: plane 2p, odd:
+ * 2p+1. */
+ARM_INLINE struct sums look_pair(struct sums s, const uint8_t *code, const uint8_t *tab, bool first)
 {
     const int8x16_t lo0 = vld1q_s8((const int8_t *)tab), hi0 = vld1q_s8((const int8_t *)tab + 16);
     const int8x16_t lo1 = vld1q_s8((const int8_t *)tab + 32),
                     hi1 = vld1q_s8((const int8_t *)tab + 48);
-    struct sums s;
 
+    ARM_UNROLL
     for (int i = 0; i < 2; i++) {
         uint8x16_t c = vld1q_u8(code + 16 * i);
         uint8x16_t e0 = vandq_u8(c, vdupq_n_u8(15)), e1 = vshrq_n_u8(c, 4);
         int8x16_t l0 = vqtbl1q_s8(lo0, e0), l1 = vqtbl1q_s8(lo1, e1);
         int8x16_t h0 = vqtbl1q_s8(hi0, e0), h1 = vqtbl1q_s8(hi1, e1);
 
-        s.lo[2 * i] = vaddl_s8(vget_low_s8(l0), vget_low_s8(l1));
-        s.lo[2 * i + 1] = vaddl_high_s8(l0, l1);
-        s.hi[2 * i] = vaddl_s8(vget_low_s8(h0), vget_low_s8(h1));
-        s.hi[2 * i + 1] = vaddl_high_s8(h0, h1);
+        widen_add(s.lo + 2 * i, l0, l1, first);
+        widen_add(s.hi + 2 * i, h0, h1, first);
     }
     return s;
 }
 
 /* The odd plane of one step: even bytes belong to quads 0 and 1, odd bytes to quads 2 and 3, so the
  * tables go in pairs and odd bytes get index + 16. */
-LUTRA_INLINE struct sums look_odd(const uint8_t *code, const uint8_t *tab)
+ARM_INLINE struct sums look_odd(struct sums s, const uint8_t *code, const uint8_t *tab, bool first)
 {
     const int8_t *t = (const int8_t *)tab;
     const int8x16x2_t lo0 = {{vld1q_s8(t), vld1q_s8(t + 64)}};
@@ -139,8 +143,8 @@ LUTRA_INLINE struct sums look_odd(const uint8_t *code, const uint8_t *tab)
     const int8x16x2_t lo1 = {{vld1q_s8(t + 32), vld1q_s8(t + 96)}};
     const int8x16x2_t hi1 = {{vld1q_s8(t + 48), vld1q_s8(t + 112)}};
     const uint8x16_t second = vreinterpretq_u8_u16(vdupq_n_u16(0x1000));
-    struct sums s;
 
+    ARM_UNROLL
     for (int i = 0; i < 2; i++) {
         uint8x16_t c = vld1q_u8(code + 16 * i);
         uint8x16_t e0 = vorrq_u8(vandq_u8(c, vdupq_n_u8(15)), second);
@@ -148,47 +152,49 @@ LUTRA_INLINE struct sums look_odd(const uint8_t *code, const uint8_t *tab)
         int8x16_t l0 = vqtbl2q_s8(lo0, e0), l1 = vqtbl2q_s8(lo1, e1);
         int8x16_t h0 = vqtbl2q_s8(hi0, e0), h1 = vqtbl2q_s8(hi1, e1);
 
-        s.lo[2 * i] = vaddl_s8(vget_low_s8(l0), vget_low_s8(l1));
-        s.lo[2 * i + 1] = vaddl_high_s8(l0, l1);
-        s.hi[2 * i] = vaddl_s8(vget_low_s8(h0), vget_low_s8(h1));
-        s.hi[2 * i + 1] = vaddl_high_s8(h0, h1);
+        widen_add(s.lo + 2 * i, l0, l1, first);
+        widen_add(s.hi + 2 * i, h0, h1, first);
     }
     return s;
 }
 
-/* Sums of a group over all planes, highest plane first as in Horner's rule, so that one set of int16
- * accumulators is enough; lut.h shows why int16 is enough. Odd lanes still lack their factor 2. */
-LUTRA_INLINE struct sums group_sums(const uint8_t *code, const uint8_t *tab, int bits, int group)
+/* Sums of a group over all planes, highest plane first as in Horner's rule, so that one set of
+ * int16 accumulators is enough; lut.h shows why int16 is enough. Odd lanes still lack their
+ * factor 2. */
+ARM_INLINE struct sums group_sums(const uint8_t *code, const uint8_t *tab, int bits, int group)
 {
     const int pairs = bits / 2, steps = group / LUTRA_STEP_K, step_bytes = bits * 32;
-    struct sums acc;
+    const int16x8_t zero = vdupq_n_s16(0);
+    struct sums acc = {{zero, zero, zero, zero}, {zero, zero, zero, zero}};
 
     if (bits % 2) {
-        acc = look_odd(code + pairs * 64, tab);
-        for (int s = 1; s < steps; s++)
-            acc = sums_add(acc, look_odd(code + s * step_bytes + pairs * 64, tab + s * 128));
+        for (int s = 0; s < steps; s++)
+            acc = look_odd(acc, code + s * step_bytes + pairs * 64, tab + s * 128, s == 0);
         acc = sums_shift(acc, 2, 1); /* both lanes are the same plane */
     }
     for (int p = pairs - 1; p >= 0; p--) {
-        if (p < pairs - 1) acc = sums_shift(acc, 2, 2);
+        const bool top = p == pairs - 1;
+
+        if (!top) acc = sums_shift(acc, 2, 2);
         for (int s = 0; s < steps; s++) {
             const uint8_t *c = code + s * step_bytes + p * 32;
-            struct sums t = look_pair(c, tab + s * 128);
 
-            acc = s == 0 && p == pairs - 1 && bits % 2 == 0 ? t : sums_add(acc, t);
-            acc = sums_add(acc, look_pair(c + pairs * 32, tab + s * 128 + 64));
+            acc = look_pair(acc, c, tab + s * 128, top && s == 0 && bits % 2 == 0);
+            acc = look_pair(acc, c + pairs * 32, tab + s * 128 + 64, false);
         }
     }
     return acc;
 }
 
-/* S - offset*X as floats, rows in natural order: slots 4-7 and 8-11 change places in the pairwise add. */
-LUTRA_INLINE struct lutra_rows sums_finish(struct sums s, int32_t offset_x)
+/* S - offset*X as floats, rows in natural order: slots 4-7 and 8-11 change places in the pairwise
+ * add. */
+ARM_INLINE struct lutra_rows sums_finish(struct sums s, int32_t offset_x)
 {
     const int32x4_t sub = vdupq_n_s32(offset_x);
     struct lutra_rows r;
 
     s = sums_shift(s, 0, 1);
+    ARM_UNROLL
     for (int i = 0; i < 2; i++) {
         int16x8_t lo = vpaddq_s16(s.lo[i], s.lo[i + 2]);
         int16x8_t hi = vpaddq_s16(s.hi[i], s.hi[i + 2]);
@@ -201,9 +207,9 @@ LUTRA_INLINE struct lutra_rows sums_finish(struct sums s, int32_t offset_x)
     return r;
 }
 
-LUTRA_INLINE struct lutra_rows planes_unit(struct lutra_rows acc, const struct lutra_mat *m,
-                                           const uint8_t *unit, const uint8_t *tab,
-                                           const int32_t *sums, int bits, int group)
+ARM_INLINE struct lutra_rows planes_unit(struct lutra_rows acc, const struct lutra_mat *m,
+                                         const uint8_t *unit, const uint8_t *tab,
+                                         const int32_t *sums, int bits, int group)
 {
     const uint8_t *code = unit + m->scale_bytes;
     const int groups = m->unit_k / group;
@@ -236,7 +242,7 @@ struct planes_job {
     int tile0, tile1;
 };
 
-LUTRA_INLINE void planes_tiles(const struct planes_job *j, int bits, int group)
+ARM_INLINE void planes_tiles(const struct planes_job *j, int bits, int group)
 {
     const struct lutra_mat *m = j->m;
 
@@ -250,14 +256,36 @@ LUTRA_INLINE void planes_tiles(const struct planes_job *j, int bits, int group)
     }
 }
 
-/* One copy of the loop for each shape that a format has, so that bits and group are constants in it. */
-static void planes_2_16(const struct planes_job *j) { planes_tiles(j, 2, 16); }
-static void planes_2_256(const struct planes_job *j) { planes_tiles(j, 2, 256); }
-static void planes_3_16(const struct planes_job *j) { planes_tiles(j, 3, 16); }
-static void planes_4_32(const struct planes_job *j) { planes_tiles(j, 4, 32); }
-static void planes_5_32(const struct planes_job *j) { planes_tiles(j, 5, 32); }
-static void planes_6_16(const struct planes_job *j) { planes_tiles(j, 6, 16); }
-static void planes_any(const struct planes_job *j) { planes_tiles(j, j->m->bits, j->m->group); }
+/* One copy of the loop for each shape that a format has, so that bits and group are constants in
+ * it. */
+static void planes_2_16(const struct planes_job *j)
+{
+    planes_tiles(j, 2, 16);
+}
+static void planes_2_256(const struct planes_job *j)
+{
+    planes_tiles(j, 2, 256);
+}
+static void planes_3_16(const struct planes_job *j)
+{
+    planes_tiles(j, 3, 16);
+}
+static void planes_4_32(const struct planes_job *j)
+{
+    planes_tiles(j, 4, 32);
+}
+static void planes_5_32(const struct planes_job *j)
+{
+    planes_tiles(j, 5, 32);
+}
+static void planes_6_16(const struct planes_job *j)
+{
+    planes_tiles(j, 6, 16);
+}
+static void planes_any(const struct planes_job *j)
+{
+    planes_tiles(j, j->m->bits, j->m->group);
+}
 
 static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                           int tile0, int tile1)
@@ -271,13 +299,27 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
                                  .tile1 = tile1};
 
     switch (m->bits << 16 | m->group) {
-    case 2 << 16 | 16: planes_2_16(&j); break;
-    case 2 << 16 | 256: planes_2_256(&j); break;
-    case 3 << 16 | 16: planes_3_16(&j); break;
-    case 4 << 16 | 32: planes_4_32(&j); break;
-    case 5 << 16 | 32: planes_5_32(&j); break;
-    case 6 << 16 | 16: planes_6_16(&j); break;
-    default: planes_any(&j); break;
+    case 2 << 16 | 16:
+        planes_2_16(&j);
+        break;
+    case 2 << 16 | 256:
+        planes_2_256(&j);
+        break;
+    case 3 << 16 | 16:
+        planes_3_16(&j);
+        break;
+    case 4 << 16 | 32:
+        planes_4_32(&j);
+        break;
+    case 5 << 16 | 32:
+        planes_5_32(&j);
+        break;
+    case 6 << 16 | 16:
+        planes_6_16(&j);
+        break;
+    default:
+        planes_any(&j);
+        break;
     }
 }
 
@@ -285,54 +327,74 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
 
 enum {
     TERN_STEP_BYTES = 160,
-    TERN_HEAD_BYTES = 4 * LUTRA_TERN_ROWS, /* n_neg is not used: negative entries are in the table */
-    TERN_FLUSH = 255                       /* steps of at most 128 that an int16 holds */
+    TERN_HEAD_BYTES =
+        4 * LUTRA_TERN_ROWS, /* n_neg is not used: negative entries are in the table */
+    TERN_FLUSH = 255         /* steps of at most 128 that an int16 holds */
 };
 
-struct trip_sums { /* of a step, 16 rows */
-    int8x16_t l, h;
+struct trip_sums { /* of one step: rows 0-15 and 16-31 */
+    int8x16_t l[2], h[2];
 };
 
-struct tern_sums { /* of many steps, 32 rows: vector i has rows 8i..8i+7 */
+struct tern_sums { /* of many steps: vector i has rows 8i..8i+7 */
     int16x8_t l[4], h[4];
 };
 
-/* Entry of one triple. `index` is |v|; bit 4 of `sign` selects the negative half. */
-LUTRA_INLINE struct trip_sums look_triple(const uint8_t *tab, uint8x16_t index, uint8x16_t sign)
+/* Entries of one triple for 32 rows. `index` is |v|; bit 4 of `sign` selects the negative half. */
+ARM_INLINE struct trip_sums look_triple(const uint8_t *tab, const uint8x16_t *index,
+                                        const uint8x16_t *sign)
 {
-    const int8_t *t = (const int8_t *)tab;
-    const int8x16x2_t l = {{vld1q_s8(t), vld1q_s8(t + 16)}};
-    const int8x16x2_t h = {{vld1q_s8(t + 32), vld1q_s8(t + 48)}};
-    uint8x16_t e = vbslq_u8(vdupq_n_u8(16), sign, index);
+    const int8x16x2_t l = vld1q_s8_x2((const int8_t *)tab);
+    const int8x16x2_t h = vld1q_s8_x2((const int8_t *)tab + 32);
+    struct trip_sums r;
 
-    return (struct trip_sums){vqtbl2q_s8(l, e), vqtbl2q_s8(h, e)};
+    ARM_UNROLL
+    for (int i = 0; i < 2; i++) {
+        uint8x16_t e = vbslq_u8(vdupq_n_u8(16), sign[i], index[i]);
+        r.l[i] = vqtbl2q_s8(l, e);
+        r.h[i] = vqtbl2q_s8(h, e);
+    }
+    return r;
 }
 
-/* Eight triples of 16 rows. The sign bit of triple j is 7-j: doubling brings one after the other to
+/* Eight triples of 32 rows. The sign bit of triple j is 7-j: doubling brings one after the other to
  * bit 4, in two runs because the first has to begin three places higher. */
-LUTRA_INLINE struct trip_sums look_step(const uint8_t *step, const uint8_t *tab)
+ARM_INLINE struct trip_sums look_step(const uint8_t *step, const uint8_t *tab)
 {
-    const uint8x16_t signs = vld1q_u8(step);
-    uint8x16_t sign = vshrq_n_u8(signs, 3), code = signs;
+    const uint8x16_t signs[2] = {vld1q_u8(step), vld1q_u8(step + 16)}, low = vdupq_n_u8(15);
+    uint8x16_t sign[2] = {vshrq_n_u8(signs[0], 3), vshrq_n_u8(signs[1], 3)};
+    uint8x16_t code[2] = {low, low}, index[2];
     struct trip_sums sum, e;
 
+    ARM_UNROLL
     for (int j = 0; j < 8; j++) {
-        if (j > 0) sign = j == 3 ? signs : vaddq_u8(sign, sign);
-        if (j % 2 == 0) code = vld1q_u8(step + LUTRA_TERN_ROWS * (1 + j / 2));
-        e = look_triple(tab + j * TRIP_BYTES,
-                        j % 2 ? vshrq_n_u8(code, 4) : vandq_u8(code, vdupq_n_u8(15)), sign);
-        sum.l = j ? vaddq_s8(sum.l, e.l) : e.l;
-        sum.h = j ? vaddq_s8(sum.h, e.h) : e.h;
+        const uint8_t *p = step + LUTRA_TERN_ROWS * (1 + j / 2);
+
+        ARM_UNROLL
+        for (int i = 0; i < 2; i++) {
+            if (j > 0) sign[i] = j == 3 ? signs[i] : vaddq_u8(sign[i], sign[i]);
+            if (j % 2 == 0) code[i] = vld1q_u8(p + 16 * i);
+            index[i] = j % 2 ? vshrq_n_u8(code[i], 4) : vandq_u8(code[i], low);
+        }
+        e = look_triple(tab + j * TRIP_BYTES, index, sign);
+        ARM_UNROLL
+        for (int i = 0; i < 2; i++) {
+            sum.l[i] = j ? vaddq_s8(sum.l[i], e.l[i]) : e.l[i];
+            sum.h[i] = j ? vaddq_s8(sum.h[i], e.h[i]) : e.h[i];
+        }
     }
     return sum;
 }
 
-LUTRA_INLINE void tern_widen(struct tern_sums *acc, int i, struct trip_sums s)
+ARM_INLINE void tern_widen(struct tern_sums *acc, struct trip_sums s)
 {
-    acc->l[i] = vaddw_s8(acc->l[i], vget_low_s8(s.l));
-    acc->l[i + 1] = vaddw_high_s8(acc->l[i + 1], s.l);
-    acc->h[i] = vaddw_s8(acc->h[i], vget_low_s8(s.h));
-    acc->h[i + 1] = vaddw_high_s8(acc->h[i + 1], s.h);
+    ARM_UNROLL
+    for (int i = 0; i < 2; i++) {
+        acc->l[2 * i] = vaddw_s8(acc->l[2 * i], vget_low_s8(s.l[i]));
+        acc->l[2 * i + 1] = vaddw_high_s8(acc->l[2 * i + 1], s.l[i]);
+        acc->h[2 * i] = vaddw_s8(acc->h[2 * i], vget_low_s8(s.h[i]));
+        acc->h[2 * i + 1] = vaddw_high_s8(acc->h[2 * i + 1], s.h[i]);
+    }
 }
 
 /* total[0..7] += sums of n steps of a tile */
@@ -343,9 +405,9 @@ static void tern_steps(int32x4_t *total, const uint8_t *step, const uint8_t *tab
 
     for (int s = 0; s < n; s++, step += TERN_STEP_BYTES, tab += 8 * TRIP_BYTES) {
         prefetch_bytes(step, TERN_STEP_BYTES);
-        tern_widen(&acc, 0, look_step(step, tab));
-        tern_widen(&acc, 2, look_step(step + 16, tab));
+        tern_widen(&acc, look_step(step, tab));
     }
+    ARM_UNROLL
     for (int i = 0; i < 4; i++) {
         int32x4_t a = vshll_n_s16(vget_low_s16(acc.h[i]), 5);
         int32x4_t b = vshll_high_n_s16(acc.h[i], 5);
@@ -362,13 +424,16 @@ static void tern_tile(float *y, int n, const struct lutra_mat *m, const uint8_t 
     const uint8_t *code = tile + TERN_HEAD_BYTES;
     int32x4_t total[8];
 
+    ARM_UNROLL
     for (int i = 0; i < 8; i++) total[i] = vdupq_n_s32(0);
     for (int s = 0; s < steps; s += TERN_FLUSH)
         tern_steps(total, code + (size_t)s * TERN_STEP_BYTES, tab + (size_t)s * 8 * TRIP_BYTES,
                    steps - s < TERN_FLUSH ? steps - s : TERN_FLUSH);
+    ARM_UNROLL
     for (int i = 0; i < 2; i++) {
         struct lutra_rows acc = rows_fill(0.0f), s;
 
+        ARM_UNROLL
         for (int j = 0; j < 4; j++) s.v[j] = vcvtq_f32_s32(total[4 * i + j]);
         acc = rows_add(acc, rows_scale(s, m->scale));
         rows_store_part(y + 16 * i, rows_scale(acc, x_scale), n - 16 * i);
