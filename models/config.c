@@ -144,30 +144,26 @@ static lutra_status read_rope_scale(struct lutra_config *c, const struct lutra_g
                                     lutra_error *err)
 {
     char key[128];
-    const char *s = "none";
-    size_t n = 4;
-    bool found;
+    const char *s = "linear"; /* a factor without a type is linear */
+    size_t n = 6;
+    double factor = 0.0;
     lutra_status st;
     c->rope_scale = 1.0;
-    if ((st =
-             lutra_gguf_str(g, lutra_config_key(c, "rope.scaling.type", key), &s, &n, &found, err)))
-        return st;
-    if (found && !(n == 4 && memcmp(s, "none", 4) == 0) &&
-        !(n == 6 && memcmp(s, "linear", 6) == 0)) {
+    lutra_config_key(c, "rope.scaling.type", key);
+    if ((st = lutra_gguf_str(g, key, &s, &n, NULL, err))) return st;
+    bool none = n == 4 && memcmp(s, "none", 4) == 0;
+    if (!none && !(n == 6 && memcmp(s, "linear", 6) == 0)) {
         char shown[48], reason[120];
         lutra_format(reason, sizeof reason,
                      "rope scaling \"%s\" is not supported (none and linear are)",
                      lutra_escape(shown, sizeof shown, s, n));
         return blame(g, key, LUTRA_EUNSUPPORTED, reason, err);
     }
-    if (found && n == 4) return LUTRA_OK;
-    if ((st = lutra_gguf_float(g, lutra_config_key(c, "rope.scale_linear", key), 0.0, 1e6,
-                               &c->rope_scale, NULL, err)))
-        return st;
-    if ((st = lutra_gguf_float(g, lutra_config_key(c, "rope.scaling.factor", key), 0.0, 1e6,
-                               &c->rope_scale, NULL, err)))
-        return st;
-    if (c->rope_scale == 0.0) c->rope_scale = 1.0; /* converters write 0 for "none" */
+    lutra_config_key(c, "rope.scale_linear", key); /* the name of 2023; 0 was "none" */
+    if ((st = lutra_gguf_float(g, key, 0.0, 1e6, &factor, NULL, err))) return st;
+    lutra_config_key(c, "rope.scaling.factor", key);
+    if ((st = lutra_gguf_float(g, key, 1e-3, 1e6, &factor, NULL, err))) return st;
+    if (!none && factor > 0.0) c->rope_scale = factor;
     return LUTRA_OK;
 }
 
@@ -230,7 +226,7 @@ static lutra_status check(struct lutra_config *c, const struct lutra_gguf *g, lu
 static lutra_status refuse_unknown_machinery(const struct lutra_config *c,
                                              const struct lutra_gguf *g, lutra_error *err)
 {
-    static const char *const names[] = {"expert_count", "ssm.conv_kernel",
+    static const char *const names[] = {"expert_count", "expert_used_count", "ssm.conv_kernel",
                                         "full_attention_interval"};
     char key[128];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -114,7 +114,13 @@ static lutra_status refuse_parts(const struct lutra_gguf *g, lutra_error *err)
     int64_t parts = 0, no = 0;
     lutra_status st = lutra_gguf_int(g, "split.count", 0, UINT16_MAX, &parts, NULL, err);
     if (st == LUTRA_OK) st = lutra_gguf_int(g, "split.no", 0, UINT16_MAX, &no, NULL, err);
-    if (st != LUTRA_OK || parts <= 1) return st;
+    if (st != LUTRA_OK) return st;
+    if (no > 0 && no >= parts)
+        return lutra_fail(err, LUTRA_EFORMAT,
+                          "%s: key split.no at offset %llu: part %lld of %lld; the file is damaged",
+                          g->path, (unsigned long long)lutra_gguf_find(g, "split.no")->offset,
+                          (long long)no + 1, (long long)parts);
+    if (parts <= 1) return LUTRA_OK;
     return lutra_fail(
         err, LUTRA_EUNSUPPORTED,
         "%s: key split.count at offset %llu: part %lld of a model in %lld files, which is not "

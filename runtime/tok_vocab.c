@@ -192,6 +192,8 @@ static lutra_status load_types(struct lutra_tokenizer *t, const struct lutra_ggu
         return LUTRA_OK;
     }
     lutra_status st = check_array(t, g, kv, err);
+    if (st == LUTRA_OK && kv->elem_type != LUTRA_GGUF_I32 && kv->elem_type != LUTRA_GGUF_U32)
+        return lutra_vocab_fail(g, kv, "not 32-bit integers", err);
     for (int i = 0; st == LUTRA_OK && i < t->n; i++) {
         int64_t v;
         if (!lutra_gguf_arr_int(g, kv, (uint64_t)i, &v))

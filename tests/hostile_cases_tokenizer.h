@@ -184,7 +184,7 @@ static const struct hostile_case tokenizer_cases[] = {
     /* token types */
     DOC("tk_types_missing", key_del, TK_TYPES, 0, 0, 0, NULL, LOADS, ""),
     DOC("tk_types_short", arr_length, TK_TYPES, 0, 0, 10, NULL, REFUSED, TK_TYPES),
-    DOC("tk_types_u8", arr_type, TK_TYPES, 0, T_U8, 0, NULL, EITHER, TK_TYPES),
+    DOC("tk_types_u8", arr_type, TK_TYPES, 0, T_U8, 0, NULL, REFUSED, TK_TYPES),
     DOC("tk_types_floats", arr_type, TK_TYPES, 0, T_F32, 0, NULL, REFUSED, TK_TYPES),
     DOC("tk_types_strings", arr_type, TK_TYPES, 0, T_STR, 0, NULL, REFUSED, TK_TYPES),
     DOC("tk_types_scalar", key_num, TK_TYPES, 0, T_I32, 1, NULL, REFUSED, TK_TYPES),

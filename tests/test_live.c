@@ -23,6 +23,7 @@ struct outcome {
     int32_t ids[TOKENS];
     int n_ids;
     int ready; /* the child is about to open the file */
+    double seconds; /* of lutra_model_open */
 };
 
 /* What is done to the file; `random` is drawn by the parent. */
@@ -165,7 +166,9 @@ static void victim(void)
     lutra_error err = {LUTRA_OK, ""};
     lutra_model_options mo = {.size = sizeof mo, .n_threads = 1};
     __atomic_store_n(&o->ready, 1, __ATOMIC_RELEASE);
+    double start = check_seconds();
     o->open = lutra_model_open(&m, path, &mo, &err);
+    o->seconds = check_seconds() - start;
     memcpy(o->msg, err.msg, sizeof o->msg);
     if (m) generate(o, m);
     lutra_model_free(m);
@@ -303,14 +306,13 @@ static void find_program(const char *self)
 static void check_undisturbed(void)
 {
     restore();
-    double start = check_seconds();
     CHECK_EQ(finish(start_victim()), 0);
-    load_seconds = check_seconds() - start;
+    load_seconds = outcome->seconds;
     CHECK_EQ(outcome->open, LUTRA_OK);
     CHECK_EQ(outcome->generate, LUTRA_OK);
     CHECK_EQ(outcome->n_ids, TOKENS);
     reference = *outcome;
-    printf("  %.1f MB, loads and generates in %.0f ms\n", (double)size * 1e-6, load_seconds * 1e3);
+    printf("  %.1f MB, loads in %.0f ms\n", (double)size * 1e-6, load_seconds * 1e3);
 }
 
 int main(int argc, char **argv)
