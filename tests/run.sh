@@ -9,6 +9,8 @@ cd "$(dirname "$0")/.." || exit 1
 
 BUILD=${BUILD:-build}
 MAKE=${MAKE:-make}
+# make gets the folder as it was named: objects know their headers by that name
+make_build=$BUILD
 case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
 main_build=$BUILD
 export LUTRA=$BUILD/lutra TINY=$PWD/tests/data/tiny-verse-ternary.gguf
@@ -82,7 +84,7 @@ ALL="$QUICK hostile live models memory install clang asan tsan valgrind arm chat
 groups=${*:-$ALL}
 [ "$groups" = quick ] && groups=$QUICK
 
-$MAKE -s BUILD="$BUILD" all tests >"$tmp/make" 2>&1 || { cat "$tmp/make"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+$MAKE -s BUILD="$make_build" all tests >"$tmp/make" 2>&1 || { cat "$tmp/make"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 make_tiny
 for g in $groups; do
     p=$passed f=$failed s=$skipped start=$SECONDS

@@ -5,7 +5,7 @@
 other_build() {
     local name=$1
     shift
-    if $MAKE -s BUILD="$BUILD-$name" "$@" all tests >"$tmp/make" 2>&1 && ! grep -q 'warning:' "$tmp/make"; then pass; else
+    if $MAKE -s BUILD="$make_build-$name" "$@" all tests >"$tmp/make" 2>&1 && ! grep -q 'warning:' "$tmp/make"; then pass; else
         fail "build: $name"
         grep -E 'warning:|error:' "$tmp/make" | head -n 5
         return 1
@@ -22,7 +22,7 @@ suite_of() { # suite_of NAME PATTERNS [wrapper...]
 }
 
 group_install() {
-    must "make install" $MAKE -s BUILD="$BUILD" install PREFIX=/usr DESTDIR="$tmp/root"
+    must "make install" $MAKE -s BUILD="$make_build" install PREFIX=/usr DESTDIR="$tmp/root"
     must "installed program runs" "$tmp/root/usr/bin/lutra" --version
     cat >"$tmp/app.c" <<'EOF'
 #include <lutra.h>
@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 EOF
     must "ten-line application builds" ${CC:-cc} -I"$tmp/root/usr/include" "$tmp/app.c" -o "$tmp/app" -L"$tmp/root/usr/lib" -llutra -lm -pthread
     must "ten-line application runs" "$tmp/app" "$TINY"
-    must "make uninstall" $MAKE -s BUILD="$BUILD" uninstall PREFIX=/usr DESTDIR="$tmp/root"
+    must "make uninstall" $MAKE -s BUILD="$make_build" uninstall PREFIX=/usr DESTDIR="$tmp/root"
     if [ -z "$(find "$tmp/root" -type f)" ]; then pass; else fail "uninstall leaves files"; fi
     if $MAKE -n CC='echo armv7l-unknown-linux #' >"$tmp/out" 2>&1 || ! grep -q '64-bit' "$tmp/out"; then fail "32-bit ARM is not refused"; else pass; fi
 }
@@ -60,7 +60,7 @@ group_clang() {
     other_build clang CC=clang WERROR=1 || return
     suite_of clang "check_*"
     gold tiny-greedy.txt "$BUILD-clang/lutra" run -m "$TINY" $GREEDY
-    $MAKE -s clean BUILD="$BUILD-clang" >/dev/null
+    $MAKE -s clean BUILD="$make_build-clang" >/dev/null
 }
 
 group_asan() {
