@@ -5,26 +5,35 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "kernels/arena.h"
 #include "kernels/cpu.h"
 #include "runtime/lutra.h"
+#include "tools/bench.h"
+#include "tools/bench_sensors.h"
 #include "tools/cli.h"
 #include "tools/cmd.h"
 #include "tools/doctor.h"
+#include "tools/report.h"
 
 struct options {
     int levels;
+    const char *report, *model, *bench;
 };
 
 static const struct lutra_opt opts[] = {
     {"--levels", NULL, LUTRA_OPT_FLAG, offsetof(struct options, levels), 1, 0,
      "only the names that --cpu takes on this machine, one per line", NULL},
+    {"--report", "FILE", LUTRA_OPT_STR, offsetof(struct options, report), 0, 0,
+     "write all this and bench figures to a file, ready to be pasted", NULL},
+    {"-m, --model", "FILE", LUTRA_OPT_STR, offsetof(struct options, model), 0, 0,
+     "with --report: bench this model (without: a few kernels)", NULL},
+    {"--bench", "FILE", LUTRA_OPT_STR, offsetof(struct options, bench), 0, 0,
+     "with --report: take the figures from this file of `lutra bench -o json`", NULL},
 };
-static const struct lutra_opt_group group = {"Options", opts, 1};
+static const struct lutra_opt_group group = {"Options", opts, sizeof opts / sizeof *opts};
 
 static const struct lutra_cli_spec spec = {
     "doctor",
-    "[--levels]",
+    "[--levels | --report FILE]",
     "Show what this machine can do: processor, instruction sets, whether the kernels compute what "
     "they\n"
     "should, how fast memory is, and how many threads Lutra will use.",
@@ -93,40 +102,35 @@ static uint64_t meminfo(const char *field)
     return (uint64_t)kib * 1024;
 }
 
+/* Doubling from 1 to all threads. */
 static void print_bandwidth(int max_threads)
 {
-    enum { BYTES = 256 << 20 }; /* beyond every cache */
-    struct lutra_arena a = {0};
-    uint64_t free_bytes = meminfo("MemAvailable");
-    if ((free_bytes && free_bytes < (uint64_t)BYTES * 2) || lutra_arena_open(&a, BYTES, NULL)) {
-        puts("bandwidth not measured: needs 512 MiB of free memory");
-        return;
-    }
-    void *memory = lutra_arena_take(&a, BYTES);
-    memset(memory, 1, BYTES); /* real pages, not the one zero page */
+    char shown[24];
+    uint64_t cache = lutra_sensor_cache("");
     for (int n = 1; n <= max_threads;
          n = n * 2 > max_threads && n < max_threads ? max_threads : n * 2) {
-        double rate = lutra_doctor_bandwidth(memory, BYTES, n);
-        if (rate > 0)
-            printf("%-9s %d thread%s %.1f GB/s\n", n == 1 ? "bandwidth" : "", n, n == 1 ? " " : "s",
-                   rate / 1e9);
+        double rate = lutra_bench_bandwidth(n, NULL, 0, cache);
+        printf("%-9s %d thread%s %s GB/s\n", n == 1 ? "bandwidth" : "", n, n == 1 ? " " : "s",
+               lutra_bench_show(shown, sizeof shown, "%.1f", rate / 1e9));
         fflush(stdout);
     }
-    lutra_arena_close(&a);
 }
 
-int lutra_cmd_doctor(int argc, char **argv)
+static void print_thermal(void)
 {
-    struct options o = {0};
+    char temp[24], mhz[24], throttled[96];
+    lutra_sensor_throttled("", throttled, sizeof throttled);
+    printf("thermal   %s C, %s MHz%s%s\n",
+           lutra_bench_show(temp, sizeof temp, "%.0f", lutra_sensor_temperature("")),
+           lutra_bench_show(mhz, sizeof mhz, "%.0f", lutra_sensor_mhz("")),
+           throttled[0] ? ", " : "", throttled);
+}
+
+static int examine(void)
+{
     char why[200] = "", total[24], available[24];
     int cpus[256];
-    int code = lutra_cli_parse(&spec, &o, argc, argv);
-    if (code >= 0) return code;
     uint32_t have = lutra_cpu_detect();
-    if (o.levels) {
-        print_level_names(have);
-        return lutra_cli_flush(LUTRA_EXIT_OK);
-    }
     print_machine(have);
     int wrong = print_levels(have);
     printf("memory    %s, %s available\n",
@@ -135,8 +139,22 @@ int lutra_cmd_doctor(int argc, char **argv)
     int n = lutra_cpu_thread_plan(cpus, 256, why, sizeof why);
     print_bandwidth(n);
     printf("threads   %d: %s\n", n, why);
+    print_thermal();
     if (wrong)
         puts("Some kernels are wrong on this machine. Models still run: each is tested at load and "
              "falls back.");
-    return lutra_cli_flush(wrong ? LUTRA_EXIT_SELFTEST : LUTRA_EXIT_OK);
+    return wrong ? LUTRA_EXIT_SELFTEST : LUTRA_EXIT_OK;
+}
+
+int lutra_cmd_doctor(int argc, char **argv)
+{
+    struct options o = {0};
+    int code = lutra_cli_parse(&spec, &o, argc, argv);
+    if (code >= 0) return code;
+    if (o.levels) {
+        print_level_names(lutra_cpu_detect());
+        return lutra_cli_flush(LUTRA_EXIT_OK);
+    }
+    return lutra_cli_flush(o.report ? lutra_report_write(o.report, o.model, o.bench, examine)
+                                    : examine());
 }

@@ -9,8 +9,4 @@
  * one vector and many. "ok", or the first that differs. Returns true if all agree. */
 bool lutra_doctor_kernels(uint32_t features, char *verdict, size_t cap);
 
-/* Read `bytes` of memory with n threads, best of three, in bytes per second; 0 if it cannot be
- * measured. */
-double lutra_doctor_bandwidth(const void *memory, size_t bytes, int n_threads);
-
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Probes of lutra doctor: kernels against scalar, and memory bandwidth. */
+/* Probe of lutra doctor: kernels against scalar. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,45 +141,4 @@ bool lutra_doctor_kernels(uint32_t features, char *verdict, size_t cap)
     lutra_pool_close(b.pool);
     lutra_arena_close(&b.arena);
     return ok;
-}
-
-struct reading {
-    const uint64_t *words;
-    size_t n; /* per item */
-    uint64_t sum[256];
-};
-
-static void read_items(void *arg, int begin, int end, int thread)
-{
-    struct reading *r = arg;
-    const uint64_t *p = r->words + (size_t)begin * r->n, *stop = r->words + (size_t)end * r->n;
-    uint64_t s[8] = {0}; /* eight sums: the loads must not wait for one addition */
-    for (; p < stop; p += 8)
-        for (int i = 0; i < 8; i++) s[i] += p[i];
-    for (int i = 0; i < 8; i++) r->sum[thread] += s[i];
-}
-
-double lutra_doctor_bandwidth(const void *memory, size_t bytes, int n_threads)
-{
-    enum { ITEM = 1 << 17 }; /* words: 1 MiB pieces keep the threads busy to the end */
-    struct lutra_pool *pool = NULL;
-    struct reading r = {.words = memory, .n = ITEM};
-    double best = 0;
-    int items = (int)(bytes / (ITEM * sizeof(uint64_t)));
-    if (items < 1 || lutra_pool_open(&pool, n_threads, NULL, NULL)) return 0;
-    if (lutra_pool_size(pool) == n_threads) {
-        for (int turn = 0; turn < 3; turn++) {
-            double start = lutra_cli_now();
-            lutra_pool_run(pool, items, 1, read_items, &r);
-            double seconds = lutra_cli_now() - start;
-            double rate =
-                (double)items * ITEM * sizeof(uint64_t) / (seconds > 1e-9 ? seconds : 1e-9);
-            if (rate > best) best = rate;
-        }
-    }
-    lutra_pool_close(pool);
-    /* the sums must be used, or the reads may go */
-    volatile uint64_t keep = r.sum[0];
-    (void)keep;
-    return best;
 }

@@ -24,6 +24,8 @@ static const struct command commands[] = {
     {"tokenize", "-m FILE", "stdin to token ids", lutra_cmd_tokenize},
     {"perplexity", "-m FILE -f TEXT", "measure a model on a text, or against an oracle",
      lutra_cmd_perplexity},
+    {"bench", "-m FILE", "measure speed, as llama-bench does", lutra_cmd_bench},
+    {"synth", "--shape S --type T -o F", "write a model of random weights", lutra_cmd_synth},
     {"doctor", "", "this machine: CPU, kernels, memory speed, threads", lutra_cmd_doctor},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };

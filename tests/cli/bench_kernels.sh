@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+# Kernels alone: a row for every type that fits the shape; the line through bits; what is not there is said.
+"$LUTRA" bench --kernels --shape 40x96 --type Q4_0,Q8_0,Q2_K --vectors 1,5 -o jsonl 2>/tmp/err.$$ | grep -o '"type": "[^,]*, "kind": "[^,]*, "rows": [0-9]*, "cols": [0-9]*, "vectors": [0-9]*'
+cat /tmp/err.$$
+"$LUTRA" bench --kernels --shape 33x256 --type TQ2_0 --vectors 1 -o csv | cut -d, -f3-7
+"$LUTRA" bench --kernels --bits 2-6 --shape 64x512 -o json --svg /tmp/svg.$$ |
+    grep -c '^{.*"bits": \[2, 3, 4, 5, 6\], "ns": \[[0-9.]*\(, [0-9.]*\)\{4\}\], .*"r2": [0-9.e-]*, "slope": [0-9.e-]*, "intercept": [0-9.e-]*}$'
+head -c 5 /tmp/svg.$$
+grep -c 'measured' /tmp/svg.$$
+for mode in lut dot deq; do
+    code=0
+    "$LUTRA" bench --kernels $mode -m "$TINY" 2>&1 || code=$?
+    echo $code
+done
+"$LUTRA" bench --kernels auto -m "$TINY" -p 4 -n 0 -r 1 -t 1 -o csv | wc -l | tr -d ' '
+rm -f /tmp/err.$$ /tmp/svg.$$

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# Random models: they load and run, the same seed gives the same file, a type that does not fit is refused.
+dir=$(mktemp -d)
+for type in Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K TQ1_0 TQ2_0; do
+    "$LUTRA" synth --shape tiny --type $type -o "$dir/m.gguf" >/dev/null
+    "$LUTRA" bench -m "$dir/m.gguf" -p 8 -n 2 -r 1 -t 1 -o csv | tail -n +2 | cut -d, -f7,9,15,16
+    "$LUTRA" run -m "$dir/m.gguf" -p x -n 4 --temp 0 --ignore-eos >/dev/null 2>"$dir/err" || cat "$dir/err"
+done
+"$LUTRA" synth --shape tiny --type Q4_0 -o "$dir/a.gguf" | sed 's|.*/||'
+"$LUTRA" synth --shape tiny --type Q4_0 -o "$dir/b.gguf" -s 1 >/dev/null
+"$LUTRA" synth --shape tiny --type Q4_0 -o "$dir/c.gguf" -s 2 >/dev/null
+cmp "$dir/a.gguf" "$dir/b.gguf" && echo same
+cmp -s "$dir/a.gguf" "$dir/c.gguf" || echo other
+for words in '--shape bitnet-3b --type TQ2_0' '--shape none --type Q4_0' '--shape tiny --type Q9' '--shape tiny'; do
+    code=0
+    "$LUTRA" synth $words -o "$dir/no.gguf" 2>&1 || code=$?
+    echo $code
+done
+ls "$dir" | tr '\n' ' '
+rm -r "$dir"

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* Packing a random matrix, and timing its products. */
+#include "tools/bench_kernel.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/cpu.h"
+#include "tools/bench_sensors.h"
+#include "tools/cmd.h"
+#include "tools/synth_fill.h"
+
+enum { SAMPLES = 11, LEAST_SAMPLES = 3, MOST_SIDE = 1 << 20 };
+static const double sample_seconds = 2e-3; /* short products are repeated within a sample */
+static const double most_seconds = 1.0;    /* then fewer samples must do */
+
+int lutra_kernel_settings(struct lutra_kernel_settings *s, const struct lutra_bench_options *o)
+{
+    uint32_t have = lutra_cpu_detect();
+    const struct lutra_cpu_level *level = lutra_cpu_best(have);
+    struct lutra_bench_list threads = {.n = 0};
+    char shown[80];
+    *s = (struct lutra_kernel_settings){.n_threads = 1};
+    if (o->cpu && strcmp(o->cpu, "auto") != 0) level = lutra_cpu_level(o->cpu);
+    if (level == NULL || (level->features & have) != level->features) {
+        lutra_cli_say("--cpu %s: not a level of this machine; `lutra doctor --levels` lists them",
+                      lutra_escape(shown, sizeof shown, o->cpu, strlen(o->cpu)));
+        return LUTRA_EXIT_USAGE;
+    }
+    s->features = level->features;
+    if (o->threads.n > 1 ||
+        (o->threads.n &&
+         (!lutra_bench_range(&threads, o->threads.v[0], 1, 256) || threads.n != 1))) {
+        lutra_cli_say("--kernels takes one -t from 1 to 256");
+        return LUTRA_EXIT_USAGE;
+    }
+    if (threads.n) s->n_threads = threads.v[0];
+    uint64_t cache = lutra_sensor_cache("");
+    if (o->cold) s->cold_bytes = 4 * (cache ? cache : 64u << 20);
+    return -1;
+}
+
+bool lutra_kernel_shape(const char *text, int *rows, int *cols)
+{
+    char *end;
+    if (*text < '0' || *text > '9') return false;
+    long r = strtol(text, &end, 10);
+    if (*end != 'x' || end[1] < '0' || end[1] > '9') return false;
+    long c = strtol(end + 1, &end, 10);
+    *rows = (int)r;
+    *cols = (int)c;
+    return *end == '\0' && r >= 1 && r <= MOST_SIDE && c >= 1 && c <= MOST_SIDE;
+}
+
+/* ---- operands ---- */
+
+static bool pack_random(struct lutra_kernel_bench *b, struct lutra_mat *m)
+{
+    const struct lutra_type_info *info = lutra_type_info((uint32_t)m->type);
+    size_t blocks = (size_t)(m->n_cols / info->block);
+    struct lutra_synth_fill fill = {.type = m->type,
+                                    .size = 1.0f / sqrtf((float)m->n_cols),
+                                    .equal_scales = m->kind == LUTRA_MAT_TERN,
+                                    .state = 1};
+    uint8_t *rows = malloc(blocks * (size_t)info->bytes * (size_t)m->tile_rows);
+    m->data = lutra_arena_take(&b->arena, m->bytes);
+    m->scale = fill.size;
+    if (rows == NULL || m->data == NULL) {
+        free(rows);
+        return false;
+    }
+    for (int t = 0; t < lutra_mat_tiles(m); t++) {
+        int left = m->n_rows - t * m->tile_rows;
+        int n = left < m->tile_rows ? left : m->tile_rows;
+        lutra_synth_blocks(&fill, rows, blocks * (size_t)n);
+        lutra_pack_tile(m, t, rows, n);
+    }
+    free(rows);
+    return true;
+}
+
+/* Further copies, so that walking over all of them leaves none in a cache. */
+static bool copy_mats(struct lutra_kernel_bench *b, int n)
+{
+    for (b->n_mats = 1; b->n_mats < n; b->n_mats++) {
+        struct lutra_mat *m = &b->mats[b->n_mats];
+        *m = b->mats[0];
+        m->data = lutra_arena_take(&b->arena, m->bytes);
+        if (m->data == NULL) return false;
+        memcpy(m->data, b->mats[0].data, m->bytes);
+    }
+    return true;
+}
+
+static int copies_for(const struct lutra_mat *m, uint64_t cold_bytes)
+{
+    uint64_t n = cold_bytes / m->bytes + 1;
+    return n > LUTRA_KERNEL_COPIES ? LUTRA_KERNEL_COPIES : (int)n;
+}
+
+static lutra_status take_operands(struct lutra_kernel_bench *b, int copies, int threads)
+{
+    const struct lutra_mat *m = &b->mats[0];
+    const unsigned all = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS;
+    size_t n = (size_t)b->most_vectors, each = lutra_engine_scratch(&b->ops);
+    size_t x = n * (size_t)m->n_cols * sizeof(float), y = n * (size_t)m->n_rows * sizeof(float);
+    size_t act = lutra_act_bytes(&b->ops, b->most_vectors, m->n_cols, all);
+    size_t scratch = each * (size_t)threads;
+    size_t cap =
+        (m->bytes + LUTRA_ALIGN) * (size_t)copies + x + y + act + scratch + 4 * LUTRA_ALIGN;
+    uint64_t room = lutra_sensor_available();
+    if (room && cap > room) return LUTRA_ENOMEM;
+    if (lutra_arena_open(&b->arena, cap, NULL)) return LUTRA_ENOMEM;
+    b->x = lutra_arena_take(&b->arena, x);
+    b->y = lutra_arena_take(&b->arena, y);
+    b->act_mem = lutra_arena_take(&b->arena, act);
+    b->engine.scratch = lutra_arena_take(&b->arena, scratch);
+    b->engine.scratch_each = each;
+    if (!b->x || !b->y || !b->act_mem || !b->engine.scratch) return LUTRA_ENOMEM;
+    uint32_t r = 2463534242u;
+    for (size_t i = 0; i < n * (size_t)m->n_cols; i++) {
+        r ^= r << 13;
+        r ^= r >> 17;
+        r ^= r << 5;
+        b->x[i] = (float)(int32_t)r / 2147483648.0f;
+    }
+    return pack_random(b, &b->mats[0]) && copy_mats(b, copies) ? LUTRA_OK : LUTRA_ENOMEM;
+}
+
+lutra_status lutra_kernel_open(struct lutra_kernel_bench *b, const struct lutra_kernel_case *c,
+                               const struct lutra_kernel_settings *s, int most_vectors,
+                               lutra_error *err)
+{
+    memset(b, 0, sizeof *b);
+    lutra_ops_init(&b->ops, s->features);
+    b->most_vectors = most_vectors;
+    lutra_status st = lutra_pack_plan(&b->mats[0], c->type, c->rows, c->cols, c->ternary, err);
+    if (st == LUTRA_OK) st = lutra_pool_open(&b->pool, s->n_threads, NULL, err);
+    if (st != LUTRA_OK) return st;
+    b->engine.ops = &b->ops;
+    b->engine.pool = b->pool;
+    b->engine.precision = LUTRA_PREC_DEFAULT;
+    b->engine.code_max = c->ternary ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
+    if (take_operands(b, copies_for(&b->mats[0], s->cold_bytes), s->n_threads) == LUTRA_OK)
+        return LUTRA_OK;
+    lutra_kernel_close(b);
+    return lutra_fail(err, LUTRA_ENOMEM, "no memory for a matrix of %d x %d", c->rows, c->cols);
+}
+
+void lutra_kernel_close(struct lutra_kernel_bench *b)
+{
+    lutra_pool_close(b->pool);
+    lutra_arena_close(&b->arena);
+    b->pool = NULL;
+}
+
+/* ---- timing ---- */
+
+static void fill_tables(struct lutra_kernel_bench *b, int n)
+{
+    const struct lutra_mat *m = &b->mats[0];
+    unsigned parts = lutra_act_parts(&b->engine, &m, 1, n);
+    lutra_act_bind(&b->act, &b->ops, b->act_mem, n, m->n_cols, parts);
+    b->act.x = b->x;
+    b->act.x_stride = (size_t)m->n_cols;
+    lutra_act_fill(&b->engine, &b->act, parts);
+}
+
+static void multiply(struct lutra_kernel_bench *b, int n)
+{
+    const struct lutra_mat *m = &b->mats[b->turn];
+    (void)n;
+    b->turn = (b->turn + 1) % b->n_mats;
+    lutra_matmul(&b->engine, b->y, (size_t)m->n_rows, m, &b->act);
+}
+
+/* Seconds of one call: `count` of them are timed together. */
+static double seconds_of(struct lutra_kernel_bench *b, int n, int count,
+                         void (*work)(struct lutra_kernel_bench *, int))
+{
+    double start = lutra_cli_now();
+    for (int i = 0; i < count; i++) work(b, n);
+    return (lutra_cli_now() - start) / count;
+}
+
+int lutra_kernel_begin(struct lutra_kernel_bench *b, int n, double *table_ns)
+{
+    *table_ns = INFINITY;
+    for (int i = 0; i < 5; i++) {
+        double ns = seconds_of(b, n, 1, fill_tables) * 1e9;
+        if (ns < *table_ns) *table_ns = ns;
+    }
+    seconds_of(b, n, 1, multiply); /* warms caches and clock */
+    double one = seconds_of(b, n, b->n_mats, multiply);
+    return one < sample_seconds ? (int)(sample_seconds / (one > 1e-8 ? one : 1e-8)) + 1 : 1;
+}
+
+double lutra_kernel_sample(struct lutra_kernel_bench *b, int n, int repeat)
+{
+    return seconds_of(b, n, repeat, multiply) * 1e9;
+}
+
+struct lutra_kernel_time lutra_kernel_measure(struct lutra_kernel_bench *b, int n)
+{
+    struct lutra_kernel_time t = {.best_ns = INFINITY};
+    double ns[SAMPLES], spent = 0;
+    int k = 0, repeat = lutra_kernel_begin(b, n, &t.table_ns);
+    while (k < SAMPLES && (k < LEAST_SAMPLES || spent < most_seconds)) {
+        ns[k] = lutra_kernel_sample(b, n, repeat);
+        spent += ns[k] * repeat * 1e-9;
+        if (ns[k] < t.best_ns) t.best_ns = ns[k];
+        k++;
+    }
+    t.ns = lutra_bench_iqm(ns, k);
+    t.interval = lutra_bench_interval(ns, k);
+    return t;
+}

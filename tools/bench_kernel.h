@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* One packed random matrix and its product with random vectors, timed without a model around it. */
+#ifndef LUTRA_TOOLS_BENCH_KERNEL_H
+#define LUTRA_TOOLS_BENCH_KERNEL_H
+
+#include "kernels/arena.h"
+#include "kernels/matmul.h"
+#include "tools/bench.h"
+
+struct lutra_kernel_case {
+    int type, rows, cols;
+    bool ternary; /* base-3 codes (TQ2_0) */
+};
+
+enum { LUTRA_KERNEL_COPIES = 64 };
+
+struct lutra_kernel_bench {
+    struct lutra_arena arena;
+    struct lutra_ops ops;
+    struct lutra_pool *pool;
+    struct lutra_engine engine;
+    struct lutra_mat
+        mats[LUTRA_KERNEL_COPIES]; /* the same weights: with --cold no copy stays cached */
+    int n_mats, turn, most_vectors;
+    float *x, *y;
+    void *act_mem;
+    struct lutra_act act;
+};
+
+struct lutra_kernel_time {
+    double ns; /* of one product: interquartile mean of the samples */
+    struct lutra_interval interval;
+    double best_ns;
+    double table_ns; /* quantizing the vectors and building their tables, best */
+};
+
+/* Settings that all kernel benchmarks share, from the options. -1, or an exit code. */
+struct lutra_kernel_settings {
+    uint32_t features;
+    int n_threads;
+    uint64_t cold_bytes; /* 0, or how far the weights must spread to come from memory */
+};
+int lutra_kernel_settings(struct lutra_kernel_settings *s, const struct lutra_bench_options *o);
+
+/* "4096x4096": rows x columns. */
+bool lutra_kernel_shape(const char *text, int *rows, int *cols);
+
+lutra_status lutra_kernel_open(struct lutra_kernel_bench *b, const struct lutra_kernel_case *c,
+                               const struct lutra_kernel_settings *s, int most_vectors,
+                               lutra_error *err);
+void lutra_kernel_close(struct lutra_kernel_bench *b);
+
+/* n vectors at once, 1 <= n <= most_vectors. */
+struct lutra_kernel_time lutra_kernel_measure(struct lutra_kernel_bench *b, int n);
+
+/* The parts of it, for those who measure several matrices in turn: fill tables, warm up and find
+ * how often a sample repeats the product; then take samples, each nanoseconds of one product. */
+int lutra_kernel_begin(struct lutra_kernel_bench *b, int n, double *table_ns);
+double lutra_kernel_sample(struct lutra_kernel_bench *b, int n, int repeat);
+
+#endif

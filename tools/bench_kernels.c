@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* lutra bench --kernels: every low-bit type at the shapes of BitNet-2B, Llama-3B and 7B, decode and
+ * small batches. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/bench_kernel.h"
+#include "tools/cmd.h"
+#include "tools/synth_fill.h"
+
+static const struct {
+    const char *of;
+    int rows, cols;
+} shapes[] = {
+    {"BitNet-2B q, o", 2560, 2560},     {"BitNet-2B k, v", 640, 2560},
+    {"BitNet-2B gate, up", 6912, 2560}, {"BitNet-2B down", 2560, 6912},
+    {"Llama-3B q, o", 3072, 3072},      {"Llama-3B k, v", 1024, 3072},
+    {"Llama-3B gate, up", 8192, 3072},  {"Llama-3B down", 3072, 8192},
+    {"7B q, k, v, o", 4096, 4096},      {"7B gate, up", 11008, 4096},
+    {"7B down", 4096, 11008},           {"BitNet-3B down", 3200, 8640}, /* 256 divides neither */
+    {"odd rows", 2563, 2560},
+};
+enum { N_SHAPES = sizeof shapes / sizeof *shapes, MOST_TYPES = 48 };
+
+struct list {
+    const struct lutra_bench_options *o;
+    struct lutra_kernel_settings settings;
+    struct lutra_bench_list vectors;
+    struct lutra_kernel_case types[MOST_TYPES]; /* shape left open */
+    int n_types;
+    struct lutra_bench_out out;
+    int code;
+};
+
+static bool wanted(const char *names, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *p = names; p; p = strchr(p, ','), p = p ? p + 1 : NULL)
+        if (strncmp(p, name, n) == 0 && (p[n] == ',' || p[n] == '\0')) return true;
+    return names == NULL;
+}
+
+/* Types that are packed alike (TQ1_0 as TQ2_0) stand once; TQ2_0 stands as base-3 codes, which is
+ * how BitNet runs, and as two planes. */
+static int find_types(struct list *l)
+{
+    char shown[80];
+    for (int id = 0; id < 256; id++) {
+        const struct lutra_type_info *info = lutra_type_info((uint32_t)id);
+        if (!lutra_type_runs((uint32_t)id) || !lutra_code_info(id) || !lutra_synth_knows(id))
+            continue;
+        if (id == LUTRA_TYPE_TQ1_0 || !wanted(l->o->type, info->name)) continue;
+        if (l->n_types + 2 > MOST_TYPES) break;
+        if (id == LUTRA_TYPE_TQ2_0)
+            l->types[l->n_types++] = (struct lutra_kernel_case){.type = id, .ternary = true};
+        l->types[l->n_types++] = (struct lutra_kernel_case){.type = id};
+    }
+    if (l->n_types) return -1;
+    lutra_cli_say("--type %s: no such low-bit type runs",
+                  lutra_escape(shown, sizeof shown, l->o->type, strlen(l->o->type)));
+    return LUTRA_EXIT_USAGE;
+}
+
+static const char *kind_name(const struct lutra_mat *m)
+{
+    switch (m->kind) {
+    case LUTRA_MAT_PLANES:
+        return "planes";
+    case LUTRA_MAT_TERN:
+        return "base 3";
+    case LUTRA_MAT_I8:
+        return "int8";
+    default:
+        return "float";
+    }
+}
+
+static void put_time(struct list *l, const struct lutra_kernel_bench *b, int n,
+                     const struct lutra_kernel_time *t)
+{
+    struct lutra_bench_out *w = &l->out;
+    const struct lutra_mat *m = &b->mats[0];
+    const char *type = lutra_type_info((uint32_t)m->type)->name;
+    double weights = (double)m->n_rows * m->n_cols;
+    char shape[32];
+    while (lutra_bench_out_next(w)) {
+        lutra_bench_out_text(w, "kernel", b->ops.name);
+        lutra_bench_out_int(w, "n_threads", l->settings.n_threads);
+        lutra_bench_out_text(w, "type", type);
+        lutra_bench_out_text(w, "kind", kind_name(m));
+        lutra_bench_out_int(w, "rows", m->n_rows);
+        lutra_bench_out_int(w, "cols", m->n_cols);
+        lutra_bench_out_int(w, "vectors", n);
+        lutra_bench_out_int(w, "bytes", (long long)m->bytes);
+        lutra_bench_out_real(w, "bits_per_weight", (double)m->bytes * 8 / weights);
+        lutra_bench_out_int(w, "cold", l->settings.cold_bytes > 0);
+        lutra_bench_out_real(w, "ns", t->ns);
+        lutra_bench_out_real(w, "ns_low", t->interval.low);
+        lutra_bench_out_real(w, "ns_high", t->interval.high);
+        lutra_bench_out_real(w, "best_ns", t->best_ns);
+        lutra_bench_out_real(w, "table_ns", t->table_ns);
+        lutra_bench_out_real(w, "weights_per_ns", weights / t->ns);
+        lutra_bench_out_real(w, "gb_per_s", (double)m->bytes / t->ns);
+        lutra_bench_out_real(w, "mac_per_ns", weights * n / t->ns);
+    }
+    lutra_format(shape, sizeof shape, "%dx%d", m->n_rows, m->n_cols);
+    if (w->format == LUTRA_BENCH_MD)
+        fprintf(w->file,
+                "| %-6s | %-6s | %5.3f | %11s | %4d | %10.2f | %10.2f | %7.2f | %9.2f | %9.2f |\n",
+                type, kind_name(m), (double)m->bytes * 8 / weights, shape, n, t->ns / 1e3,
+                weights / t->ns, (double)m->bytes / t->ns, weights * n / t->ns, t->table_ns / 1e3);
+    fflush(w->file);
+}
+
+static void run_case(struct list *l, struct lutra_kernel_case c, int rows, int cols)
+{
+    struct lutra_kernel_bench b;
+    lutra_error err;
+    int most = 1, block = lutra_type_info((uint32_t)c.type)->block;
+    if (cols % block != 0) return; /* said once, by list_gaps */
+    c.rows = rows;
+    c.cols = cols;
+    for (int i = 0; i < l->vectors.n; i++)
+        if (l->vectors.v[i] > most) most = l->vectors.v[i];
+    if (lutra_kernel_open(&b, &c, &l->settings, most, &err)) {
+        l->code = lutra_cli_fail(&err, false);
+        return;
+    }
+    for (int i = 0; i < l->vectors.n; i++) {
+        struct lutra_kernel_time t = lutra_kernel_measure(&b, l->vectors.v[i]);
+        put_time(l, &b, l->vectors.v[i], &t);
+    }
+    lutra_kernel_close(&b);
+}
+
+/* What cannot be timed: rows that a type's blocks do not divide. */
+static void list_gaps(const struct list *l, int cols)
+{
+    char names[400] = "";
+    int at = 0;
+    for (int i = 0; i < l->n_types; i++) {
+        const struct lutra_type_info *info = lutra_type_info((uint32_t)l->types[i].type);
+        if (cols % info->block == 0 || l->types[i].ternary) continue;
+        at += lutra_format(names + at, sizeof names - (size_t)at, " %s", info->name);
+        if (at >= (int)sizeof names) break;
+    }
+    if (at) lutra_cli_say("rows of %d columns cannot be held by%s", cols, names);
+}
+
+static void run_shape(struct list *l, int rows, int cols)
+{
+    list_gaps(l, cols);
+    for (int i = 0; i < l->n_types; i++) run_case(l, l->types[i], rows, cols);
+}
+
+static int prepare(struct list *l)
+{
+    char shown[80];
+    int rows, cols, code = lutra_kernel_settings(&l->settings, l->o);
+    if (code >= 0) return code;
+    const char *vectors = l->o->vectors ? l->o->vectors : "1,8,32,128";
+    if (!lutra_bench_range(&l->vectors, vectors, 1, 4096)) {
+        lutra_cli_say("--vectors: expected numbers from 1 to 4096 such as 1,8,32");
+        return LUTRA_EXIT_USAGE;
+    }
+    for (int i = 0; i < l->o->shapes.n; i++) {
+        if (lutra_kernel_shape(l->o->shapes.v[i], &rows, &cols)) continue;
+        lutra_cli_say(
+            "--shape %s: expected rows x columns such as 4096x4096",
+            lutra_escape(shown, sizeof shown, l->o->shapes.v[i], strlen(l->o->shapes.v[i])));
+        return LUTRA_EXIT_USAGE;
+    }
+    return find_types(l);
+}
+
+static const char table_head[] = "| type   | kind   | bits  |       shape | vecs | time us    | "
+                                 "weights/ns | GB/s    | MAC/ns    "
+                                 "| tables us |\n"
+                                 "| ------ | ------ | ----: | ----------: | ---: | ---------: | "
+                                 "---------: | ------: | --------: "
+                                 "| --------: |\n";
+
+int lutra_bench_kernel_cases(const struct lutra_bench_options *o)
+{
+    struct list *l = calloc(1, sizeof *l);
+    int rows, cols, code;
+    if (l == NULL) return lutra_cli_say("no memory"), LUTRA_EXIT_MEMORY;
+    l->o = o;
+    if ((code = prepare(l)) >= 0) {
+        free(l);
+        return code;
+    }
+    struct lutra_ops ops;
+    lutra_ops_init(&ops, l->settings.features);
+    lutra_bench_out_begin(&l->out, stdout, o->format, "lutra_kernels");
+    if (o->format == LUTRA_BENCH_MD)
+        printf("kernels %s, %d thread%s, weights from %s\n\n%s", ops.name, l->settings.n_threads,
+               l->settings.n_threads == 1 ? "" : "s",
+               l->settings.cold_bytes ? "memory" : "the cache where they fit", table_head);
+    for (int i = 0; i < o->shapes.n; i++) {
+        lutra_kernel_shape(o->shapes.v[i], &rows, &cols);
+        run_shape(l, rows, cols);
+    }
+    for (int i = 0; i < N_SHAPES && o->shapes.n == 0; i++) {
+        if (o->format == LUTRA_BENCH_MD) lutra_cli_say("%s", shapes[i].of);
+        run_shape(l, shapes[i].rows, shapes[i].cols);
+    }
+    lutra_bench_out_end(&l->out);
+    code = lutra_cli_flush(l->code);
+    free(l);
+    return code;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Lutra against another program, in turn: A B A B. A ratio is taken within each round, so that what
+ * slows the machine for minutes slows both; its interval says whether it means anything. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/bench_peer.h"
+#include "tools/bench_sensors.h"
+#include "tools/cmd.h"
+
+enum {
+    CLAIM_ROUNDS = 5, /* a bootstrap of fewer says too little */
+    CPU_REPS = 4      /* repetitions of the run that tells the peer's CPU time from its loading */
+};
+
+struct duel {
+    const struct lutra_bench_test *test;
+    int n;                         /* rounds */
+    double *ours, *theirs, *ratio; /* [rounds] */
+    double our_cpu, their_cpu;     /* seconds per token; NaN unknown */
+};
+
+/* One round: we warm up and run, then they do. */
+static bool run_round(struct duel *d, struct lutra_bench_run *run, const struct lutra_peer *p,
+                      double *peer_cpu, char *why, size_t why_cap)
+{
+    struct lutra_peer_result r;
+    lutra_error err;
+    double seconds, prompt_s, tokens = d->test->n_prompt + d->test->n_gen;
+    lutra_status st = p->no_warmup ? LUTRA_OK : lutra_bench_warm(run, &err);
+    double cpu = lutra_sensor_cpu_seconds();
+    if (st == LUTRA_OK) st = lutra_bench_once(run, &seconds, &prompt_s, &err);
+    if (st != LUTRA_OK) {
+        lutra_format(why, why_cap, "%s", err.msg);
+        return false;
+    }
+    d->our_cpu += (lutra_sensor_cpu_seconds() - cpu) / tokens;
+    if (!lutra_peer_run(p, d->test, 1, &r, why, why_cap)) return false;
+    *peer_cpu = r.cpu_seconds;
+    d->ours[d->n] = tokens / seconds;
+    d->theirs[d->n] = r.ts;
+    d->ratio[d->n] = d->ours[d->n] / r.ts;
+    d->n++;
+    return true;
+}
+
+/* A run of more repetitions costs what a run of one does, and the repetitions. */
+static void measure_peer_cpu(struct duel *d, const struct lutra_peer *p, const double *cpu)
+{
+    struct lutra_peer_result r;
+    char why[200];
+    double tokens = d->test->n_prompt + d->test->n_gen;
+    if (!lutra_peer_run(p, d->test, CPU_REPS, &r, why, sizeof why)) return;
+    double more = r.cpu_seconds - lutra_bench_iqm(cpu, d->n);
+    if (more > 0) d->their_cpu = more / ((CPU_REPS - 1) * tokens);
+}
+
+static bool fight(struct duel *d, const struct lutra_bench_options *o,
+                  const struct lutra_bench_model *m, const struct lutra_peer *p, char *why,
+                  size_t why_cap)
+{
+    struct lutra_bench_run run;
+    lutra_error err;
+    double *cpu = calloc((size_t)o->reps, sizeof *cpu);
+    if (cpu == NULL || lutra_bench_prepare(&run, m, d->test, &err)) {
+        lutra_format(why, why_cap, "%s", cpu ? err.msg : "no memory");
+        free(cpu);
+        return false;
+    }
+    bool ok = true;
+    while (ok && d->n < o->reps) {
+        if (o->progress) lutra_cli_say("round %d of %d", d->n + 1, o->reps);
+        if (o->delay) sleep((unsigned)o->delay);
+        ok = run_round(d, &run, p, &cpu[d->n], why, why_cap);
+    }
+    lutra_bench_finish(&run);
+    d->our_cpu = d->n > 0 ? d->our_cpu / d->n : NAN;
+    if (ok) measure_peer_cpu(d, p, cpu);
+    free(cpu);
+    return ok;
+}
+
+/* ---- saying it ---- */
+
+/* Which of the two is faster, if that can be said. */
+static char *verdict(char *dst, size_t cap, const struct duel *d)
+{
+    double ratio = lutra_bench_iqm(d->ratio, d->n);
+    struct lutra_interval i = lutra_bench_interval(d->ratio, d->n);
+    if (d->n < CLAIM_ROUNDS)
+        lutra_format(dst, cap, "too few rounds for a claim");
+    else if (i.low > 1)
+        lutra_format(dst, cap, "Lutra is %.2fx faster", ratio);
+    else if (i.high < 1)
+        lutra_format(dst, cap, "the peer is %.2fx faster", 1 / ratio);
+    else
+        lutra_format(dst, cap, "no difference shown");
+    return dst;
+}
+
+static void put_duel(struct lutra_bench_out *w, const struct lutra_bench_model *m,
+                     const struct lutra_peer *p, const struct duel *d)
+{
+    char name[64], text[80], shown[1024], low[24], high[24];
+    struct lutra_interval i = lutra_bench_interval(d->ratio, d->n);
+    double ratio = lutra_bench_iqm(d->ratio, d->n);
+    lutra_bench_test_name(name, sizeof name, d->test);
+    verdict(text, sizeof text, d);
+    lutra_escape(shown, sizeof shown, p->program, strlen(p->program));
+    while (lutra_bench_out_next(w)) {
+        lutra_bench_out_text(w, "model_filename", m->path);
+        lutra_bench_out_text(w, "model_type", m->type);
+        lutra_bench_out_text(w, "peer", shown);
+        lutra_bench_out_text(w, "test", name);
+        lutra_bench_out_int(w, "n_prompt", d->test->n_prompt);
+        lutra_bench_out_int(w, "n_gen", d->test->n_gen);
+        lutra_bench_out_int(w, "n_depth", d->test->n_depth);
+        lutra_bench_out_int(w, "n_threads", d->test->n_threads);
+        lutra_bench_out_int(w, "rounds", d->n);
+        lutra_bench_out_real(w, "lutra_ts", lutra_bench_iqm(d->ours, d->n));
+        lutra_bench_out_real(w, "peer_ts", lutra_bench_iqm(d->theirs, d->n));
+        lutra_bench_out_real(w, "ratio", ratio);
+        lutra_bench_out_real(w, "ratio_low", i.low);
+        lutra_bench_out_real(w, "ratio_high", i.high);
+        lutra_bench_out_real(w, "lutra_cpu_s_per_token", d->our_cpu);
+        lutra_bench_out_real(w, "peer_cpu_s_per_token", d->their_cpu);
+        lutra_bench_out_array(w, "lutra_samples_ts", d->ours, d->n, false);
+        lutra_bench_out_array(w, "peer_samples_ts", d->theirs, d->n, false);
+        lutra_bench_out_text(w, "verdict", text);
+    }
+    if (w->format == LUTRA_BENCH_MD)
+        fprintf(w->file,
+                "| %-24s | %7d | %15s | %9.2f | %9.2f | %5.2f [%s, %s] | %12.5f | %11s | %s |\n",
+                m->type, d->test->n_threads, name, lutra_bench_iqm(d->ours, d->n),
+                lutra_bench_iqm(d->theirs, d->n), ratio,
+                lutra_bench_show(low, sizeof low, "%.2f", i.low),
+                lutra_bench_show(high, sizeof high, "%.2f", i.high), d->our_cpu,
+                lutra_bench_show(shown, sizeof shown, "%.5f", d->their_cpu), text);
+    fflush(w->file);
+}
+
+static const char table_head[] =
+    "| model                    | threads |            test | Lutra t/s |  peer t/s | "
+    "ratio [95 %]       | CPU s/tok    | peer's      | verdict |\n"
+    "| ------------------------ | ------: | --------------: | --------: | --------: | "
+    "-----------------: | -----------: | ----------: | ------- |\n";
+
+int lutra_bench_versus(const struct lutra_bench_options *o, const struct lutra_bench_model *m,
+                       const struct lutra_bench_test *tests, int n)
+{
+    struct lutra_peer p = {o->peer, m->raw_path, o->peer_args, o->no_warmup != 0};
+    struct lutra_bench_out w;
+    double *samples = calloc((size_t)o->reps * 3, sizeof *samples);
+    int code = -1, shown = 0;
+    if (samples == NULL) return lutra_cli_say("no memory"), LUTRA_EXIT_MEMORY;
+    lutra_bench_out_begin(&w, stdout, o->format, "lutra_versus");
+    for (int i = 0; i < n; i++) {
+        struct duel d = {.test = &tests[i],
+                         .ours = samples,
+                         .theirs = samples + o->reps,
+                         .ratio = samples + 2 * o->reps,
+                         .their_cpu = NAN};
+        char why[500], name[64];
+        if (fight(&d, o, m, &p, why, sizeof why)) {
+            if (o->format == LUTRA_BENCH_MD && shown++ == 0) fputs(table_head, stdout);
+            put_duel(&w, m, &p, &d);
+            continue;
+        }
+        lutra_cli_say("versus, %s: %s", lutra_bench_test_name(name, sizeof name, &tests[i]), why);
+        code = LUTRA_EXIT_RUN;
+    }
+    lutra_bench_out_end(&w);
+    free(samples);
+    return code;
+}
