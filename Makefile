@@ -64,6 +64,7 @@ $(BUILD)/liblutra.a: $(LIB_OBJ)
 # instruction-set flags by suffix
 %_avx2.o: ISAFLAGS := -O3 -mavx2 -mf16c -mno-fma -mtune=haswell
 %_scalar.o: ISAFLAGS := -O3
+%_avxvnni.o: ISAFLAGS := -O3 -mavx2 -mf16c -mavxvnni -mno-fma -mtune=haswell
 %_ssse3.o: ISAFLAGS := -O3 -mssse3
 %_avx512.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c -Wno-maybe-uninitialized
 %_neon.o: ISAFLAGS := -O3

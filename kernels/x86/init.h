@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Who fills struct lutra_ops above AVX2: the continuation of lut_init.h and vec.h for levels that
+ * only x86 has. */
+#ifndef LUTRA_KERNELS_X86_INIT_H
+#define LUTRA_KERNELS_X86_INIT_H
+
+struct lutra_ops;
+
+/* panel_mul alone, over what AVX2 has filled in; needs LUTRA_CPU_AVXVNNI. */
+void lutra_mm_init_avxvnni(struct lutra_ops *ops);
+
+/* These need LUTRA_CPU_AVX512, LUTRA_CPU_VBMI and LUTRA_CPU_VNNI512, all three: the files are
+ * compiled for them. */
+void lutra_lut_init_avx512(struct lutra_ops *ops); /* calls lutra_mm_init_avx512 */
+void lutra_mm_init_avx512(struct lutra_ops *ops);
+void lutra_vec_init_avx512(struct lutra_ops *ops);
+
+#endif

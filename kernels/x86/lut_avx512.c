@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables and lookups with AVX-512 VBMI and VNNI.
+ *
+ * vpermb looks up 64 bytes at once in 64 entries, by the low 6 bits of each index byte; vpdpbusd
+ * multiplies the four entries of a row with the weights of their planes and adds them to the row's
+ * int32. There is nothing to widen or to bound, and the rows are in order. */
+#include "kernels/ops.h"
+#include "kernels/x86/init.h"
+#include "kernels/x86/x512.h"
+
+/* ---- quad tables ---- */
+
+/* pshufb index for two quads: code i of the quad (an int16) into the entries that have bit i, zero
+ * elsewhere. */
+X512_INLINE __m512i bit_shuffle(int i)
+{
+    int8_t s[64];
+    for (int e = 0; e < 32; e++) {
+        int at = 2 * (i + e / 16 * 4);
+        s[2 * e] = (int8_t)(e >> i & 1 ? at : -1);
+        s[2 * e + 1] = (int8_t)(e >> i & 1 ? at + 1 : -1);
+    }
+    return x512_load(s);
+}
+
+/* vpermb index: the low bytes of 16 words, then their high bytes, for two quads. */
+X512_INLINE __m512i low_then_high(void)
+{
+    uint8_t s[64];
+    for (int i = 0; i < 64; i++) s[i] = (uint8_t)(i / 32 * 32 + i % 16 * 2 + (i / 16 & 1));
+    return x512_load(s);
+}
+
+/* Entries plus 128: the high byte is then the one that goes with a signed low byte, and the low
+ * byte has its top bit turned. */
+X512_INLINE __m512i two_quads(__m128i eight)
+{
+    const __m512i low_top = _mm512_maskz_set1_epi64(0x33, (int64_t)0x8080808080808080u);
+    __m512i c = _mm512_broadcast_i32x4(eight), e = _mm512_set1_epi16(128);
+    for (int i = 0; i < 4; i++) e = _mm512_add_epi16(e, _mm512_shuffle_epi8(c, bit_shuffle(i)));
+    return _mm512_xor_si512(_mm512_permutexvar_epi8(low_then_high(), e), low_top);
+}
+
+static void quad_tables(uint8_t *tab, const int16_t *codes, int n)
+{
+    int k = 0;
+    for (; k + 8 <= n; k += 8, tab += 64)
+        _mm512_storeu_si512(tab, two_quads(_mm_loadu_si128((const __m128i *)(codes + k))));
+    if (k < n) {
+        __m512i t = two_quads(_mm_loadl_epi64((const __m128i *)(codes + k)));
+        _mm256_storeu_si256((__m256i *)tab, _mm512_castsi512_si256(t));
+    }
+}
+
+/* ---- PLANES ---- */
+
+struct sums {
+    __m512i low[2],
+        high[2]; /* int32 per row, of low and high bytes; two of each to halve the chain */
+};
+
+X512_INLINE void add_entries(struct sums *s, int i, __m512i weights, __m512i index, __m512i lo,
+                             __m512i hi)
+{
+    s->low[i] = _mm512_dpbusd_epi32(s->low[i], weights, _mm512_permutexvar_epi8(index, lo));
+    s->high[i] = _mm512_dpbusd_epi32(s->high[i], weights, _mm512_permutexvar_epi8(index, hi));
+}
+
+/* Planes 0-3 of an octet, 64 bytes. lo and hi are 64 bytes of the step's table, 16 apart, so that
+ * one index finds the low byte in one and the high byte in the other; the first quad is at `at`,
+ * the second 32 further. (Four vbroadcasti32x4 would need no `at`, but each takes a shuffle.) */
+X512_INLINE void add_octet(struct sums *s, const uint8_t *codes, const uint8_t *lo,
+                           const uint8_t *hi, int at)
+{
+    const __m512i weights = x512_four_bytes(1, 2, 4, 8), nibble = _mm512_set1_epi8(15);
+    __m512i x = x512_rows_of(x512_load(codes)), y = _mm512_srli_epi16(x, 4);
+    x = x512_and_or(x, nibble, _mm512_set1_epi8((char)at));
+    y = x512_and_or(y, nibble, _mm512_set1_epi8((char)(at + 32)));
+    add_entries(s, 0, weights, x, x512_load(lo), x512_load(hi));
+    add_entries(s, 1, weights, y, x512_load(lo), x512_load(hi));
+}
+
+/* The low bytes of all four quads of a step in one register, the high bytes in another. */
+struct quads {
+    __m512i lo, hi;
+};
+
+X512_INLINE struct quads step_quads(const uint8_t *tab)
+{
+    __m512i a = x512_load(tab), b = x512_load(tab + 64);
+    struct quads q = {_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xDD)};
+    return q;
+}
+
+/* One plane pair of both octets: lane of row r = octet 0 (plane, plane + 1), octet 1 likewise. */
+X512_INLINE void add_pair(struct sums *s, __m512i x, int weight, struct quads q)
+{
+    const __m512i nibble = _mm512_set1_epi8(15);
+    const __m512i weights = x512_four_bytes(weight, 2 * weight, weight, 2 * weight);
+    __m512i even = x512_and_or(x, nibble, x512_four_bytes(0, 0, 32, 32));
+    __m512i odd = x512_and_or(_mm512_srli_epi16(x, 4), nibble, x512_four_bytes(16, 16, 48, 48));
+    add_entries(s, 0, weights, even, q.lo, q.hi);
+    add_entries(s, 1, weights, odd, q.lo, q.hi);
+}
+
+/* The last of an odd number of planes, 32 bytes: lane of row r = octets 0, 1 for their first quads
+ * and again for their second. */
+X512_INLINE void add_last(struct sums *s, const uint8_t *codes, int weight, struct quads q)
+{
+    __m512i x = x512_rows_twice(x512_load_half(codes));
+    x = _mm512_srlv_epi16(x, _mm512_set1_epi32(4 << 16));
+    x = x512_and_or(x, _mm512_set1_epi8(15), x512_four_bytes(0, 32, 16, 48));
+    add_entries(s, 0, _mm512_set1_epi8((char)weight), x, q.lo, q.hi);
+}
+
+/* One step of 16 columns; tab points at its four quads. */
+X512_INLINE void add_step(struct sums *s, const uint8_t *codes, int bits, const uint8_t *tab)
+{
+    if (bits >= 4) {
+        const int octet = bits / 2 * 32;
+        add_octet(s, codes, tab, tab + 16, 0);
+        add_octet(s, codes + octet, tab + 48, tab + 64, 16);
+    } else {
+        add_pair(s, x512_rows_of(x512_load(codes)), 1, step_quads(tab));
+    }
+    if (bits == 6) {
+        __m512i x = x512_load_halves(codes + 64, codes + 160);
+        add_pair(s, x512_rows_of(x), 16, step_quads(tab));
+    }
+    if (bits & 1) add_last(s, codes + bits / 2 * 64, 1 << (bits - 1), step_quads(tab));
+}
+
+/* low + 256 * high - offset * X as floats. */
+X512_INLINE __m512 group_floats(struct sums s, int32_t minus)
+{
+    __m512i low = _mm512_add_epi32(s.low[0], s.low[1]);
+    __m512i high = _mm512_add_epi32(s.high[0], s.high[1]);
+    __m512i sum = _mm512_add_epi32(low, _mm512_slli_epi32(high, 8));
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, _mm512_set1_epi32(minus)));
+}
+
+/* One tile. bits, group and kind are constants of every caller, so that each type gets its own
+ * loop. */
+X512_INLINE __m512 planes_tile(const struct lutra_mat *m, const uint8_t *unit, const uint8_t *tab,
+                               const int32_t *sums, int bits, int group, enum lutra_scale_kind kind)
+{
+    const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
+    const int unit_k = is_super || group == 256 ? 256 : 32, steps = group / 16;
+    const __m512i zero = _mm512_setzero_si512();
+    __m512 acc = _mm512_setzero_ps();
+    for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
+        __m512 d = x512_halves(unit), dmin = d;
+        const uint8_t *codes = unit + m->scale_bytes;
+        if (x512_has_min(kind)) dmin = x512_halves(unit + 32);
+        for (int g = 0; g < unit_k / group; g++) {
+            struct sums s = {{zero, zero}, {zero, zero}};
+            int32_t x = 0;
+            for (int i = 0; i < steps; i++, codes += 32 * bits, tab += 128) {
+                x512_prefetch(codes, 32 * (size_t)bits);
+                add_step(&s, codes, bits, tab);
+                x += *sums++;
+            }
+            __m512 sum = group_floats(s, x512_has_min(kind) ? 0 : m->offset * x);
+            acc = x512_add_product(acc, x512_group_d(kind, unit, g, d), sum);
+            if (x512_has_min(kind))
+                acc = x512_add_min(kind, acc, x512_group_min(kind, unit, g, dmin),
+                                   _mm512_cvtepi32_ps(_mm512_set1_epi32(x)));
+        }
+    }
+    return acc;
+}
+
+X512_INLINE void planes_tiles(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                              int tile0, int tile1, int bits, int group, enum lutra_scale_kind kind)
+{
+    const uint8_t *tab = a->quads + (size_t)v * a->quad_bytes;
+    const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
+    for (int t = tile0; t < tile1; t++) {
+        __m512 acc = planes_tile(m, lutra_mat_tile(m, t), tab, sums, bits, group, kind);
+        acc = _mm512_mul_ps(acc, _mm512_set1_ps(a->scale[v]));
+        x512_store_rows(y + t * LUTRA_TILE_ROWS, acc, m->n_rows - t * LUTRA_TILE_ROWS);
+    }
+}
+
+#define PLANES(name, bits, group, kind)                                                            \
+    static void name(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,        \
+                     int tile0, int tile1)                                                         \
+    {                                                                                              \
+        planes_tiles(y, m, a, v, tile0, tile1, bits, group, kind);                                 \
+    }
+
+PLANES(planes_q4_0, 4, 32, LUTRA_SCALE_F16)
+PLANES(planes_q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
+PLANES(planes_q5_0, 5, 32, LUTRA_SCALE_F16)
+PLANES(planes_q5_1, 5, 32, LUTRA_SCALE_F16_MIN)
+PLANES(planes_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
+PLANES(planes_q3_k, 3, 16, LUTRA_SCALE_SUB)
+PLANES(planes_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
+PLANES(planes_q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
+PLANES(planes_q6_k, 6, 16, LUTRA_SCALE_SUB)
+PLANES(planes_tq, 2, 256, LUTRA_SCALE_F16)
+
+static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                          int tile0, int tile1)
+{
+    switch (m->type) {
+    case LUTRA_TYPE_Q4_0:
+        planes_q4_0(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q4_1:
+        planes_q4_1(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q5_0:
+        planes_q5_0(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q5_1:
+        planes_q5_1(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q2_K:
+        planes_q2_k(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q3_K:
+        planes_q3_k(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q4_K:
+        planes_q4_k(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q5_K:
+        planes_q5_k(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q6_K:
+        planes_q6_k(y, m, a, v, tile0, tile1);
+        break;
+    default:
+        planes_tq(y, m, a, v, tile0, tile1);
+        break; /* TQ1_0, TQ2_0 */
+    }
+}
+
+/* ---- TERN ----
+ * Triple table: per 24 columns four times 64 bytes: low and high bytes of the entries of triples
+ * 0, 2, 4, 6, then of 1, 3, 5, 7; 16 entries a triple, entry = value + 384, so both bytes are
+ * unsigned. vpdpbusd takes them times +-64, which is the sign bit and one constant bit:
+ *
+ *   64 * S = low + 256 * high - 384 * 64 * (triples - 2 * triples with the sign)
+ *
+ * low stays below 64 * 255 per triple: enough for 390000 columns, and 64 * S fits whenever
+ * |c| <= 127 (lut_pack.c: at most 2^18 columns). */
+
+enum { TRIP_BYTES = 32, TRIP_BIAS = 384, UNIT_TRIPLES = 8 };
+
+/* Entries of triples t and t + 2 as 32 int16. c holds the 24 codes. */
+X512_INLINE __m512i two_triples(__m512i c, int t)
+{
+    static const int8_t digit[3][16] = {{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
+                                        {0, 0, 1, 1, 1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 0, 0},
+                                        {0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, 0, 0}};
+    __m512i e = _mm512_set1_epi16(TRIP_BIAS);
+    for (int i = 0; i < 3; i++) {
+        int16_t at[32];
+        for (int j = 0; j < 32; j++) at[j] = (int16_t)(3 * (t + j / 16 * 2) + i);
+        __m256i d = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)digit[i]));
+        __m512i code = _mm512_permutexvar_epi16(x512_load(at), c);
+        e = _mm512_add_epi16(e, _mm512_mullo_epi16(code, _mm512_broadcast_i64x4(d)));
+    }
+    return e;
+}
+
+/* Low bytes of four triples to tab, high bytes to tab + 64. */
+X512_INLINE void four_triples(uint8_t *tab, __m512i c, int t)
+{
+    uint8_t low[64], high[64];
+    for (int i = 0; i < 64; i++) {
+        low[i] = (uint8_t)(2 * i);
+        high[i] = (uint8_t)(2 * i + 1);
+    }
+    __m512i a = two_triples(c, t), b = two_triples(c, t + 4);
+    _mm512_storeu_si512(tab, _mm512_permutex2var_epi8(a, x512_load(low), b));
+    _mm512_storeu_si512(tab + 64, _mm512_permutex2var_epi8(a, x512_load(high), b));
+}
+
+static void trip_tables(uint8_t *tab, const int16_t *codes, int n)
+{
+    for (int k = 0; k < n; k += LUTRA_TERN_K, tab += UNIT_TRIPLES * TRIP_BYTES) {
+        __m512i c = _mm512_maskz_loadu_epi64(0x3f, codes + k);
+        four_triples(tab, c, 0);
+        four_triples(tab + 128, c, 1);
+    }
+}
+
+/* Byte j of each lane moved up by 2*j bits, where all four are the same. */
+X512_INLINE __m512i sign_shift(__m512i signs)
+{
+    const __m512i from = _mm512_set1_epi64(0x2224262802040608);
+    return _mm512_multishift_epi64_epi8(from, signs);
+}
+
+/* Four triples of half i of the rows. */
+X512_INLINE void add_triples(struct sums *s, int i, __m512i x, __m512i signs, const uint8_t *tab)
+{
+    __m512i index = x512_and_or(x, _mm512_set1_epi8(15), x512_four_bytes(0, 16, 32, 48));
+    __m512i by = x512_and_or(signs, _mm512_set1_epi8(-128), _mm512_set1_epi8(64));
+    __m512i lo = _mm512_permutexvar_epi8(index, x512_load(tab));
+    __m512i hi = _mm512_permutexvar_epi8(index, x512_load(tab + 64));
+    s->low[i] = _mm512_dpbusd_epi32(s->low[i], lo, by);
+    s->high[i] = _mm512_dpbusd_epi32(s->high[i], hi, by);
+}
+
+/* 24 columns of 32 rows. */
+X512_INLINE void add_tern(struct sums *s, const uint8_t *p, const uint8_t *tab)
+{
+    __m512i first = x512_load(p + 32), second = x512_load(p + 96), sign = x512_load_half(p);
+    X512_UNROLL
+    for (int h = 0; h < 2; h++) {
+        __m512i x = _mm512_permutex2var_epi8(first, x512_tern_order(h, 32), second);
+        __m512i signs = sign_shift(_mm512_permutexvar_epi8(x512_tern_order(h, 0), sign));
+        add_triples(s, h, x, signs, tab);
+        add_triples(s, h, _mm512_srli_epi16(x, 4), _mm512_add_epi8(signs, signs), tab + 128);
+    }
+}
+
+/* S of one half of the rows. */
+X512_INLINE __m512i tern_sum(__m512i low, __m512i high, const uint8_t *n_neg, int triples)
+{
+    __m512i plus = _mm512_slli_epi32(x512_load(n_neg), 1);
+    plus = _mm512_sub_epi32(_mm512_set1_epi32(triples), plus);
+    __m512i all = _mm512_add_epi32(low, _mm512_slli_epi32(high, 8));
+    all = _mm512_sub_epi32(all, _mm512_mullo_epi32(plus, _mm512_set1_epi32(64 * TRIP_BIAS)));
+    return _mm512_srai_epi32(all, 6);
+}
+
+static void tern_tile(__m512i sum[2], const uint8_t *tile, const uint8_t *tab, int units)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    const uint8_t *p = tile + 4 * LUTRA_TERN_ROWS;
+    struct sums s = {{zero, zero}, {zero, zero}}; /* by half of the rows */
+    for (int u = 0; u < units; u++, p += 160, tab += UNIT_TRIPLES * TRIP_BYTES) {
+        x512_prefetch(p, 160);
+        add_tern(&s, p, tab);
+    }
+    for (int h = 0; h < 2; h++)
+        sum[h] = tern_sum(s.low[h], s.high[h], tile + 64 * h, UNIT_TRIPLES * units);
+}
+
+static void tern_lookup(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                        int tile0, int tile1)
+{
+    const uint8_t *tab = a->trips + (size_t)v * a->trip_bytes;
+    int units = lutra_tern_k_pad(m->n_cols) / LUTRA_TERN_K;
+    for (int t = tile0; t < tile1; t++) {
+        __m512i sum[2];
+        tern_tile(sum, lutra_mat_tile(m, t), tab, units);
+        for (int h = 0; h < 2; h++) {
+            int row = t * LUTRA_TERN_ROWS + 16 * h;
+            __m512 acc = x512_add_product(_mm512_setzero_ps(), _mm512_set1_ps(m->scale),
+                                          _mm512_cvtepi32_ps(sum[h]));
+            acc = _mm512_mul_ps(acc, _mm512_set1_ps(a->scale[v]));
+            if (row < m->n_rows) x512_store_rows(y + row, acc, m->n_rows - row);
+        }
+    }
+}
+
+void lutra_lut_init_avx512(struct lutra_ops *ops)
+{
+    ops->quad_tables = quad_tables;
+    ops->trip_tables = trip_tables;
+    ops->trip_bytes = TRIP_BYTES;
+    ops->planes_lookup = planes_lookup;
+    ops->tern_lookup = tern_lookup;
+    lutra_mm_init_avx512(ops);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* Small helpers of the AVX-512 kernels: one register holds a number for each of the 16 rows of a
+ * tile.
+ *
+ * Codes of a tile lie in slots (lut.h); vpermw puts them into row order on the way in, so that all
+ * sums and floats stand in natural order:
+ *
+ *   32-byte vectors a, b (16 slots x 2 bytes)  ->  lane of row r: a0 a1 b0 b1 of its slot */
+#ifndef LUTRA_KERNELS_X86_X512_H
+#define LUTRA_KERNELS_X86_X512_H
+
+#if !defined(__AVX512BW__) || !defined(__AVX512DQ__) || !defined(__AVX512VL__) ||                  \
+    !defined(__AVX512VBMI__) || !defined(__AVX512VNNI__)
+#error "compile with the flags the Makefile has for *_avx512.c"
+#endif
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "kernels/lut.h"
+
+#define X512_INLINE static inline __attribute__((always_inline))
+
+/* Unroll the short loop that follows, so that arrays indexed by it become registers. */
+#if defined(__clang__)
+#define X512_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define X512_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* Make the compiler forget where a pointer came from: of eight rows at a stride it would otherwise
+ * precompute every address it ever needs, far more than there are registers. */
+#define X512_FORGET(p) __asm__("" : "+r"(p))
+
+/* How far ahead weights are fetched. */
+enum { X512_AHEAD = 3072 };
+
+X512_INLINE __m512i x512_load(const void *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+/* 32 bytes, the upper half of the register unspecified. */
+X512_INLINE __m512i x512_load_half(const void *p)
+{
+    return _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)p));
+}
+
+/* 32 bytes from each of two places. */
+X512_INLINE __m512i x512_load_halves(const void *lower, const void *upper)
+{
+    return _mm512_inserti64x4(x512_load_half(lower), _mm256_loadu_si256((const __m256i *)upper), 1);
+}
+
+/* Four bytes in every row. */
+X512_INLINE __m512i x512_four_bytes(int b0, int b1, int b2, int b3)
+{
+    return _mm512_set1_epi32(
+        (int)((unsigned)b3 << 24 | (unsigned)b2 << 16 | (unsigned)b1 << 8 | (unsigned)b0));
+}
+
+X512_INLINE void x512_prefetch(const uint8_t *p, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 64)
+        _mm_prefetch((const char *)p + X512_AHEAD + i, _MM_HINT_T0);
+}
+
+/* a where mask is 1, else b. */
+X512_INLINE __m512i x512_select(__m512i mask, __m512i a, __m512i b)
+{
+    return _mm512_ternarylogic_epi32(mask, a, b, 0xCA);
+}
+
+/* (a & mask) | bits */
+X512_INLINE __m512i x512_and_or(__m512i a, __m512i mask, __m512i bits)
+{
+    return _mm512_ternarylogic_epi32(a, mask, bits, 0xEA);
+}
+
+/* ---- rows ---- */
+
+/* vpermw index: lane of row r = word slot(r) and word slot(r) + second. */
+X512_INLINE __m512i x512_row_words(int second)
+{
+    uint16_t w[32];
+    for (int r = 0; r < 16; r++) {
+        w[2 * r] = (uint16_t)lutra_lut_slot(r);
+        w[2 * r + 1] = (uint16_t)(lutra_lut_slot(r) + second);
+    }
+    return x512_load(w);
+}
+
+/* Two code vectors a, b that follow each other: lane of row r = a0 a1 b0 b1. */
+X512_INLINE __m512i x512_rows_of(__m512i codes)
+{
+    return _mm512_permutexvar_epi16(x512_row_words(16), codes);
+}
+
+/* One code vector (the lower half): lane of row r = a0 a1 a0 a1. */
+X512_INLINE __m512i x512_rows_twice(__m512i codes)
+{
+    return _mm512_permutexvar_epi16(x512_row_words(0), codes);
+}
+
+/* TERN, rows 16*half + 0..15: byte index that makes the lane of row r = bytes r, r + step, r +
+ * 2*step, r + 3*step. */
+X512_INLINE __m512i x512_tern_order(int half, int step)
+{
+    uint8_t s[64];
+    for (int i = 0; i < 64; i++) s[i] = (uint8_t)(16 * half + i / 4 + i % 4 * step);
+    return x512_load(s);
+}
+
+/* ---- scales ---- */
+
+X512_INLINE __m512 x512_halves(const uint8_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+}
+
+/* 16 bytes as int32. */
+X512_INLINE __m512i x512_bytes_u(const uint8_t *p)
+{
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+}
+
+X512_INLINE __m512i x512_bytes_s(const uint8_t *p)
+{
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p));
+}
+
+X512_INLINE bool x512_has_min(enum lutra_scale_kind kind)
+{
+    return kind == LUTRA_SCALE_F16_MIN || kind == LUTRA_SCALE_SUB_MIN ||
+           kind == LUTRA_SCALE_SUB_MIN4;
+}
+
+/* D of group g of a unit; d = the unit's own f16 scales, read once. `kind` is a constant of the
+ * caller. */
+X512_INLINE __m512 x512_group_d(enum lutra_scale_kind kind, const uint8_t *unit, int g, __m512 d)
+{
+    __m512i sc;
+    if (kind == LUTRA_SCALE_SUB)
+        sc = x512_bytes_s(unit + 32 + 16 * g);
+    else if (kind == LUTRA_SCALE_SUB_MIN)
+        sc = x512_bytes_u(unit + 64 + 16 * g);
+    else if (kind == LUTRA_SCALE_SUB_MIN4)
+        sc = _mm512_and_si512(x512_bytes_u(unit + 64 + 16 * g), _mm512_set1_epi32(15));
+    else
+        return d;
+    return _mm512_mul_ps(d, _mm512_cvtepi32_ps(sc));
+}
+
+/* What M is made of: M itself for F16_MIN, -M for super-blocks. Only for kinds with minima. */
+X512_INLINE __m512 x512_group_min(enum lutra_scale_kind kind, const uint8_t *unit, int g,
+                                  __m512 dmin)
+{
+    __m512i mn;
+    if (kind == LUTRA_SCALE_SUB_MIN)
+        mn = x512_bytes_u(unit + 192 + 16 * g);
+    else if (kind == LUTRA_SCALE_SUB_MIN4)
+        mn = _mm512_srli_epi32(x512_bytes_u(unit + 64 + 16 * g), 4);
+    else
+        return dmin;
+    return _mm512_mul_ps(dmin, _mm512_cvtepi32_ps(mn));
+}
+
+/* a + b*c, two roundings. */
+X512_INLINE __m512 x512_add_product(__m512 a, __m512 b, __m512 c)
+{
+    return _mm512_add_ps(a, _mm512_mul_ps(b, c));
+}
+
+/* a + M*x, where min is what x512_group_min gives: a - p has the bits of a + -p. */
+X512_INLINE __m512 x512_add_min(enum lutra_scale_kind kind, __m512 a, __m512 min, __m512 x)
+{
+    __m512 p = _mm512_mul_ps(min, x);
+    return kind == LUTRA_SCALE_F16_MIN ? _mm512_add_ps(a, p) : _mm512_sub_ps(a, p);
+}
+
+/* y[0..n) = the first n rows; all 16 if n is larger. */
+X512_INLINE void x512_store_rows(float *y, __m512 a, int n)
+{
+    _mm512_mask_storeu_ps(y, n >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1), a);
+}
+
+#endif
