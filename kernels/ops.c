@@ -8,6 +8,14 @@
 #include "kernels/cpu.h"
 #include "kernels/lut_init.h"
 #include "kernels/vec.h"
+#if defined(__x86_64__)
+#include "kernels/x86/init.h"
+
+static bool has_all(uint32_t features, uint32_t wanted)
+{
+    return (features & wanted) == wanted;
+}
+#endif
 
 void lutra_ops_init(struct lutra_ops *ops, uint32_t features)
 {
@@ -21,6 +29,15 @@ void lutra_ops_init(struct lutra_ops *ops, uint32_t features)
         ops->name = "avx2";
         lutra_lut_init_avx2(ops);
         lutra_vec_init_avx2(ops);
+    }
+    if (has_all(features, LUTRA_CPU_AVX2 | LUTRA_CPU_AVXVNNI)) {
+        ops->name = "avx2vnni";
+        lutra_mm_init_avxvnni(ops);
+    }
+    if (has_all(features, LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512)) {
+        ops->name = "avx512";
+        lutra_lut_init_avx512(ops);
+        lutra_vec_init_avx512(ops);
     }
 #elif defined(__aarch64__)
     if (features & LUTRA_CPU_NEON) {

@@ -10,6 +10,9 @@
 
 #include "kernels/cpu.h"
 #include "kernels/vec.h"
+#if defined(__x86_64__)
+#include "kernels/x86/init.h"
+#endif
 #include "tests/check.h"
 
 /* ---- levels ---- */
@@ -23,6 +26,7 @@ static struct vec_level {
     {"scalar", 0, lutra_vec_init_scalar, {0}},
 #if defined(__x86_64__)
     {"avx2", LUTRA_CPU_AVX2, lutra_vec_init_avx2, {0}},
+    {"avx512", LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512, lutra_vec_init_avx512, {0}},
 #elif defined(__aarch64__)
     {"neon", LUTRA_CPU_NEON, lutra_vec_init_neon, {0}},
 #endif
