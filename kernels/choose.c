@@ -6,48 +6,74 @@
 #include "kernels/matmul.h"
 
 enum {
-    KINDS = 10,      /* columns of the table below: planes of 1..8 bits, base-3 codes */
-    TERN_COLUMN = 9,
-    STEP = 16        /* LUT mode: vectors that have tables at a time; 16 tables of 4096 columns fill
-                        half an L2 */
+    MAX_BITS = 8,
+    EVER = 32767, /* lookups win however many vectors there are */
+    STEP = 16     /* vectors that have tables at a time: 16 tables of 8192 columns fill half an L2 */
 };
 
-/* Up to how many vectors lookups win. */
+/* Up to how many vectors lookups win, by bits of a plane code ([0] unused). Scales of large groups
+ * (128, 256 columns) cost a lookup less: its 16-bit sums are flushed less often. */
 struct crossover {
     const char *level;
-    int8_t max[KINDS]; /* by bits; [0] unused, [9] base-3 */
+    int16_t small[MAX_BITS + 1]; /* groups of 16 to 64 columns */
+    int16_t large[MAX_BITS + 1];
+    int16_t tern;
 };
 
+/* Measured by `check_choice --bench`, 2048 x 2560, one thread, vectors quantized and tables built
+ * within the time, best of 10 interleaved rounds. us per vector, AVX2 on a Sapphire Rapids class
+ * machine (TQ2_0: two planes, groups of 256):
+ *
+ *                Q2_K  Q3_K  Q4_0  Q4_K  Q5_0  Q5_K  Q6_K  TQ2_0  base-3
+ *   lookup        104   124   106   119   153   168   174     54      47
+ *   panel, N=2    175   188   178   187   215   222   228    133     119
+ *   panel, N=3    149   155   143   152   168   176   180    111     102
+ *   panel, N=4    112   116   108   115   127   132   136     85      77
+ *   panel, N=5    107   110   102   109   118   122   124     84      77
+ *   panel, N=8     92    89    83    88    93    98   100     68      65
+ *   panel, N=512   78    72    64    72    70    76    72     57      56
+ *
+ * Scalar: lookups of planes only pay for one vector (5.1 ms against 5.5, then 3.0 of Q4_0), base-3
+ * codes up to 24 (0.9 ms). NEON: no such machine was there to measure; counted
+ * cycles put it near AVX2. Bits that no type has take a neighbour's figure. */
 static const struct crossover crossovers[] = {
-    {"scalar", {0, 4, 4, 4, 4, 4, 4, 4, 4, 4}},
-    {"avx2", {0, 4, 4, 4, 4, 4, 4, 4, 4, 4}},
-    {"neon", {0, 4, 4, 4, 4, 4, 4, 4, 4, 4}},
+#if defined(__aarch64__)
+    {"scalar", {0, 1, 1, 1, 1, 1, 1, 1, 1}, {0, 1, 1, 1, 1, 1, 1, 1, 1}, 24},
+    {"neon", {0, 8, 6, 4, 4, 3, 3, 3, 3}, {0, 16, 8, 4, 4, 3, 3, 3, 3}, 8},
+#else
+    {"scalar", {0, 1, 1, 1, 1, 1, 1, 1, 1}, {0, 1, 1, 1, 1, 1, 1, 1, 1}, 24},
+    {"avx2", {0, EVER, 7, 3, 4, 3, 3, 3, 3}, {0, EVER, EVER, 7, 5, 4, 3, 3, 3}, EVER},
+#endif
 };
 enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
 
-/* The row of this level; a level without one has kernels like those of the last x86 or ARM row. */
+/* A level without a row of its own has the kernels of the last one, or better. */
 static const struct crossover *row_of(const struct lutra_ops *ops)
 {
     for (int i = 0; i < N_CROSSOVERS; i++)
         if (strcmp(crossovers[i].level, ops->name) == 0) return &crossovers[i];
-    return &crossovers[0];
+    return &crossovers[N_CROSSOVERS - 1];
 }
 
 int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m)
 {
-    if (m->kind == LUTRA_MAT_TERN) return row_of(ops)->max[TERN_COLUMN];
-    if (m->kind != LUTRA_MAT_PLANES || m->bits < 1 || m->bits >= TERN_COLUMN) return 0;
-    return row_of(ops)->max[m->bits];
+    const struct crossover *c = row_of(ops);
+    if (m->kind == LUTRA_MAT_TERN) return c->tern;
+    if (m->kind != LUTRA_MAT_PLANES || m->bits > MAX_BITS) return 0;
+    return m->group > 64 ? c->large[m->bits] : c->small[m->bits];
 }
 
 int lutra_lookup_most(const struct lutra_ops *ops, enum lutra_mode mode)
 {
-    int most = 0;
+    const struct crossover *c = row_of(ops);
+    int most = c->tern;
     if (mode == LUTRA_MODE_LUT) return STEP;
     if (mode != LUTRA_MODE_AUTO) return 0;
-    for (int i = 0; i < KINDS; i++)
-        if (row_of(ops)->max[i] > most) most = row_of(ops)->max[i];
-    return most;
+    for (int i = 1; i <= MAX_BITS; i++) {
+        if (c->small[i] > most) most = c->small[i];
+        if (c->large[i] > most) most = c->large[i];
+    }
+    return most < STEP ? most : STEP;
 }
 
 static bool has_tables(const struct lutra_engine *e, const struct lutra_mat *m)

@@ -8,7 +8,8 @@ enum {
         12, /* chunks per thread: a slow core delays the end by at most 1/12 of its share */
     INLINE_WORK = 64 << 10, /* bytes of weights times vectors that one thread does sooner than it
                                wakes another */
-    CACHE_BYTES = 16 << 10  /* tiles kept in L1 while the vectors of a small batch pass over them */
+    CACHE_BYTES = 96 << 10  /* tiles kept in L2 while the vectors pass over them: with fewer, tables
+                               are fetched more often */
 };
 
 struct job {

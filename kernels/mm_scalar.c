@@ -5,8 +5,8 @@
 #include "kernels/lut_unit.h"
 #include "kernels/ops.h"
 
-/* Vectors that share one unpacking; more would only grow the stack. */
-enum { BLOCK = 8, MAX_UNIT = 256 };
+/* Vectors that share one unpacking, which costs as much as ten of them. */
+enum { BLOCK = 128, MAX_UNIT = 256 };
 
 static int min_int(int a, int b)
 {
