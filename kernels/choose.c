@@ -8,7 +8,8 @@
 enum {
     MAX_BITS = 8,
     EVER = 32767, /* lookups win however many vectors there are */
-    STEP = 16     /* vectors that have tables at a time: 16 tables of 8192 columns fill half an L2 */
+    STEP = 16     /* vectors that have tables at a time: 16 tables of 4096 columns are 512 KB, half
+                     an L2 */
 };
 
 /* Up to how many vectors lookups win, by bits of a plane code ([0] unused). Scales of large groups
@@ -20,29 +21,39 @@ struct crossover {
     int16_t tern;
 };
 
-/* Measured by `check_choice --bench`, 2048 x 2560, one thread, vectors quantized and tables built
- * within the time, best of 10 interleaved rounds. us per vector, AVX2 on a Sapphire Rapids class
- * machine (TQ2_0: two planes, groups of 256):
+/* Measured by `check_choice --bench`, 2048 x 2560, one thread of a Zen 5, vectors quantized and
+ * tables built within the time, best of 10 interleaved rounds. us per vector; Q4_1 is as Q4_0, Q5_1
+ * as Q5_0; TQ2_0 means two planes in groups of 256:
  *
- *                Q2_K  Q3_K  Q4_0  Q4_K  Q5_0  Q5_K  Q6_K  TQ2_0  base-3
- *   lookup        104   124   106   119   153   168   174     54      47
- *   panel, N=2    175   188   178   187   215   222   228    133     119
- *   panel, N=3    149   155   143   152   168   176   180    111     102
- *   panel, N=4    112   116   108   115   127   132   136     85      77
- *   panel, N=5    107   110   102   109   118   122   124     84      77
- *   panel, N=8     92    89    83    88    93    98   100     68      65
- *   panel, N=512   78    72    64    72    70    76    72     57      56
+ *                     Q2_K  Q3_K  Q4_0  Q4_K  Q5_0  Q5_K  Q6_K  TQ2_0  base-3
+ *   avx2, lookup       104   124   106   119   153   168   174     54      47
+ *     panel, N=3       149   155   143   152   168   176   180    111     102
+ *            N=4       112   116   108   115   127   132   136     85      77
+ *            N=5       107   110   102   109   118   122   124     84      77
+ *            N=8        92    89    83    88    93    98   100     68      65
+ *            N=512      78    72    64    72    70    76    72     57      56
+ *   avx2vnni, N=3      138   142   134   147   162   174   166    152     129
+ *            N=4       114   116   104   111   125   133   134     83      76
+ *            N=6        89    88    81    88    95   102    99     67      74
+ *            N=512      69    60    54    60    55    63    62     51      59
+ *   avx512, lookup      59    63    60    63    73    79   101     31      22
+ *     panel, N=3        87    88   101    92   109   100   117    131     105
+ *            N=4        63    64    72    67    78    78    83     64      62
+ *            N=5        63    63    70    67    75    75    79     84      70
+ *            N=6        58    56    62    60    66    68    69     71      63
+ *            N=512      39    33    33    37    34    39    37     31      30
  *
  * Scalar: lookups of planes only pay for one vector (5.1 ms against 5.5, then 3.0 of Q4_0), base-3
- * codes up to 24 (0.9 ms). NEON: no such machine was there to measure; counted
- * cycles put it near AVX2. Bits that no type has take a neighbour's figure. */
+ * codes up to 24 (0.9 ms). NEON: no such machine was there to measure; counted cycles put it near
+ * AVX2. Bits that no type has take a neighbour's figure. */
 static const struct crossover crossovers[] = {
-#if defined(__aarch64__)
     {"scalar", {0, 1, 1, 1, 1, 1, 1, 1, 1}, {0, 1, 1, 1, 1, 1, 1, 1, 1}, 24},
+#if defined(__aarch64__)
     {"neon", {0, 8, 6, 4, 4, 3, 3, 3, 3}, {0, 16, 8, 4, 4, 3, 3, 3, 3}, 8},
 #else
-    {"scalar", {0, 1, 1, 1, 1, 1, 1, 1, 1}, {0, 1, 1, 1, 1, 1, 1, 1, 1}, 24},
     {"avx2", {0, EVER, 7, 3, 4, 3, 3, 3, 3}, {0, EVER, EVER, 7, 5, 4, 3, 3, 3}, EVER},
+    {"avx2vnni", {0, EVER, 5, 3, 3, 3, 3, 3, 3}, {0, EVER, 64, 5, 4, 3, 3, 3, 3}, EVER},
+    {"avx512", {0, EVER, 5, 5, 6, 5, 3, 3, 3}, {0, EVER, EVER, 7, 6, 5, 4, 3, 3}, EVER},
 #endif
 };
 enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
