@@ -197,6 +197,7 @@ static lutra_status conflict(const struct lutra_config *c, const struct lutra_gg
 static lutra_status check(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
 {
     if (c->n_head_kv == 0) c->n_head_kv = c->n_head;
+    const char *dim_key = c->head_dim ? "attention.key_length" : "embedding_length";
     if (c->head_dim == 0) {
         if (c->n_embd % c->n_head != 0)
             return conflict(c, g, "attention.head_count", LUTRA_EFORMAT, c->n_head,
@@ -213,9 +214,8 @@ static lutra_status check(struct lutra_config *c, const struct lutra_gguf *g, lu
         return conflict(c, g, "attention.head_count_kv", LUTRA_EFORMAT, c->n_head_kv,
                         "heads of keys do not divide head_count", c->n_head, err);
     if (c->n_rot % 2 != 0 || c->n_rot > c->head_dim)
-        return conflict(c, g, rot_given ? "rope.dimension_count" : "attention.key_length",
-                        LUTRA_EFORMAT, c->n_rot, "is odd or above the length of a head,",
-                        c->head_dim, err);
+        return conflict(c, g, rot_given ? "rope.dimension_count" : dim_key, LUTRA_EFORMAT, c->n_rot,
+                        "is odd or above the length of a head,", c->head_dim, err);
     if (c->head_dim_v != c->head_dim)
         return conflict(c, g, "attention.value_length", LUTRA_EUNSUPPORTED, c->head_dim_v,
                         "differs from key_length", c->head_dim, err);

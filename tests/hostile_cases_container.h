@@ -146,8 +146,10 @@ static const struct hostile_case container_cases[] = {
 
     /* architecture, name */
     DOC("arch_missing", key_del, ARCH, 0, 0, 0, NULL, REFUSED, "general.architecture is missing"),
-    DOC("arch_u32", key_num, ARCH, 0, T_U32, 7, NULL, REFUSED, "key general.architecture"),
-    DOC("arch_array", key_arr, ARCH, 8, T_U32, 2, NULL, REFUSED, "key general.architecture"),
+    DOC("arch_u32", key_num, ARCH, 0, T_U32, 7, NULL, REFUSED,
+        "expected a string"),
+    DOC("arch_array", key_arr, ARCH, 8, T_U32, 2, NULL, REFUSED,
+        "expected a string"),
     DOC("arch_empty", key_str, ARCH, 0, 0, 0, "", REFUSED, "not supported"),
     DOC("arch_evil", key_str, ARCH, 0, 0, 0, "evilarch", REFUSED,
         "architecture \"evilarch\" is not supported"),

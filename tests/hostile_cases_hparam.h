@@ -38,6 +38,17 @@ static void heads_differ(struct doc *d, const struct hostile_case *c)
     doc_set_arr(d, c->what, T_U32, 2, v, 8);
 }
 
+/* n heads and an embedding of `at`, which alone say how long a head is */
+static void implied_heads(struct doc *d, const struct hostile_case *c)
+{
+    doc_del(d, K_LEN);
+    doc_del(d, V_LEN);
+    doc_del(d, ROT);
+    doc_set_num(d, HEADS, T_U32, c->n);
+    doc_set_num(d, HEADS_KV, T_U32, 1);
+    doc_set_num(d, WIDTH, T_U32, (uint64_t)c->at);
+}
+
 /* clang-format off */
 static const struct hostile_case hparam_cases[] = {
     DOC("hp_n_head_0", key_num, HEADS, 0, T_U32, 0, NULL, REFUSED, "key " HEADS),
@@ -103,7 +114,8 @@ static const struct hostile_case hparam_cases[] = {
     DOC("hp_rope_scale_2", rope_factor, NULL, 0, 0, 0x40000000, NULL, LOADS, ""),
     DOC("hp_rope_scale_type_bad", key_str, SCALING, 0, 0, 0, "evil\x1b[0m", REFUSED,
         "key " SCALING),
-    DOC("hp_rope_scale_type_int", key_num, SCALING, 0, T_U32, 1, NULL, REFUSED, "key " SCALING),
+    DOC("hp_rope_scale_type_int", key_num, SCALING, 0, T_U32, 1, NULL, REFUSED,
+        "expected a string"),
     DOC("hp_eps_0", key_num, EPS, 0, T_F32, 0, NULL, REFUSED, "key " EPS),
     DOC("hp_eps_minus", key_num, EPS, 0, T_F32, 0xb727c5acu, NULL, REFUSED, "key " EPS),
     DOC("hp_eps_nan", key_num, EPS, 0, T_F32, F32_NAN, NULL, REFUSED, "key " EPS),
@@ -115,6 +127,11 @@ static const struct hostile_case hparam_cases[] = {
     DOC("hp_key_length_2_30", key_num, K_LEN, 0, T_U32, 1u << 30, NULL, REFUSED, "key " K_LEN),
     DOC("hp_key_length_minus16", key_num, K_LEN, 0, T_I32, (uint64_t)-16, NULL, REFUSED,
         "key " K_LEN),
+    DOC("hp_implied_no_divisor", implied_heads, NULL, 64, 0, 3, NULL, REFUSED,
+        "3 heads do not divide embedding_length 64"),
+    DOC("hp_implied_too_long", implied_heads, NULL, 2048, 0, 1, NULL, REFUSED,
+        "1 heads are too few for embedding_length 2048"),
+    DOC("hp_implied_odd", implied_heads, NULL, 63, 0, 1, NULL, REFUSED, "63 is odd"),
     DOC("hp_value_length_8", key_num, V_LEN, 0, T_U32, 8, NULL, REFUSED, "key " V_LEN),
     DOC("hp_value_length_0", key_num, V_LEN, 0, T_U32, 0, NULL, REFUSED, "key " V_LEN),
     DOC("hp_expert_count_8", key_num, "llama.expert_count", 0, T_U32, 8, NULL, REFUSED,

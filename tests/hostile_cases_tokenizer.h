@@ -259,12 +259,14 @@ static const struct hostile_case tokenizer_cases[] = {
     DOC("tk_model_missing", key_del, TOK "model", 0, 0, 0, NULL, REFUSED, TOK "model is missing"),
     DOC("tk_model_unknown", key_str, TOK "model", 0, 0, 0, "evil\x1b[0m", REFUSED,
         "is not supported"),
-    DOC("tk_model_int", key_num, TOK "model", 0, T_U32, 1, NULL, REFUSED, "key " TOK "model"),
+    DOC("tk_model_int", key_num, TOK "model", 0, T_U32, 1, NULL, REFUSED,
+        "expected a string"),
     DOC("tk_model_empty", key_str, TOK "model", 0, 0, 0, "", REFUSED, "is not supported"),
     DOC("tk_model_other", key_str, TOK "model", 0, 0, 0, "llama", EITHER, ""),
     SPM("tk_model_other_spm", key_str, TOK "model", 0, 0, 0, "gpt2", REFUSED, TK_MERGES),
     DOC("tk_pre_unknown", key_str, TOK "pre", 0, 0, 0, "evil-pre\n", REFUSED, "is not supported"),
-    DOC("tk_pre_int", key_num, TOK "pre", 0, T_U32, 1, NULL, REFUSED, "key " TOK "pre"),
+    DOC("tk_pre_int", key_num, TOK "pre", 0, T_U32, 1, NULL, REFUSED,
+        "expected a string"),
     DOC("tk_pre_missing", key_del, TOK "pre", 0, 0, 0, NULL, LOADS, ""),
 
     /* merges */

@@ -442,6 +442,16 @@ static inline void weight_half(struct doc *d, const struct hostile_case *c)
     for (size_t i = first; i < end; i++) le_put(t->data + i * block + (size_t)c->at, c->n, 2);
 }
 
+/* Of type `width`, every 32-bit word of the data n. */
+static inline void weight_retype(struct doc *d, const struct hostile_case *c)
+{
+    struct doc_tensor *t = doc_tensor(d, c->what);
+    t->type = (uint32_t)c->width;
+    t->n = tensor_bytes(t);
+    t->data = doc_alloc(d, t->n);
+    for (size_t i = 0; i + 4 <= t->n; i += 4) le_put(t->data + i, c->n, 4);
+}
+
 /* Every 32-bit word of the data. */
 static inline void weight_words(struct doc *d, const struct hostile_case *c)
 {
