@@ -94,7 +94,7 @@ X512_INLINE void groups_run(struct scratch *s, int nv, const struct lutra_mat *m
     X512_UNROLL
     for (int i = 0; i < nv; i++) acc[i] = _mm512_load_ps(s->acc.f[b + i][0]);
     for (int g = 0; g * group < n; g++) {
-        const __m512 d = _mm512_load_ps(s->panel.d[g]), min = _mm512_load_ps(s->panel.m[g]);
+        const __m512 d = _mm512_load_ps(s->panel.d[g]);
         __m512i t[WIDE];
         X512_UNROLL
         for (int i = 0; i < nv; i++) t[i] = _mm512_setzero_si512();
@@ -103,6 +103,7 @@ X512_INLINE void groups_run(struct scratch *s, int nv, const struct lutra_mat *m
         X512_UNROLL
         for (int i = 0; i < nv; i++) acc[i] = x512_add_product(acc[i], d, _mm512_cvtepi32_ps(t[i]));
         if (!has_min) continue;
+        const __m512 min = _mm512_load_ps(s->panel.m[g]);
         X512_UNROLL
         for (int i = 0; i < nv; i++)
             acc[i] = x512_add_product(acc[i], min, _mm512_set1_ps(xs[i][g]));

@@ -12,6 +12,10 @@
 #error "compile with -mavxvnni (the Makefile does so for *_avxvnni.c)"
 #endif
 
+/* Make the compiler forget where a pointer came from: of six rows at a stride it would otherwise
+ * precompute more addresses than there are registers. */
+#define FORGET(p) __asm__("" : "+r"(p))
+
 enum {
     BLOCK = 64, /* vectors that share an unpacked run */
     WIDE = 6    /* vectors whose sums stand in registers: 6 x 16 rows of int32 = 12 registers */
@@ -56,12 +60,18 @@ X86_INLINE void add_pair(struct sums *s, __m256i lo, __m256i hi, const int16_t *
 X86_INLINE void dot_columns(struct sums *s, int nv, const int16_t *w, const int16_t *c,
                             size_t stride, int n)
 {
-    for (int k = 0; k < n; k += 4, w += 64, c += 4) {
+    const int16_t *row[WIDE];
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
+        row[v] = c + (size_t)v * stride;
+        FORGET(row[v]);
+    }
+    for (int k = 0; k < n; k += 4, w += 64) {
         X86_UNROLL
         for (int j = 0; j < 2; j++) {
             __m256i lo = x86_load(w + 32 * j), hi = x86_load(w + 32 * j + 16);
             X86_UNROLL
-            for (int v = 0; v < nv; v++) add_pair(&s[v], lo, hi, c + (size_t)v * stride + 2 * j);
+            for (int v = 0; v < nv; v++) add_pair(&s[v], lo, hi, row[v] + k + 2 * j);
         }
     }
 }
