@@ -91,6 +91,12 @@ static size_t output_bound(const struct lutra_template_input *in)
     return max;
 }
 
+static size_t memory_bound(size_t src_len, size_t out_max)
+{
+    size_t max = ((size_t)24 << 20) + 2 * src_len + 4 * out_max;
+    return max < LUTRA_TEMPLATE_MEMORY_MAX ? max : LUTRA_TEMPLATE_MEMORY_MAX;
+}
+
 /* Copy the source with every line end as \n and without the last one, as Jinja reads it. */
 static bool take_source(struct tmpl *t, const char *src, size_t n)
 {
@@ -168,6 +174,7 @@ lutra_status lutra_template_render(struct lutra_rendered *out, const char *src, 
         return lutra_fail(err, LUTRA_EFORMAT, "chat template: %zu bytes long, more than %d",
                           src_len, LUTRA_TEMPLATE_SOURCE_MAX);
     struct tmpl t = {.err = err, .in = in, .out_max = output_bound(in)};
+    t.memory_max = memory_bound(src_len, t.out_max);
     bool ok = render(&t, src, src_len) && give_output(&t, out);
     lutra_tmpl_free(&t);
     return ok ? LUTRA_OK : t.status;

@@ -32,7 +32,8 @@ enum { /* bounds: exceeding one is LUTRA_EFORMAT naming the bound */
     LUTRA_TEMPLATE_STEPS_MAX = 1000000,   /* one per node, per element, per 512 bytes copied */
     LUTRA_TEMPLATE_DEPTH_MAX = 64,        /* brackets, blocks in the source; 4 x while it runs */
     LUTRA_TEMPLATE_OUTPUT_MAX = 32 << 20, /* and never more than 1 MiB + 16 x the messages */
-    LUTRA_TEMPLATE_MEMORY_MAX = 128 << 20
+    LUTRA_TEMPLATE_MEMORY_MAX = 128 << 20 /* and never more than 24 MiB + 2 x the source + 4 x the
+                                             output allowed: no small talk costs 128 MiB */
 };
 
 /* Rendered text, NUL-terminated, and the ranges of it that came from message contents or from roles

@@ -233,7 +233,8 @@ struct tmpl {
     const struct lutra_template_input *in;
 
     struct tpool objects, bytes, marks;
-    size_t memory; /* bytes taken from malloc */
+    size_t memory; /* bytes taken from malloc, at most memory_max */
+    size_t memory_max;
     size_t steps;
     int depth, depth_max;
 

@@ -69,8 +69,8 @@ bool lutra_tmpl_enter(struct tmpl *t)
 
 static bool has_room(struct tmpl *t, size_t bytes)
 {
-    if (bytes <= LUTRA_TEMPLATE_MEMORY_MAX - t->memory) return true;
-    return lutra_tmpl_fail(t, "needs more than %d MiB of memory", LUTRA_TEMPLATE_MEMORY_MAX >> 20);
+    if (bytes <= t->memory_max - t->memory) return true;
+    return lutra_tmpl_fail(t, "needs more than %zu MiB of memory", t->memory_max >> 20);
 }
 
 bool lutra_tmpl_reserve(struct tmpl *t, size_t n, size_t size)
@@ -87,7 +87,7 @@ static bool add_block(struct tmpl *t, struct tpool *pool, size_t bytes)
     if (size > BLOCK_MAX) size = BLOCK_MAX;
     /* a big string probably grows further: half as much again lets it do so in place */
     if (size < bytes + BLOCK_HEAD) size = bytes + bytes / 2 + BLOCK_HEAD;
-    if (size > LUTRA_TEMPLATE_MEMORY_MAX - t->memory) size = bytes + BLOCK_HEAD;
+    if (size > t->memory_max - t->memory) size = bytes + BLOCK_HEAD;
     struct tblock *b = malloc(size);
     if (!b) return lutra_tmpl_nomem(t);
     t->memory += size;
@@ -101,7 +101,7 @@ static bool add_block(struct tmpl *t, struct tpool *pool, size_t bytes)
 void *lutra_tmpl_alloc(struct tmpl *t, struct tpool *pool, size_t n, size_t size)
 {
     uint64_t bytes;
-    if (!lutra_mul_ok(&bytes, n, size) || bytes > LUTRA_TEMPLATE_MEMORY_MAX) {
+    if (!lutra_mul_ok(&bytes, n, size) || bytes > t->memory_max) {
         has_room(t, SIZE_MAX);
         return NULL;
     }
