@@ -12,6 +12,9 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "models/gguf.h"
 #include "runtime/lutra.h"
@@ -221,6 +224,9 @@ static inline int run_child(struct run_result *r, const char *path, uint64_t *pe
     int status = 0;
     memset(r, 0, sizeof *r);
     fflush(stdout);
+#if defined(__GLIBC__)
+    malloc_trim(0); /* free memory that a child inherits would hide what it takes */
+#endif
     pid_t pid = fork();
     if (pid == 0) {
         struct rlimit core = {0, 0};
