@@ -151,6 +151,7 @@ X512_INLINE __m512 planes_tile(const struct lutra_mat *m, const uint8_t *unit, c
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
         __m512 d = x512_halves(unit), dmin = d;
         const uint8_t *codes = unit + m->scale_bytes;
+        x512_prefetch(unit, m->scale_bytes);
         if (x512_has_min(kind)) dmin = x512_halves(unit + 32);
         for (int g = 0; g < unit_k / group; g++) {
             struct sums s = {{zero, zero}, {zero, zero}};
