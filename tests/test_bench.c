@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "kernels/qtypes.h"
 #include "tests/check.h"
@@ -366,6 +367,9 @@ static void test_boards(void)
     put_file("/proc/cpuinfo", "cpu MHz\t\t: 1500.0\ncpu MHz\t\t: 2500.0\n");
     CHECK_NEAR(lutra_sensor_temperature(root), 55, 1e-9);
     CHECK_NEAR(lutra_sensor_mhz(root), 2000, 1e-9);
+    CHECK(isnan(lutra_sensor_busy_seconds(root)));
+    put_file("/proc/stat", "cpu  100 50 50 9000 70 0 0 0 0 0\ncpu0 1 2 3 4\n");
+    CHECK_NEAR(lutra_sensor_busy_seconds(root), 200.0 / (double)sysconf(_SC_CLK_TCK), 1e-9);
     CHECK_STR(lutra_sensor_throttled(root, text, sizeof text), "under-voltage throttled");
     put_file("/sys/devices/platform/soc/soc:firmware/get_throttled", "0\n");
     CHECK_STR(lutra_sensor_throttled(root, text, sizeof text), "not throttled");

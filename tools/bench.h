@@ -96,6 +96,7 @@ struct lutra_bench_row {
     double cpu_s_per_token, j_per_token;
     const char *energy;       /* where joules come from; NULL: nowhere */
     double temp_c[2], mhz[2]; /* at start and end */
+    double others;            /* CPUs that other programs used meanwhile */
     double first_ts, last_ts; /* --sustain: speed of the first and the last minute (or fifth) */
 };
 

@@ -62,6 +62,7 @@ static void put_ours(struct lutra_bench_out *w, const struct lutra_bench_row *r)
     lutra_bench_out_real(w, "mhz_start", r->mhz[0]);
     lutra_bench_out_real(w, "mhz_end", r->mhz[1]);
     lutra_bench_out_text(w, "throttled", lutra_sensor_throttled("", throttled, sizeof throttled));
+    lutra_bench_out_real(w, "others_cpus", r->others);
     lutra_bench_out_real(w, "sustain_first_ts", r->first_ts);
     lutra_bench_out_real(w, "sustain_last_ts", r->last_ts);
 }
@@ -264,6 +265,12 @@ static void put_footer(FILE *f, const struct lutra_bench_row *rows, int n)
             lutra_bench_show(c, sizeof c, "%.0f", rows[0].mhz[0]),
             lutra_bench_show(d, sizeof d, "%.0f", last->mhz[1]),
             last->energy ? last->energy : "n/a");
+    double others = 0;
+    for (int i = 0; i < n; i++)
+        if (rows[i].others > others) others = rows[i].others;
+    if (others > LUTRA_SENSOR_BUSY)
+        fprintf(f, "other programs used up to %.1f CPUs meanwhile: these figures are too low\n",
+                others);
     if (lutra_sensor_throttled("", throttled, sizeof throttled)[0])
         fprintf(f, "since the start of this machine: %s\n", throttled);
 }

@@ -219,9 +219,11 @@ lutra_status lutra_bench_measure(struct lutra_bench_run *r, const struct lutra_b
     lutra_energy_open(&energy, "");
     row->energy = energy.source;
     note_ends(row, 0);
+    struct lutra_moment begin = lutra_sensor_moment();
     while (st == LUTRA_OK && row->n < MOST_SAMPLES && (row->n < o->reps || t.seconds < o->sustain))
         st = sample(r, row, &t, &energy, err);
     note_ends(row, 1);
+    row->others = lutra_sensor_others(&begin, 0);
     lutra_energy_close(&energy);
     if (st != LUTRA_OK) {
         lutra_bench_row_free(row);

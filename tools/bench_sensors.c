@@ -9,8 +9,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "kernels/base.h"
+#include "tools/cli.h"
 
 bool lutra_sensor_text(const char *path, char *dst, size_t cap)
 {
@@ -181,9 +183,35 @@ uint64_t lutra_sensor_available(void)
     return v > 0 ? (uint64_t)v : 0;
 }
 
+double lutra_sensor_busy_seconds(const char *root)
+{
+    char path[600], line[256];
+    double user, nice, system, idle, wait, irq = 0, soft = 0;
+    snprintf(path, sizeof path, "%s/proc/stat", root);
+    if (!lutra_sensor_text(path, line, sizeof line)) return NAN;
+    int n = sscanf(line, "cpu %lf %lf %lf %lf %lf %lf %lf", &user, &nice, &system, &idle, &wait,
+                   &irq, &soft);
+    if (n < 4) return NAN;
+    return (user + nice + system + irq + soft) / (double)sysconf(_SC_CLK_TCK);
+}
+
 double lutra_sensor_cpu_seconds(void)
 {
     struct timespec t;
     if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) != 0) return NAN;
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+struct lutra_moment lutra_sensor_moment(void)
+{
+    return (struct lutra_moment){lutra_cli_now(), lutra_sensor_cpu_seconds(),
+                                 lutra_sensor_busy_seconds("")};
+}
+
+double lutra_sensor_others(const struct lutra_moment *then, double ours)
+{
+    struct lutra_moment now = lutra_sensor_moment();
+    double wall = now.wall - then->wall;
+    double others = (now.all - then->all) - (now.own - then->own) - ours;
+    return wall < 0.5 ? NAN : others < 0 ? 0 : others / wall;
 }

@@ -15,10 +15,20 @@ uint64_t lutra_sensor_cache(const char *root);     /* bytes of the last-level ca
 /* A Raspberry Pi says what slowed it down; "" elsewhere, or "not throttled". */
 char *lutra_sensor_throttled(const char *root, char *dst, size_t cap);
 
-double lutra_sensor_cpu_seconds(void); /* of all threads of this process */
-double lutra_sensor_peak_rss(void);    /* bytes, since the start or the last reset */
-void lutra_sensor_reset_rss(void);     /* where the system can */
-uint64_t lutra_sensor_available(void); /* free memory in bytes; 0 unknown */
+double lutra_sensor_cpu_seconds(void);              /* of all threads of this process */
+double lutra_sensor_busy_seconds(const char *root); /* of all CPUs, whoever used them */
+double lutra_sensor_peak_rss(void);                 /* bytes, since the start or the last reset */
+void lutra_sensor_reset_rss(void);                  /* where the system can */
+uint64_t lutra_sensor_available(void);              /* free memory in bytes; 0 unknown */
+
+/* How many CPUs others kept busy since a moment, `ours` seconds of child processes left out. The
+ * system counts in steps of 10 ms, so that less than half a second says nothing: NaN. */
+struct lutra_moment {
+    double wall, own, all;
+};
+struct lutra_moment lutra_sensor_moment(void);
+double lutra_sensor_others(const struct lutra_moment *then, double ours);
+#define LUTRA_SENSOR_BUSY 0.15 /* from so many on, figures are disturbed */
 
 /* ---- energy (bench_energy.c) ---- */
 

@@ -20,6 +20,7 @@ struct duel {
     int n;                         /* rounds */
     double *ours, *theirs, *ratio; /* [rounds] */
     double our_cpu, their_cpu;     /* seconds per token; NaN unknown */
+    double others;                 /* CPUs that neither of us used */
 };
 
 /* One round: we warm up and run, then they do. */
@@ -70,12 +71,16 @@ static bool fight(struct duel *d, const struct lutra_bench_options *o,
         return false;
     }
     bool ok = true;
+    double children = 0;
+    struct lutra_moment begin = lutra_sensor_moment();
     while (ok && d->n < o->reps) {
         if (o->progress) lutra_cli_say("round %d of %d", d->n + 1, o->reps);
         if (o->delay) sleep((unsigned)o->delay);
         ok = run_round(d, &run, p, &cpu[d->n], why, why_cap);
     }
     lutra_bench_finish(&run);
+    for (int i = 0; i < d->n; i++) children += cpu[i];
+    d->others = lutra_sensor_others(&begin, children);
     d->our_cpu = d->n > 0 ? d->our_cpu / d->n : NAN;
     if (ok) measure_peer_cpu(d, p, cpu);
     free(cpu);
@@ -126,6 +131,7 @@ static void put_duel(struct lutra_bench_out *w, const struct lutra_bench_model *
         lutra_bench_out_real(w, "ratio_high", i.high);
         lutra_bench_out_real(w, "lutra_cpu_s_per_token", d->our_cpu);
         lutra_bench_out_real(w, "peer_cpu_s_per_token", d->their_cpu);
+        lutra_bench_out_real(w, "others_cpus", d->others);
         lutra_bench_out_array(w, "lutra_samples_ts", d->ours, d->n, false);
         lutra_bench_out_array(w, "peer_samples_ts", d->theirs, d->n, false);
         lutra_bench_out_text(w, "verdict", text);
@@ -139,6 +145,9 @@ static void put_duel(struct lutra_bench_out *w, const struct lutra_bench_model *
                 lutra_bench_show(high, sizeof high, "%.2f", i.high), d->our_cpu,
                 lutra_bench_show(shown, sizeof shown, "%.5f", d->their_cpu), text);
     fflush(w->file);
+    if (d->others > LUTRA_SENSOR_BUSY)
+        lutra_cli_say("%s: other programs used %.1f CPUs meanwhile: do not trust this ratio", name,
+                      d->others);
 }
 
 static const char table_head[] =
