@@ -44,14 +44,14 @@ static void panel(struct out *o, const struct lutra_ops *ops, const struct lutra
 }
 
 static void panel_case(const struct lutra_ops *ops, const struct case_type *ct, int n, int n_rows,
-                       int n_cols, enum check_fill fill, enum case_weights weights)
+                       int n_cols, enum check_fill fill, enum case_weights weights, int code_max)
 {
     struct case_mat c;
     struct case_act a;
     struct out got, want;
     case_mat_open_as(&c, ct, n_rows, n_cols, weights);
     case_act_open(&a, ops, n, n_cols, false);
-    case_act_fill(&a, fill, LUTRA_CODE_MAX);
+    case_act_fill(&a, fill, code_max);
     out_open(&got, n, n_rows);
     out_open(&want, n, n_rows);
     panel(&got, ops, &c.m, &a.a);
@@ -69,17 +69,20 @@ static void panel_case(const struct lutra_ops *ops, const struct case_type *ct, 
 static void panel_type(const struct lutra_ops *ops, const struct case_type *ct)
 {
     static const int rows[] = {1, 16, 17, 33, 70, 5, 47};
+    static const int max[] = {LUTRA_CODE_MAX, LUTRA_CODE_MAX_INT8, LUTRA_CODE_MAX_INT8 + 1};
     for (int i = 0; case_cols(ct, i); i++)
         for (int fill = 0; fill < CHECK_N_FILLS; fill++)
             panel_case(ops, ct, 1 + (fill + 2 * i) % 9, rows[(i + 3 * fill) % 7], case_cols(ct, i),
-                       (enum check_fill)fill, CASE_RANDOM);
+                       (enum check_fill)fill, CASE_RANDOM, max[(i + fill) % 3]);
     for (int fill = 0; fill < CHECK_N_FILLS; fill++) { /* the largest sums */
-        panel_case(ops, ct, 5, 3, 2560, (enum check_fill)fill, CASE_ONES);
-        panel_case(ops, ct, 2, 3, 2560, (enum check_fill)fill, CASE_TWOS);
-        panel_case(ops, ct, 1, 3, 2560, (enum check_fill)fill, CASE_ZEROS);
+        for (int i = 0; i < 2; i++)
+            panel_case(ops, ct, 5, 3, 2560, (enum check_fill)fill, CASE_ONES, max[i]);
+        panel_case(ops, ct, 2, 3, 2560, (enum check_fill)fill, CASE_TWOS, LUTRA_CODE_MAX);
+        panel_case(ops, ct, 1, 3, 2560, (enum check_fill)fill, CASE_ZEROS, LUTRA_CODE_MAX);
     }
-    panel_case(ops, ct, MAX_N, 33, 512, CHECK_FILL_RANDOM, CASE_RANDOM);
-    panel_case(ops, ct, MAX_N + 64, 16, 256, CHECK_FILL_RANDOM, CASE_RANDOM);
+    for (int i = 0; i < 3; i++)
+        panel_case(ops, ct, MAX_N, 33, 512, CHECK_FILL_RANDOM, CASE_RANDOM, max[i]);
+    panel_case(ops, ct, MAX_N + 64, 16, 256, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX);
 }
 
 /* ---- float activations ---- */
