@@ -30,6 +30,10 @@ ifeq ($(WERROR),1)
 BASE    += -Werror
 endif
 LIBS    := -lm -pthread
+ifeq ($(HWLOC),1)
+BASE    += -DLUTRA_HWLOC
+LIBS    += -lhwloc
+endif
 
 MACHINE := $(shell $(CC) -dumpmachine)
 ifneq ($(filter x86_64% amd64%,$(MACHINE)),)
