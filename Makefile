@@ -70,7 +70,7 @@ $(BUILD)/liblutra.a: $(LIB_OBJ)
 %_scalar.o: ISAFLAGS := -O3
 %_avxvnni.o: ISAFLAGS := -O3 -mavx2 -mf16c -mavxvnni -mno-fma -mtune=haswell
 %_ssse3.o: ISAFLAGS := -O3 -mssse3
-%_avx512.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c -Wno-maybe-uninitialized
+%_avx512.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c
 %_neon.o: ISAFLAGS := -O3
 %_dotprod.o: ISAFLAGS := -O3 -march=armv8.2-a+dotprod
 
@@ -108,6 +108,10 @@ test:
 check:
 	@BUILD=$(BUILD) CC="$(CC)" MAKE="$(MAKE)" tests/run.sh quick
 
+# the same file in turn, A B A B: make versus PEER=path/to/llama-bench MODEL=file
+versus: $(BUILD)/lutra
+	@LUTRA=$(BUILD)/lutra sh tools/versus.sh "$(PEER)" "$(MODEL)" $(ARGS)
+
 # one static program for a 64-bit Raspberry Pi or any other ARMv8 Linux
 pi:
 	@$(MAKE) CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar LDFLAGS=-static BUILD=$(BUILD)-pi all
@@ -130,10 +134,11 @@ help:
 	@echo "make chat       fetch a small real model and talk to it      (ARGS='...' are passed on)"
 	@echo "make demo       generate text with the tiny model in this tree, no network"
 	@echo "make test       every test; GROUPS='unit cli' for some       make check: the quick ones"
+	@echo "make versus     PEER=path/to/llama-bench MODEL=file: speed in turn with another program"
 	@echo "make pi         cross-build one static program for 64-bit ARM Linux"
 	@echo "make install    PREFIX=$(PREFIX) DESTDIR=                    make uninstall, make clean"
-	@echo "variables: CC CFLAGS LDFLAGS BUILD V=1 DEBUG=1 SANITIZE=address,undefined"
+	@echo "variables: CC CFLAGS LDFLAGS BUILD V=1 DEBUG=1 HWLOC=1 SANITIZE=address,undefined"
 
-.PHONY: all tests chat demo test check pi install uninstall clean help FORCE
+.PHONY: all tests chat demo test check versus pi install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 -include $(LIB_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/%.d) $(TEST_OBJ:.o=.d)
