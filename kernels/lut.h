@@ -8,28 +8,30 @@
  * exact in int32.
  *
  *   y[r] = x_scale * sum over groups g, ascending, of
- *              ( D[r][g] * (float)(S[r][g] - offset * X[g])    multiply, then add: never fused
- *              + M[r][g] * (float)X[g] )                       second add, if the type has minima
+ *              ( D[r][g] * (float)(mul * S[r][g] - offset * X[g])   multiply, then add, not fused
+ *              + M[r][g] * (float)X[g] )                            second add, if there are minima
  *   S[r][g] = sum of q[r][k] * c[k] over group g (exact int32), X[g] = sum of c[k] over group g,
- *   c[k] integer codes of the activations, q[r][k] unsigned codes of the weights.
+ *   c[k] integer codes of the activations, q[r][k] unsigned codes of the weights. mul is 1, and 2
+ *   for one bit, where q = 0, 1 weighs -1, +1: 2*S - X is the sum of +-c, exact like S.
  *
  * Any instruction set, any number of threads and any number of vectors give the same bits, because
  * the integers are exact and the float part has one order. Summation starts from 0.0f.
  *
  * ---- kinds ----
  * PLANES  bit planes of 2..6 bits, looked up.      tile: 16 rows
+ *         one bit, looked up.                      tile: 32 rows
  * TERN    base-3 codes, sign apart, 1.667 bits.    tile: 32 rows  (true ternary, one scale per
  *         tensor, at most 2^18 columns so that the row's one sum fits int32)
  * I8      Q8_0: signed bytes, integer dot.         tile: 16 rows
  * F32, F16, BF16   rows as in the file, dot product with the float activations.  tile: 1 row
  *
  * ---- unit ----
- * A tile is a run of units, a unit is `unit_k` columns (32 for 32-blocks, 256 for super-blocks) of
- * 16 rows: first its scales, then its codes. Tiles are read once, strictly forward. Rows past
+ * A tile is a run of units, a unit is `unit_k` columns (a block: 32, 64, 128 or 256) of 16 rows, 32
+ * for one bit: first its scales, then its codes. Tiles are read once, strictly forward. Rows past
  * n_rows are zero.
  *
  *   scale kind  bytes before the codes of a unit (rows in natural order)
- *   F16         d f16[16]                                      per unit (32 or 256 columns)
+ *   F16         d f16[16], f16[32] for one bit                 per unit, whatever its columns
  *   F16_MIN     d f16[16], m f16[16]                           M = +m
  *   SUB         d f16[16], sc int8[unit_k/group][16]           D = d * sc
  *   SUB_MIN     d f16[16], dmin f16[16], sc uint8[8][16], mn uint8[8][16]
@@ -50,12 +52,22 @@
  * lutra_lut_slot: rows 0-3, 8-11, 4-7, 12-15 in this order, so that unpacklo/unpackhi of int16 sums
  * leave rows 0-7 and 8-15 in order. bits*32 bytes a step.
  *
+ * One bit, tile of 32 rows: columns in octets, 32 bytes each: byte lutra_bit_slot(row), bit i =
+ * column i, so that the low nibble is the even quad and the high nibble the odd one. No plane pairs
+ * here, so neighbouring bytes are different rows: entries of the two quads are interleaved, and
+ * maddubs with ones adds them in int16. Slots: rows 0-3 8-11 16-19 24-27, then 4-7 12-15 20-23
+ * 28-31, so that unpacking bytes to 16 and 32 bits inside lanes of 16 bytes leaves eight rows in
+ * order.
+ *
  * Activation table for PLANES ("quad table"): per quad 32 bytes, lo[16] then hi[16], both int8:
  *   entry e = sum of c[4*quad+i] for the bits i of e;   entry = lo + 256*hi, lo in [-128, 127].
  * |c| <= LUTRA_CODE_MAX keeps hi in int8. With planes weighted through maddubs (1,2 | 4,8 | 16,32)
  * int16 sums of one step of 6 bits are <= 4 * 128 * 63 = 32256; a 32-group of 4 or 5 bits:
  * <= 8 * 128 * 31 = 31744; 256 columns of 2 bits: <= 64 * 128 * 3 = 24576. So int16 partial sums
  * live for a group of 16 (6 bits), 32 (<= 5 bits) or 256 columns (2 bits) and then go to int32.
+ * One bit: a group of 128 columns is 32 quads, low and high sums are <= 32 * 128 = 4096; int16
+ * would do for 1020 columns. mul * S - offset * X stays below 2^24 for groups of up to 256 columns
+ * of one and two bits, so its float is exact too.
  *
  * ---- I8 codes ----  "pair panel": [unit_k/2 pairs][16 rows][2] int8;
  *   byte 2*r+j of a pair = column 2*pair+j of row r.
@@ -79,6 +91,7 @@ enum {
     LUTRA_CODE_MAX = 8128,      /* 127 * 64: four codes sum to 127 * 256, high byte stays int8 */
     LUTRA_CODE_MAX_INT8 = 127,  /* BitNet: int8 activations are part of the model */
     LUTRA_TILE_ROWS = 16,       /* PLANES and I8: one 32-byte vector of (row, plane pair) */
+    LUTRA_BIT_ROWS = 32,        /* PLANES of one bit */
     LUTRA_TERN_ROWS = 32,
     LUTRA_STEP_K = 16,
     LUTRA_TERN_K = 24
@@ -110,9 +123,10 @@ struct lutra_mat {
     int n_rows;
     int n_cols;      /* a multiple of the type's block */
     int bits;        /* PLANES */
-    int group;       /* columns per scale: 16, 32, 256 */
-    int offset;      /* subtracted from every code */
-    int unit_k;      /* 32 or 256 */
+    int group;       /* columns per scale: 16, 32, 64, 128, 256 */
+    int mul;         /* of every code, 1 or 2 (one bit), ... */
+    int offset;      /* ... from which this is subtracted */
+    int unit_k;      /* 32, 64, 128 or 256 */
     int tile_rows;   /* 16, 32 or 1 */
     float scale;     /* TERN */
     size_t unit_bytes;
@@ -137,6 +151,11 @@ static inline int lutra_lut_slot(int row) /* row 0..15 of a tile -> slot */
     return (row & 3) | (row & 4) << 1 | (row & 8) >> 1;
 }
 
+static inline int lutra_bit_slot(int row) /* one bit: row 0..31 of a tile -> slot */
+{
+    return (row & 3) | (row & 4) << 2 | (row & 24) >> 1;
+}
+
 static inline int lutra_tern_k_pad(int n_cols)
 {
     return (n_cols + LUTRA_TERN_K - 1) / LUTRA_TERN_K * LUTRA_TERN_K;
@@ -158,8 +177,8 @@ void lutra_pack_tile(const struct lutra_mat *m, int tile, const void *file_rows,
 bool lutra_pack_is_ternary(int type, const void *file_rows, int n, int n_cols, float *scale,
                            bool *seen);
 
-/* Row r of a packed matrix as floats: w = D * (q - offset), then + M if the type has minima, in
- * f32, in this order. dst holds n_cols. */
+/* Row r of a packed matrix as floats: w = D * (mul * q - offset), then + M if the type has minima,
+ * in f32, in this order. dst holds n_cols. */
 void lutra_mat_row(const struct lutra_mat *m, int r, float *dst);
 
 /* Activations: n vectors of k columns, quantized once and shared by every matrix that takes them.

@@ -46,11 +46,11 @@ static enum lutra_scale_kind scale_kind(const struct lutra_code_info *ci)
     return ci->group == 16 ? LUTRA_SCALE_SUB_MIN4 : LUTRA_SCALE_SUB_MIN;
 }
 
-static size_t scale_bytes(enum lutra_scale_kind kind, int groups)
+static size_t scale_bytes(enum lutra_scale_kind kind, int groups, int rows)
 {
     switch (kind) {
     case LUTRA_SCALE_F16:
-        return 32;
+        return 2 * (size_t)rows;
     case LUTRA_SCALE_F16_MIN:
         return 64;
     case LUTRA_SCALE_SUB:
@@ -70,11 +70,12 @@ static bool plan_codes(struct lutra_mat *m, const struct lutra_code_info *ci, in
     m->scales = scale_kind(ci);
     m->bits = ci->bits;
     m->group = ci->group;
+    m->mul = ci->mul;
     m->offset = m->kind == LUTRA_MAT_I8 ? 0 : ci->offset; /* I8 is stored signed */
     m->unit_k = block;
-    m->tile_rows = LUTRA_TILE_ROWS;
-    m->scale_bytes = scale_bytes(m->scales, block / ci->group);
-    m->unit_bytes = m->scale_bytes + (size_t)block * (size_t)ci->bits * LUTRA_TILE_ROWS / 8;
+    m->tile_rows = ci->bits == 1 ? LUTRA_BIT_ROWS : LUTRA_TILE_ROWS;
+    m->scale_bytes = scale_bytes(m->scales, block / ci->group, m->tile_rows);
+    m->unit_bytes = m->scale_bytes + (size_t)block * (size_t)(ci->bits * m->tile_rows) / 8;
     return true;
 }
 
@@ -84,7 +85,7 @@ lutra_status lutra_pack_plan(struct lutra_mat *m, int type, int n_rows, int n_co
     uint8_t *data = m->data;
     float scale = m->scale;
     *m = (struct lutra_mat){
-        .type = type, .n_rows = n_rows, .n_cols = n_cols, .data = data, .scale = scale};
+        .type = type, .n_rows = n_rows, .n_cols = n_cols, .mul = 1, .data = data, .scale = scale};
     const struct lutra_type_info *ti = type < 0 ? NULL : lutra_type_info((uint32_t)type);
     if (!ti || !lutra_type_runs((uint32_t)type))
         return lutra_fail(err, LUTRA_EUNSUPPORTED, "weights of type %d (%s) cannot be run", type,
@@ -163,6 +164,15 @@ static inline void pack_planes(uint8_t *codes, int bits, int unit_k, int slot, c
     }
 }
 
+static void pack_bits(uint8_t *codes, int unit_k, int slot, const uint8_t *q)
+{
+    for (int k = 0; k < unit_k; k += 8, codes += LUTRA_BIT_ROWS) {
+        uint64_t eight;
+        memcpy(&eight, q + k, sizeof eight);
+        codes[slot] = plane_byte(eight, 0);
+    }
+}
+
 static void pack_i8(uint8_t *codes, int unit_k, int row, const uint8_t *q)
 {
     for (int k = 0; k < unit_k; k += 2) {
@@ -178,6 +188,9 @@ static void pack_row_unit(const struct lutra_mat *m, uint8_t *unit, int row,
     int slot = lutra_lut_slot(row);
     pack_scales(m, unit, row, s);
     switch (m->bits) { /* constant widths let the compiler unroll */
+    case 1:
+        pack_bits(codes, m->unit_k, lutra_bit_slot(row), s->q);
+        break;
     case 2:
         pack_planes(codes, 2, m->unit_k, slot, s->q);
         break;
@@ -333,7 +346,7 @@ static void unit_row(const struct lutra_mat *m, const uint8_t *unit, int row, fl
         uint64_t eight = lutra_unit_octet(codes, m->bits, row, k / 8);
         memcpy(q, &eight, sizeof q);
         for (int i = 0; i < 8; i++) {
-            float w = d * (float)(q[i] - m->offset);
+            float w = d * (float)(m->mul * q[i] - m->offset);
             dst[k + i] = has_min ? w + min : w;
         }
     }

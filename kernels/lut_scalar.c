@@ -65,6 +65,15 @@ static void add_step(int32_t *sums, const uint8_t *codes, int bits, const uint8_
     }
 }
 
+/* The same for one bit: 32 rows, an octet after the other. */
+static void add_bits(int32_t *sums, const uint8_t *codes, const uint8_t *tab)
+{
+    for (int row = 0; row < LUTRA_BIT_ROWS; row++)
+        for (int o = 0; o < 2; o++)
+            sums[row] +=
+                octet_entry(tab, o, codes[LUTRA_BIT_ROWS * o + lutra_bit_slot(row)]);
+}
+
 static int32_t group_sum(const int32_t *sums, int group)
 {
     int32_t x = 0;
@@ -77,18 +86,23 @@ static void planes_tile(float *acc, const struct lutra_mat *m, const uint8_t *un
                         const uint8_t *tab, const int32_t *sums)
 {
     int steps = m->group / LUTRA_STEP_K, groups = m->unit_k / m->group;
+    size_t step_bytes = (size_t)(2 * m->bits * m->tile_rows);
     bool has_min = lutra_mat_has_min(m);
-    for (int row = 0; row < LUTRA_TILE_ROWS; row++) acc[row] = 0.0f;
+    for (int row = 0; row < m->tile_rows; row++) acc[row] = 0.0f;
     for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes;
         for (int g = 0; g < groups; g++, sums += steps) {
-            int32_t s[LUTRA_TILE_ROWS] = {0};
+            int32_t s[LUTRA_BIT_ROWS] = {0};
             int32_t x = group_sum(sums, m->group);
-            for (int i = 0; i < steps; i++, codes += 32 * m->bits, tab += 4 * 32)
-                add_step(s, codes, m->bits, tab);
-            for (int row = 0; row < LUTRA_TILE_ROWS; row++) {
-                acc[row] =
-                    acc[row] + lutra_unit_d(m, unit, g, row) * (float)(s[row] - m->offset * x);
+            for (int i = 0; i < steps; i++, codes += step_bytes, tab += 4 * 32) {
+                if (m->bits == 1)
+                    add_bits(s, codes, tab);
+                else
+                    add_step(s, codes, m->bits, tab);
+            }
+            for (int row = 0; row < m->tile_rows; row++) {
+                acc[row] = acc[row] + lutra_unit_d(m, unit, g, row) *
+                                          (float)(m->mul * s[row] - m->offset * x);
                 if (has_min) acc[row] = acc[row] + lutra_unit_m(m, unit, g, row) * (float)x;
             }
         }
@@ -101,10 +115,10 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
     const uint8_t *tab = a->quads + (size_t)v * a->quad_bytes;
     const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
     for (int t = tile0; t < tile1; t++) {
-        float acc[LUTRA_TILE_ROWS];
+        float acc[LUTRA_BIT_ROWS];
         planes_tile(acc, m, lutra_mat_tile(m, t), tab, sums);
-        for (int row = 0; row < LUTRA_TILE_ROWS && t * LUTRA_TILE_ROWS + row < m->n_rows; row++)
-            y[t * LUTRA_TILE_ROWS + row] = acc[row] * a->scale[v];
+        for (int row = 0; row < m->tile_rows && t * m->tile_rows + row < m->n_rows; row++)
+            y[t * m->tile_rows + row] = acc[row] * a->scale[v];
     }
 }
 

@@ -62,6 +62,7 @@ static inline uint64_t lutra_spread_bits(uint8_t bits)
  * scale_bytes. */
 static inline uint64_t lutra_unit_octet(const uint8_t *codes, int bits, int row, int oct)
 {
+    if (bits == 1) return lutra_spread_bits(codes[32 * oct + lutra_bit_slot(row)]);
     const uint8_t *p = codes + (size_t)(oct / 2) * (size_t)bits * 32 + 2 * lutra_lut_slot(row);
     int pairs = bits / 2, o = oct & 1;
     uint64_t q = 0;

@@ -13,7 +13,7 @@ static int min_int(int a, int b)
     return a < b ? a : b;
 }
 
-/* Codes minus offset of one row of a unit. */
+/* Codes of one row of a unit as signed numbers: mul * q - offset. */
 static void unpack_unit(const struct lutra_mat *m, const uint8_t *unit, int row, int8_t *q)
 {
     const uint8_t *codes = unit + m->scale_bytes;
@@ -25,7 +25,7 @@ static void unpack_unit(const struct lutra_mat *m, const uint8_t *unit, int row,
         uint64_t eight = lutra_unit_octet(codes, m->bits, row, oct);
         memcpy(q + 8 * oct, &eight, sizeof eight);
     }
-    for (int k = 0; k < m->unit_k; k++) q[k] = (int8_t)(q[k] - m->offset);
+    for (int k = 0; k < m->unit_k; k++) q[k] = (int8_t)(m->mul * q[k] - m->offset);
 }
 
 /* 24 columns of one row of a TERN tile. */
@@ -109,7 +109,8 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
     }
 }
 
-/* One row of weights decoded piece by piece, as lutra_mat_row does: w = D*(q-offset), then + M. */
+/* One row of weights decoded piece by piece, as lutra_mat_row does: w = D * code, then
+ * + M. */
 static int decode_piece(float *w, const struct lutra_mat *m, const uint8_t *tile, int row, int k)
 {
     bool has_min = lutra_mat_has_min(m);

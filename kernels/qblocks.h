@@ -118,6 +118,24 @@ struct block_tq2_0 {
     uint8_t qs[64], d[2];
 };
 
+/* ---- 1 and 2 bits, weights in order, one scale ----
+ *
+ * Q1_0   | d 2 | qs 16 |                    w[i] = d * (2 q - 1), that is +d or -d
+ *        128 weights; q = bit i % 8 of qs[i / 8] */
+struct block_q1_0 {
+    uint8_t d[2], qs[16];
+};
+
+/* Q2_0   | d 2 | qs 16 |                    w[i] = d * (q - 1)
+ *        64 weights; q = bits [2j+1:2j], j = i % 4, of qs[i / 4]; code 3 is legal and means +2 d
+ * Q2_0 of 128 weights (id 142, in older files 42): the same with qs 32 */
+struct block_q2_0 {
+    uint8_t d[2], qs[16];
+};
+struct block_q2_0_g128 {
+    uint8_t d[2], qs[32];
+};
+
 static_assert(sizeof(struct block_q8_0) == 34, "Q8_0");
 static_assert(sizeof(struct block_q4_0) == 18, "Q4_0");
 static_assert(sizeof(struct block_q4_1) == 20, "Q4_1");
@@ -130,5 +148,8 @@ static_assert(sizeof(struct block_q5_k) == 176, "Q5_K");
 static_assert(sizeof(struct block_q6_k) == 210, "Q6_K");
 static_assert(sizeof(struct block_tq1_0) == 54, "TQ1_0");
 static_assert(sizeof(struct block_tq2_0) == 66, "TQ2_0");
+static_assert(sizeof(struct block_q1_0) == 18, "Q1_0");
+static_assert(sizeof(struct block_q2_0) == 18, "Q2_0");
+static_assert(sizeof(struct block_q2_0_g128) == 34, "Q2_0_G128");
 
 #endif

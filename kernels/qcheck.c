@@ -15,7 +15,8 @@ static const struct scale_place places[] = {
     {LUTRA_TYPE_Q5_0, {0, -1}},   {LUTRA_TYPE_Q5_1, {0, 2}},   {LUTRA_TYPE_Q8_0, {0, -1}},
     {LUTRA_TYPE_Q2_K, {80, 82}},  {LUTRA_TYPE_Q3_K, {108, -1}}, {LUTRA_TYPE_Q4_K, {0, 2}},
     {LUTRA_TYPE_Q5_K, {0, 2}},    {LUTRA_TYPE_Q6_K, {208, -1}}, {LUTRA_TYPE_TQ1_0, {52, -1}},
-    {LUTRA_TYPE_TQ2_0, {64, -1}},
+    {LUTRA_TYPE_TQ2_0, {64, -1}}, {LUTRA_TYPE_Q1_0, {0, -1}},  {LUTRA_TYPE_Q2_0, {0, -1}},
+    {LUTRA_TYPE_Q2_0_G128, {0, -1}},
 };
 
 static bool half_finite(const uint8_t *p) /* f16: all exponent bits set means infinity or NaN */

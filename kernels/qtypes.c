@@ -64,11 +64,9 @@ static const struct lutra_type_info types[] = {
     {39, "MXFP4", 32, 17,
      "MXFP4 is not run yet (BitNet's fork uses this id for TL2); use a Q4_K_M or Q8_0 file"},
     {40, "NVFP4", 64, 36, "NVFP4 is not run yet; use a Q4_K_M or Q8_0 file of the same model"},
-    {41, "Q1_0", 128, 18, "Q1_0 is not run yet; use a Q2_K, TQ2_0 or Q4_0 file of the same model"},
-    {42, "Q2_0", 64, 18,
-     "Q2_0 is not run yet (older files of this id have blocks of 128); use a TQ2_0 or Q4_0 file"},
-    {142, "Q2_0_G128", 128, 34,
-     "Q2_0 in blocks of 128, produced by a fork, is not run yet; use a TQ2_0 or Q4_0 file"},
+    {LUTRA_TYPE_Q1_0, "Q1_0", 128, sizeof(struct block_q1_0), NULL},
+    {LUTRA_TYPE_Q2_0, "Q2_0", 64, sizeof(struct block_q2_0), NULL},
+    {LUTRA_TYPE_Q2_0_G128, "Q2_0_G128", 128, sizeof(struct block_q2_0_g128), NULL},
 };
 
 const struct lutra_type_info *lutra_type_info(uint32_t id)
@@ -84,18 +82,21 @@ bool lutra_type_runs(uint32_t id)
     return t && !t->note;
 }
 
-/*                                                bits group offset min   sub */
-static const struct lutra_code_info code_q8_0 = {8, 32, 128, false, false};
-static const struct lutra_code_info code_q4_0 = {4, 32, 8, false, false};
-static const struct lutra_code_info code_q4_1 = {4, 32, 0, true, false};
-static const struct lutra_code_info code_q5_0 = {5, 32, 16, false, false};
-static const struct lutra_code_info code_q5_1 = {5, 32, 0, true, false};
-static const struct lutra_code_info code_q2_k = {2, 16, 0, true, true};
-static const struct lutra_code_info code_q3_k = {3, 16, 4, false, true};
-static const struct lutra_code_info code_q4_k = {4, 32, 0, true, true};
-static const struct lutra_code_info code_q5_k = {5, 32, 0, true, true};
-static const struct lutra_code_info code_q6_k = {6, 16, 32, false, true};
-static const struct lutra_code_info code_tq = {2, 256, 1, false, false};
+/*                                                bits group mul offset min sub */
+static const struct lutra_code_info code_q8_0 = {8, 32, 1, 128, false, false};
+static const struct lutra_code_info code_q4_0 = {4, 32, 1, 8, false, false};
+static const struct lutra_code_info code_q4_1 = {4, 32, 1, 0, true, false};
+static const struct lutra_code_info code_q5_0 = {5, 32, 1, 16, false, false};
+static const struct lutra_code_info code_q5_1 = {5, 32, 1, 0, true, false};
+static const struct lutra_code_info code_q2_k = {2, 16, 1, 0, true, true};
+static const struct lutra_code_info code_q3_k = {3, 16, 1, 4, false, true};
+static const struct lutra_code_info code_q4_k = {4, 32, 1, 0, true, true};
+static const struct lutra_code_info code_q5_k = {5, 32, 1, 0, true, true};
+static const struct lutra_code_info code_q6_k = {6, 16, 1, 32, false, true};
+static const struct lutra_code_info code_tq = {2, 256, 1, 1, false, false};
+static const struct lutra_code_info code_q1_0 = {1, 128, 2, 1, false, false};
+static const struct lutra_code_info code_q2_0 = {2, 64, 1, 1, false, false};
+static const struct lutra_code_info code_q2_0_g128 = {2, 128, 1, 1, false, false};
 
 const struct lutra_code_info *lutra_code_info(int type)
 {
@@ -112,6 +113,9 @@ const struct lutra_code_info *lutra_code_info(int type)
     case LUTRA_TYPE_Q6_K: return &code_q6_k;
     case LUTRA_TYPE_TQ1_0:
     case LUTRA_TYPE_TQ2_0: return &code_tq;
+    case LUTRA_TYPE_Q1_0: return &code_q1_0;
+    case LUTRA_TYPE_Q2_0: return &code_q2_0;
+    case LUTRA_TYPE_Q2_0_G128: return &code_q2_0_g128;
     default: return NULL;
     }
 }

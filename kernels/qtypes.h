@@ -25,7 +25,10 @@ enum lutra_type { /* ids as in GGUF */
     LUTRA_TYPE_Q6_K = 14,
     LUTRA_TYPE_BF16 = 30,
     LUTRA_TYPE_TQ1_0 = 34,
-    LUTRA_TYPE_TQ2_0 = 35
+    LUTRA_TYPE_TQ2_0 = 35,
+    LUTRA_TYPE_Q1_0 = 41,
+    LUTRA_TYPE_Q2_0 = 42,      /* 64 weights per block */
+    LUTRA_TYPE_Q2_0_G128 = 142 /* 128; in files also under 42, see models/gguf.h */
 };
 
 struct lutra_type_info {
@@ -56,7 +59,7 @@ void lutra_decode_row(int type, float *dst, const void *src, int n);
  * quantizer. */
 void lutra_encode_row(int type, void *dst, const float *src, int n);
 
-/* One block taken apart. With c = q - offset:
+/* One block taken apart. With c = mul * q - offset:
  *   weight[i] = D(i / group) * c[i] + M(i / group), where
  *   D(g) = f32(d) * sc[g]      (sc[g] = 1 where the format has no sub-scales)
  *   M(g) = -(f32(dmin) * mn[g])  for K-quants with minima,
@@ -71,9 +74,10 @@ struct lutra_split {
 
 /* Constants of a low-bit type: how its codes are cut. */
 struct lutra_code_info {
-    int bits;   /* planes: 2..6; 8 for Q8_0 */
-    int group;  /* weights per scale: 16, 32 or 256 */
-    int offset; /* subtracted from q: 0, 1, 4, 8, 16, 32, 128 */
+    int bits;   /* planes: 1..6; 8 for Q8_0 */
+    int group;  /* weights per scale: 16, 32, 64, 128 or 256 */
+    int mul;    /* 1; 2 for one bit, whose codes 0, 1 mean -1, +1 */
+    int offset; /* subtracted from mul * q: 0, 1, 4, 8, 16, 32, 128 */
     bool min;   /* has minima */
     bool sub;   /* has sub-scales (K-quants: super-block of 256) */
 };

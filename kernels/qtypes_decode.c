@@ -182,6 +182,30 @@ static void decode_tq2_0(float *dst, const void *src)
             for (int l = 0; l < 32; l++) *dst++ = d * (float)((b->qs[h + l] >> j & 3) - 1);
 }
 
+static void decode_q1_0(float *dst, const void *src)
+{
+    const struct block_q1_0 *b = src;
+    float d = f16_at(b->d);
+    for (int i = 0; i < 128; i++) dst[i] = d * (float)(2 * (b->qs[i / 8] >> i % 8 & 1) - 1);
+}
+
+static void decode_pairs(float *dst, float d, const uint8_t *qs, int n)
+{
+    for (int i = 0; i < n; i++) dst[i] = d * (float)((qs[i / 4] >> 2 * (i % 4) & 3) - 1);
+}
+
+static void decode_q2_0(float *dst, const void *src)
+{
+    const struct block_q2_0 *b = src;
+    decode_pairs(dst, f16_at(b->d), b->qs, 64);
+}
+
+static void decode_q2_0_g128(float *dst, const void *src)
+{
+    const struct block_q2_0_g128 *b = src;
+    decode_pairs(dst, f16_at(b->d), b->qs, 128);
+}
+
 static void decode_f16(float *dst, const void *src)
 {
     *dst = f16_at(src);
@@ -211,6 +235,9 @@ static decode_fn decoder(int type)
     case LUTRA_TYPE_Q6_K: return decode_q6_k;
     case LUTRA_TYPE_TQ1_0: return decode_tq1_0;
     case LUTRA_TYPE_TQ2_0: return decode_tq2_0;
+    case LUTRA_TYPE_Q1_0: return decode_q1_0;
+    case LUTRA_TYPE_Q2_0: return decode_q2_0;
+    case LUTRA_TYPE_Q2_0_G128: return decode_q2_0_g128;
     default: return NULL;
     }
 }

@@ -56,9 +56,21 @@ static void quantize_signed(struct lutra_split *s, const struct lutra_code_info 
     int n = c->group, lo = -c->offset, hi = c->offset - 1;
     float d, e = extreme(x, n);
     if (c->bits == 8) lo = -127; /* Q8_0 is symmetric */
-    if (c->group == 256) hi = 1; /* ternary */
-    s->d = store_scale(c->group == 256 ? fabsf(e) : e / (float)lo, &d);
+    if (c->bits == 2) hi = 1; /* ternary */
+    s->d = store_scale(c->bits == 2 ? fabsf(e) : e / (float)lo, &d);
     for (int i = 0; i < n; i++) s->q[i] = (uint8_t)(quotient(x[i], d, lo, hi) + c->offset);
+}
+
+/* Signs under their mean magnitude. */
+static void quantize_bits(struct lutra_split *s, const struct lutra_code_info *c, const float *x)
+{
+    double sum = 0;
+    float d;
+    for (int i = 0; i < c->group; i++) {
+        sum += fabs((double)x[i]); /* of floats: no overflow */
+        s->q[i] = x[i] >= 0;
+    }
+    s->d = store_scale((float)(sum / c->group), &d);
 }
 
 /* One scale, one minimum: codes count up from the smallest value. */
@@ -125,6 +137,8 @@ static void encode_block(int type, const struct lutra_code_info *c, void *dst, c
         quantize_sub(&s, c, x, type == LUTRA_TYPE_Q3_K ? -32 : -128);
     else if (c->min)
         quantize_min(&s, c, x);
+    else if (c->bits == 1)
+        quantize_bits(&s, c, x);
     else
         quantize_signed(&s, c, x);
     lutra_join_block(type, dst, &s);

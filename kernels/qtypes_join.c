@@ -72,6 +72,9 @@ static void code_places(int type, int i, struct place *lo, struct place *hi)
         *lo = nibbles(0, 64, i);
         *hi = quarters(128, i);
         break;
+    case LUTRA_TYPE_Q1_0: *lo = (struct place){2 + i / 8, i % 8, 1}; break;
+    case LUTRA_TYPE_Q2_0:
+    case LUTRA_TYPE_Q2_0_G128: *lo = (struct place){2 + i / 4, i % 4 * 2, 2}; break;
     default: *lo = quarters(0, i); break; /* TQ2_0 */
     }
 }

@@ -183,6 +183,31 @@ static void split_tq2_0(struct lutra_split *out, const struct block_tq2_0 *b)
     split_quarters(out->q, b->qs);
 }
 
+static void split_q1_0(struct lutra_split *out, const struct block_q1_0 *b)
+{
+    split_plain(out, b->d);
+    for (int k = 0; k < 16; k++)
+        for (int i = 0; i < 8; i++) out->q[8 * k + i] = b->qs[k] >> i & 1;
+}
+
+static void split_pairs(uint8_t *q, const uint8_t *qs, int n_bytes)
+{
+    for (int k = 0; k < n_bytes; k++)
+        for (int j = 0; j < 4; j++) q[4 * k + j] = qs[k] >> 2 * j & 3;
+}
+
+static void split_q2_0(struct lutra_split *out, const struct block_q2_0 *b)
+{
+    split_plain(out, b->d);
+    split_pairs(out->q, b->qs, 16);
+}
+
+static void split_q2_0_g128(struct lutra_split *out, const struct block_q2_0_g128 *b)
+{
+    split_plain(out, b->d);
+    split_pairs(out->q, b->qs, 32);
+}
+
 void lutra_split_block(int type, struct lutra_split *out, const void *block)
 {
     switch (type) {
@@ -198,6 +223,9 @@ void lutra_split_block(int type, struct lutra_split *out, const void *block)
     case LUTRA_TYPE_Q6_K: split_q6_k(out, block); break;
     case LUTRA_TYPE_TQ1_0: split_tq1_0(out, block); break;
     case LUTRA_TYPE_TQ2_0: split_tq2_0(out, block); break;
+    case LUTRA_TYPE_Q1_0: split_q1_0(out, block); break;
+    case LUTRA_TYPE_Q2_0: split_q2_0(out, block); break;
+    case LUTRA_TYPE_Q2_0_G128: split_q2_0_g128(out, block); break;
     default: assert(!"a type without codes");
     }
 }

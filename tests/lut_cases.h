@@ -27,6 +27,8 @@ static const struct case_type case_types[] = {
     {"Q3_K", LUTRA_TYPE_Q3_K, 108, -1, false},  {"Q4_K", LUTRA_TYPE_Q4_K, 0, 2, false},
     {"Q5_K", LUTRA_TYPE_Q5_K, 0, 2, false},     {"Q6_K", LUTRA_TYPE_Q6_K, 208, -1, false},
     {"TQ1_0", LUTRA_TYPE_TQ1_0, 52, -1, false}, {"TQ2_0", LUTRA_TYPE_TQ2_0, 64, -1, false},
+    {"Q1_0", LUTRA_TYPE_Q1_0, 0, -1, false},    {"Q2_0", LUTRA_TYPE_Q2_0, 0, -1, false},
+    {"Q2_0x2", LUTRA_TYPE_Q2_0_G128, 0, -1, false},
     {"TERN1", LUTRA_TYPE_TQ1_0, 52, -1, true},  {"TERN2", LUTRA_TYPE_TQ2_0, 64, -1, true},
 };
 enum { CASE_TYPES = sizeof case_types / sizeof case_types[0] };
@@ -274,7 +276,7 @@ static inline float case_ref(const struct case_mat *c, int row, const int16_t *c
                 sum += s.q[i] * codes[k + i];
                 x += codes[k + i];
             }
-            acc = acc + case_d(&s, ci, g) * (float)(int32_t)(sum - ci->offset * x);
+            acc = acc + case_d(&s, ci, g) * (float)(int32_t)(ci->mul * sum - ci->offset * x);
             if (ci->min) acc = acc + case_m(&s, ci, g) * (float)(int32_t)x;
         }
     }
@@ -285,8 +287,18 @@ static inline float case_ref(const struct case_mat *c, int row, const int16_t *c
 static inline int case_cols(const struct case_type *ct, int i)
 {
     static const int by32[] = {32, 64, 96, 160, 416, 2560, 0},
+                     by64[] = {64, 128, 192, 448, 2560, 0}, by128[] = {128, 256, 384, 896, 2560, 0},
                      by256[] = {256, 512, 768, 1280, 2560, 0};
-    return lutra_type_info((uint32_t)ct->type)->block == 32 ? by32[i] : by256[i];
+    switch (lutra_type_info((uint32_t)ct->type)->block) {
+    case 32:
+        return by32[i];
+    case 64:
+        return by64[i];
+    case 128:
+        return by128[i];
+    default:
+        return by256[i];
+    }
 }
 
 #endif

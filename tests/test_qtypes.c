@@ -11,7 +11,8 @@
 
 static const int coded[] = {LUTRA_TYPE_Q8_0, LUTRA_TYPE_Q4_0, LUTRA_TYPE_Q4_1, LUTRA_TYPE_Q5_0,
                             LUTRA_TYPE_Q5_1, LUTRA_TYPE_Q2_K, LUTRA_TYPE_Q3_K, LUTRA_TYPE_Q4_K,
-                            LUTRA_TYPE_Q5_K, LUTRA_TYPE_Q6_K, LUTRA_TYPE_TQ1_0, LUTRA_TYPE_TQ2_0};
+                            LUTRA_TYPE_Q5_K, LUTRA_TYPE_Q6_K, LUTRA_TYPE_TQ1_0, LUTRA_TYPE_TQ2_0,
+                            LUTRA_TYPE_Q1_0, LUTRA_TYPE_Q2_0, LUTRA_TYPE_Q2_0_G128};
 static const int plain[] = {LUTRA_TYPE_F32, LUTRA_TYPE_F16, LUTRA_TYPE_BF16};
 enum { N_CODED = sizeof coded / sizeof coded[0], MAX_BYTES = 256 };
 
@@ -56,7 +57,7 @@ static float formula(int type, const struct lutra_split *s, int i)
     const struct lutra_code_info *c = lutra_code_info(type);
     int g = i / c->group;
     float d = lutra_f16_to_f32(s->d) * (float)s->sc[g];
-    float w = d * (float)(s->q[i] - c->offset), m = lutra_f16_to_f32(s->dmin);
+    float w = d * (float)(c->mul * s->q[i] - c->offset), m = lutra_f16_to_f32(s->dmin);
     if (c->sub) m = -(m * (float)s->mn[g]);
     return c->min ? w + m : w;
 }
@@ -204,7 +205,7 @@ static void test_table(void)
         const struct lutra_code_info *c = lutra_code_info((int)id);
         if (c) CHECK(lutra_type_runs(id) && t->block % c->group == 0);
     }
-    CHECK_EQ(runs, 15);
+    CHECK_EQ(runs, 18);
     static const uint32_t nobody[] = {43, 96, 141, 143, 255, 0x7fffffff, 0x80000000, 0xffffffff};
     for (size_t i = 0; i < sizeof nobody / sizeof nobody[0]; i++) {
         CHECK(!lutra_type_info(nobody[i]));

@@ -183,7 +183,7 @@ ARM_INLINE int32_t group_codes(const int32_t *sums, int group)
 
 /* kernels/arm/unpack_neon.c: codes as bytes q[column][16 rows] */
 
-/* One group of PLANES or I8; returns what to subtract from every code. */
+/* One group of PLANES or I8, mul times each code; returns what to subtract from that. */
 int lutra_arm_unpack_group(uint8_t *q, const struct lutra_mat *m, const uint8_t *code);
 
 /* `cols` columns (a multiple of 24) of half a TERN tile as trits + 1; `step` points at the first of

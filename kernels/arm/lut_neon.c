@@ -233,6 +233,25 @@ ARM_INLINE struct lutra_rows planes_unit(struct lutra_rows acc, const struct lut
     return acc;
 }
 
+/* One bit: mul*S - offset*X of one half of a tile of 32 rows, in natural order. look_pair leaves
+ * rows 0-3, 8-11 in vector 0, 16-19, 24-27 in 1, 4-7, 12-15 in 2, 20-23, 28-31 in 3. */
+ARM_INLINE struct lutra_rows bit_finish(const struct sums *s, int half, int mul, int32_t offset_x)
+{
+    const int32x4_t sub = vdupq_n_s32(-offset_x);
+    struct lutra_rows r;
+
+    ARM_UNROLL
+    for (int i = 0; i < 2; i++) {
+        int16x8_t lo = s->lo[2 * i + half], hi = s->hi[2 * i + half];
+        int32x4_t a = vaddw_s16(vshll_n_s16(vget_low_s16(hi), 8), vget_low_s16(lo));
+        int32x4_t b = vaddw_high_s16(vshll_high_n_s16(hi, 8), lo);
+
+        r.v[i] = vcvtq_f32_s32(vmlaq_n_s32(sub, a, mul));
+        r.v[i + 2] = vcvtq_f32_s32(vmlaq_n_s32(sub, b, mul));
+    }
+    return r;
+}
+
 struct planes_job {
     float *y;
     const struct lutra_mat *m;
@@ -282,6 +301,44 @@ static void planes_6_16(const struct planes_job *j)
 {
     planes_tiles(j, 6, 16);
 }
+/* One bit: an octet of 32 rows lies like a plane pair of 16, see lut.h. */
+static void planes_bits(const struct planes_job *j)
+{
+    const struct lutra_mat *m = j->m;
+    const int16x8_t zero = vdupq_n_s16(0);
+
+    for (int t = j->tile0; t < j->tile1; t++) {
+        const uint8_t *unit = lutra_mat_tile(m, t), *tab = j->tab;
+        const int row = t * LUTRA_BIT_ROWS;
+        struct lutra_rows acc[2] = {rows_fill(0.0f), rows_fill(0.0f)};
+
+        for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes) {
+            const uint8_t *code = unit + m->scale_bytes;
+            const int32_t x = m->offset * group_codes(j->sums + k / 16, m->unit_k);
+            struct sums s = {{zero, zero, zero, zero}, {zero, zero, zero, zero}};
+
+            prefetch_bytes(unit, (int)m->unit_bytes);
+            for (int i = 0; i < m->unit_k; i += 8, code += LUTRA_BIT_ROWS, tab += 64)
+                s = look_pair(s, code, tab, false);
+            ARM_UNROLL
+            for (int h = 0; h < 2; h++)
+                acc[h] = rows_add(acc[h], rows_mul(rows_from_f16(unit + 32 * h),
+                                                   bit_finish(&s, h, m->mul, x)));
+        }
+        for (int h = 0; h < 2; h++)
+            rows_store_part(j->y + row + 16 * h, rows_scale(acc[h], j->scale),
+                            m->n_rows - row - 16 * h);
+    }
+}
+
+static void planes_2_64(const struct planes_job *j)
+{
+    planes_tiles(j, 2, 64);
+}
+static void planes_2_128(const struct planes_job *j)
+{
+    planes_tiles(j, 2, 128);
+}
 static void planes_any(const struct planes_job *j)
 {
     planes_tiles(j, j->m->bits, j->m->group);
@@ -301,6 +358,15 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
     switch (m->bits << 16 | m->group) {
     case 2 << 16 | 16:
         planes_2_16(&j);
+        break;
+    case 1 << 16 | 128:
+        planes_bits(&j);
+        break;
+    case 2 << 16 | 64:
+        planes_2_64(&j);
+        break;
+    case 2 << 16 | 128:
+        planes_2_128(&j);
         break;
     case 2 << 16 | 256:
         planes_2_256(&j);

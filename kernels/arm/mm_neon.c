@@ -30,6 +30,7 @@ struct strip {
     const struct lutra_act *a;
     struct panel *p;
     int v0, n;
+    int half; /* of a tile of 32 one-bit rows; else 0 */
 };
 
 /* ---- panels: codes as floats ---- */
@@ -40,7 +41,7 @@ static void widen_codes(struct panel *p, int cols, int offset)
         rows_store(p->w + 16 * k, rows_from_u8(vld1q_u8(p->q + 16 * k), offset));
 }
 
-/* w = D * (q - offset), then + M */
+/* w = D * code, then + M */
 static void widen_weights(struct panel *p, int cols, int offset, const struct lutra_scales *s,
                           bool minima)
 {
@@ -169,7 +170,7 @@ static void panel_group(const struct strip *s, const struct lutra_scales *scales
 
 static size_t group_bytes(const struct lutra_mat *m)
 {
-    return (size_t)m->group * (m->kind == LUTRA_MAT_I8 ? 16u : (size_t)m->bits * 2);
+    return (size_t)m->group * (size_t)(m->bits * m->tile_rows) / 8;
 }
 
 static void panel_tile(const struct strip *s, const uint8_t *unit)
@@ -177,8 +178,8 @@ static void panel_tile(const struct strip *s, const uint8_t *unit)
     const struct lutra_mat *m = s->m;
 
     for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes) {
-        const struct lutra_scales us = scales_of_unit(unit, m->scales);
-        const uint8_t *code = unit + m->scale_bytes;
+        const struct lutra_scales us = scales_of_unit(unit + 32 * s->half, m->scales);
+        const uint8_t *code = unit + m->scale_bytes + 8 * s->half; /* see lutra_bit_slot */
 
         prefetch_bytes(unit, (int)m->unit_bytes);
         for (int g = 0; g < m->unit_k / m->group; g++, code += group_bytes(m)) {
@@ -253,8 +254,8 @@ static void exact_tile(const struct strip *s, const uint8_t *unit)
     const struct lutra_mat *m = s->m;
 
     for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes) {
-        const struct lutra_scales us = scales_of_unit(unit, m->scales);
-        const uint8_t *code = unit + m->scale_bytes;
+        const struct lutra_scales us = scales_of_unit(unit + 32 * s->half, m->scales);
+        const uint8_t *code = unit + m->scale_bytes + 8 * s->half; /* see lutra_bit_slot */
 
         for (int g = 0; g < m->unit_k / m->group; g++, code += group_bytes(m)) {
             const struct lutra_scales gs = scales_of_group(unit, us, m->scales, g);
@@ -310,6 +311,7 @@ ARM_INLINE void run(const struct method *how, float *y, size_t y_stride, struct 
             const uint8_t *tile = lutra_mat_tile(m, row / m->tile_rows);
 
             memset(s->p->acc, 0, (size_t)s->n * 16 * sizeof *s->p->acc);
+            s->half = m->bits == 1 ? row / 16 % 2 : 0;
             if (m->kind == LUTRA_MAT_TERN)
                 how->half(s, tile + 4 * LUTRA_TERN_ROWS + row % LUTRA_TERN_ROWS);
             else
@@ -324,7 +326,7 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                       void *scratch)
 {
     static const struct method how = {panel_tile, tern_half, true};
-    struct strip s = {m, a, scratch, v0, 0};
+    struct strip s = {m, a, scratch, v0, 0, 0};
 
     run(&how, y, y_stride, &s, v1, tile0 * m->tile_rows, tile1 * m->tile_rows);
 }
@@ -334,7 +336,7 @@ static void exact_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                       void *scratch)
 {
     static const struct method how = {exact_tile, exact_half, false};
-    struct strip s = {m, a, scratch, v0, 0};
+    struct strip s = {m, a, scratch, v0, 0, 0};
 
     run(&how, y, y_stride, &s, v1, tile0 * m->tile_rows, tile1 * m->tile_rows);
 }

@@ -92,6 +92,22 @@ static void unpack_planes(uint8_t *q, const uint8_t *code, int bits, int steps)
     }
 }
 
+/* Twice the bits of one half of a tile of 32 rows; 8 columns take 32 bytes. Rows 0-3, 8-11 of the
+ * half are at `code`, 4-7, 12-15 sixteen bytes on: see lutra_bit_slot. */
+static void unpack_bits(uint8_t *q, const uint8_t *code, int cols)
+{
+    for (int k = 0; k < cols; k += 8, code += LUTRA_BIT_ROWS, q += 8 * 16) {
+        uint32x2_t a = vreinterpret_u32_u8(vld1_u8(code));
+        uint32x2_t b = vreinterpret_u32_u8(vld1_u8(code + 16));
+        uint8x16_t x = vreinterpretq_u8_u32(vcombine_u32(vzip1_u32(a, b), vzip2_u32(a, b)));
+
+        ARM_UNROLL
+        for (int c = 0; c < 8; c++)
+            vst1q_u8(q + 16 * c,
+                     vandq_u8(vshlq_u8(x, vdupq_n_s8((int8_t)(1 - c))), vdupq_n_u8(2)));
+    }
+}
+
 /* Signed bytes to codes with offset 128. */
 static void unpack_i8(uint8_t *q, const uint8_t *code, int cols)
 {
@@ -145,6 +161,9 @@ int lutra_arm_unpack_group(uint8_t *q, const struct lutra_mat *m, const uint8_t 
         unpack_i8(q, code, m->group);
         return 128;
     }
-    unpack_planes(q, code, m->bits, m->group / LUTRA_STEP_K);
+    if (m->bits == 1)
+        unpack_bits(q, code, m->group);
+    else
+        unpack_planes(q, code, m->bits, m->group / LUTRA_STEP_K);
     return m->offset;
 }

@@ -110,7 +110,7 @@ X86_INLINE struct x86_rows planes_tile(const struct lutra_mat *m, const uint8_t 
                                        enum lutra_scale_kind kind)
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
-    const int unit_k = is_super || group == 256 ? 256 : 32, steps = group / 16;
+    const int unit_k = is_super ? 256 : group, steps = group / 16;
     struct x86_rows acc = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
         struct x86_rows d = x86_halves(unit), dmin = d;
@@ -163,6 +163,8 @@ PLANES(planes_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
 PLANES(planes_q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
 PLANES(planes_q6_k, 6, 16, LUTRA_SCALE_SUB)
 PLANES(planes_tq, 2, 256, LUTRA_SCALE_F16)
+PLANES(planes_q2_0, 2, 64, LUTRA_SCALE_F16)
+PLANES(planes_q2_0_g128, 2, 128, LUTRA_SCALE_F16)
 
 static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                           int tile0, int tile1)
@@ -194,6 +196,15 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
         break;
     case LUTRA_TYPE_Q6_K:
         planes_q6_k(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q1_0:
+        lutra_bit_lookup_avx2(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q2_0:
+        planes_q2_0(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q2_0_G128:
+        planes_q2_0_g128(y, m, a, v, tile0, tile1);
         break;
     default:
         planes_tq(y, m, a, v, tile0, tile1);

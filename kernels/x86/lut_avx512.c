@@ -145,7 +145,7 @@ X512_INLINE __m512 planes_tile(const struct lutra_mat *m, const uint8_t *unit, c
                                const int32_t *sums, int bits, int group, enum lutra_scale_kind kind)
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
-    const int unit_k = is_super || group == 256 ? 256 : 32, steps = group / 16;
+    const int unit_k = is_super ? 256 : group, steps = group / 16;
     const __m512i zero = _mm512_setzero_si512();
     __m512 acc = _mm512_setzero_ps();
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
@@ -200,6 +200,73 @@ PLANES(planes_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
 PLANES(planes_q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
 PLANES(planes_q6_k, 6, 16, LUTRA_SCALE_SUB)
 PLANES(planes_tq, 2, 256, LUTRA_SCALE_F16)
+PLANES(planes_q2_0, 2, 64, LUTRA_SCALE_F16)
+PLANES(planes_q2_0_g128, 2, 128, LUTRA_SCALE_F16)
+
+/* ---- PLANES of one bit: a step is 64 bytes, two octets of 32 rows ---- */
+
+/* Rows of one half: lane of row r = octets 0, 1 for their first quads, again for their second. */
+X512_INLINE void add_bits(struct sums *s, int i, __m512i codes, int half, struct quads q)
+{
+    __m512i x = _mm512_permutexvar_epi8(x512_bit_order(half, LUTRA_BIT_ROWS), codes);
+    x = _mm512_srlv_epi16(x, _mm512_set1_epi32(4 << 16));
+    x = x512_and_or(x, _mm512_set1_epi8(15), x512_four_bytes(0, 32, 16, 48));
+    add_entries(s, i, _mm512_set1_epi8(1), x, q.lo, q.hi);
+}
+
+/* mul * S - minus as floats. */
+X512_INLINE __m512 bit_floats(struct sums s, int mul, int32_t minus)
+{
+    __m512i low = _mm512_add_epi32(s.low[0], s.low[1]);
+    __m512i high = _mm512_add_epi32(s.high[0], s.high[1]);
+    __m512i sum = _mm512_add_epi32(low, _mm512_slli_epi32(high, 8));
+    sum = _mm512_mullo_epi32(sum, _mm512_set1_epi32(mul));
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, _mm512_set1_epi32(minus)));
+}
+
+X512_INLINE void bit_tile(__m512 acc[2], const struct lutra_mat *m, const uint8_t *unit,
+                          const uint8_t *tab, const int32_t *sums)
+{
+    const __m512i zero = _mm512_setzero_si512();
+    acc[0] = acc[1] = _mm512_setzero_ps();
+    for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes) {
+        const uint8_t *codes = unit + m->scale_bytes;
+        struct sums s[2] = {{{zero, zero}, {zero, zero}}, {{zero, zero}, {zero, zero}}};
+        int32_t x = 0;
+        x512_prefetch(unit, m->scale_bytes);
+        for (int i = 0; i < m->unit_k; i += 2 * LUTRA_STEP_K) {
+            X512_UNROLL
+            for (int j = 0; j < 2; j++, codes += 64, tab += 128) {
+                const struct quads q = step_quads(tab);
+                const __m512i two = x512_load(codes);
+                x512_prefetch(codes, 64);
+                add_bits(&s[0], j, two, 0, q);
+                add_bits(&s[1], j, two, 1, q);
+                x += *sums++;
+            }
+        }
+        X512_UNROLL
+        for (int half = 0; half < 2; half++)
+            acc[half] = x512_add_product(acc[half], x512_halves(unit + 32 * half),
+                                         bit_floats(s[half], m->mul, m->offset * x));
+    }
+}
+
+static void planes_bits(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                        int tile0, int tile1)
+{
+    const uint8_t *tab = a->quads + (size_t)v * a->quad_bytes;
+    const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
+    for (int t = tile0; t < tile1; t++) {
+        __m512 acc[2];
+        bit_tile(acc, m, lutra_mat_tile(m, t), tab, sums);
+        for (int half = 0; half < 2; half++) {
+            int row = t * LUTRA_BIT_ROWS + 16 * half;
+            __m512 r = _mm512_mul_ps(acc[half], _mm512_set1_ps(a->scale[v]));
+            if (row < m->n_rows) x512_store_rows(y + row, r, m->n_rows - row);
+        }
+    }
+}
 
 static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                           int tile0, int tile1)
@@ -231,6 +298,15 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
         break;
     case LUTRA_TYPE_Q6_K:
         planes_q6_k(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q1_0:
+        planes_bits(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q2_0:
+        planes_q2_0(y, m, a, v, tile0, tile1);
+        break;
+    case LUTRA_TYPE_Q2_0_G128:
+        planes_q2_0_g128(y, m, a, v, tile0, tile1);
         break;
     default:
         planes_tq(y, m, a, v, tile0, tile1);

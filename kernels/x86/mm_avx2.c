@@ -84,10 +84,10 @@ X86_INLINE void run_x(float *xs, const int32_t *sums, int group, int n)
         for (int g = 0; g < n / 32; g++) xs[g] = (float)(sums[2 * g] + sums[2 * g + 1]);
 }
 
-/* Vectors v .. v+nv-1 of `a` over columns [k, k + n) that stand in the panel; b = their place in
- * the block. */
+/* Vectors v .. v+nv-1 of `a` over columns [k, k + n) that stand in the panel, one half of its rows;
+ * b = their place in the block. */
 X86_INLINE void groups_run(struct scratch *s, int nv, const struct lutra_mat *m,
-                           const struct lutra_act *a, int v, int b, int k, int n)
+                           const struct lutra_act *a, int half, int v, int b, int k, int n)
 {
     const int16_t *c = a->codes + (size_t)v * (size_t)a->k_pad + k;
     const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16) + k / 16;
@@ -99,14 +99,14 @@ X86_INLINE void groups_run(struct scratch *s, int nv, const struct lutra_mat *m,
     for (int g = 0; g * group < n; g++) {
         struct sums t[QUAD];
         zero_sums(t, nv);
-        dot_columns(t, nv, s->panel.codes[0] + 16 * g * group, c + g * group, (size_t)a->k_pad,
-                    group);
+        dot_columns(t, nv, s->panel.codes[half] + 16 * g * group, c + g * group,
+                    (size_t)a->k_pad, group);
         X86_UNROLL
         for (int i = 0; i < nv; i++) {
-            float *acc = s->acc.f[b + i][0];
+            float *acc = s->acc.f[b + i][half];
             __m256 lo = _mm256_load_ps(acc), hi = _mm256_load_ps(acc + 8);
-            lo = add_scaled(lo, s->panel.d[g], _mm256_cvtepi32_ps(t[i].lo));
-            hi = add_scaled(hi, s->panel.d[g] + 8, _mm256_cvtepi32_ps(t[i].hi));
+            lo = add_scaled(lo, s->panel.d[half][g], _mm256_cvtepi32_ps(t[i].lo));
+            hi = add_scaled(hi, s->panel.d[half][g] + 8, _mm256_cvtepi32_ps(t[i].hi));
             if (has_min) {
                 __m256 x = _mm256_broadcast_ss(&xs[i][g]);
                 lo = add_scaled(lo, s->panel.m[g], x);
@@ -143,10 +143,12 @@ X86_INLINE void tern_run(struct scratch *s, int nv, const struct lutra_act *a, i
 X86_INLINE void some_run(struct scratch *s, int nv, const struct lutra_mat *m,
                          const struct lutra_act *a, int v, int b, int k, int n)
 {
-    if (m->kind == LUTRA_MAT_TERN)
+    if (m->kind == LUTRA_MAT_TERN) {
         tern_run(s, nv, a, v, b, k, n);
-    else
-        groups_run(s, nv, m, a, v, b, k, n);
+        return;
+    }
+    for (int half = 0; half < m->tile_rows / 16; half++)
+        groups_run(s, nv, m, a, half, v, b, k, n);
 }
 
 /* All vectors [v0, v1) of a block over one run. */
@@ -315,7 +317,7 @@ static void decode_half(struct scratch *s, const struct lutra_mat *m, int half, 
             continue;
         }
         for (int g = 0; g * m->group < n; g++) {
-            __m256 d = _mm256_load_ps(s->panel.d[g] + r);
+            __m256 d = _mm256_load_ps(s->panel.d[half][g] + r);
             const float *min = x86_has_min(m->scales) ? s->panel.m[g] + r : NULL;
             decode_group(s, codes, d, min, r, g * m->group, (g + 1) * m->group);
         }

@@ -78,10 +78,10 @@ X512_INLINE void run_x(float *xs, const int32_t *sums, int group, int n)
         for (int g = 0; g < n / 32; g++) xs[g] = (float)(sums[2 * g] + sums[2 * g + 1]);
 }
 
-/* Vectors v .. v+nv-1 of `a` over columns [k, k + n) that stand in the panel; b = their place in
- * the block. */
+/* Vectors v .. v+nv-1 of `a` over columns [k, k + n) that stand in the panel, one half of its rows;
+ * b = their place in the block. */
 X512_INLINE void groups_run(struct scratch *s, int nv, const struct lutra_mat *m,
-                            const struct lutra_act *a, int v, int b, int k, int n)
+                            const struct lutra_act *a, int half, int v, int b, int k, int n)
 {
     const int16_t *c = a->codes + (size_t)v * (size_t)a->k_pad + k;
     const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16) + k / 16;
@@ -92,14 +92,14 @@ X512_INLINE void groups_run(struct scratch *s, int nv, const struct lutra_mat *m
     for (int i = 0; has_min && i < nv; i++)
         run_x(xs[i], sums + (size_t)i * (size_t)(a->k_pad / 16), group, n);
     X512_UNROLL
-    for (int i = 0; i < nv; i++) acc[i] = _mm512_load_ps(s->acc.f[b + i][0]);
+    for (int i = 0; i < nv; i++) acc[i] = _mm512_load_ps(s->acc.f[b + i][half]);
     for (int g = 0; g * group < n; g++) {
-        const __m512 d = _mm512_load_ps(s->panel.d[g]);
+        const __m512 d = _mm512_load_ps(s->panel.d[half][g]);
         __m512i t[WIDE];
         X512_UNROLL
         for (int i = 0; i < nv; i++) t[i] = _mm512_setzero_si512();
-        dot_columns(t, nv, s->panel.codes[0] + 16 * g * group, c + g * group, (size_t)a->k_pad,
-                    group);
+        dot_columns(t, nv, s->panel.codes[half] + 16 * g * group, c + g * group,
+                    (size_t)a->k_pad, group);
         X512_UNROLL
         for (int i = 0; i < nv; i++) acc[i] = x512_add_product(acc[i], d, _mm512_cvtepi32_ps(t[i]));
         if (!has_min) continue;
@@ -109,7 +109,7 @@ X512_INLINE void groups_run(struct scratch *s, int nv, const struct lutra_mat *m
             acc[i] = x512_add_product(acc[i], min, _mm512_set1_ps(xs[i][g]));
     }
     X512_UNROLL
-    for (int i = 0; i < nv; i++) _mm512_store_ps(s->acc.f[b + i][0], acc[i]);
+    for (int i = 0; i < nv; i++) _mm512_store_ps(s->acc.f[b + i][half], acc[i]);
 }
 
 /* ---- TERN: one group, both halves ---- */
@@ -131,10 +131,12 @@ X512_INLINE void tern_run(struct scratch *s, int nv, const struct lutra_act *a, 
 X512_INLINE void some_run(struct scratch *s, int nv, const struct lutra_mat *m,
                           const struct lutra_act *a, int v, int b, int k, int n)
 {
-    if (m->kind == LUTRA_MAT_TERN)
+    if (m->kind == LUTRA_MAT_TERN) {
         tern_run(s, nv, a, v, b, k, n);
-    else
-        groups_run(s, nv, m, a, v, b, k, n);
+        return;
+    }
+    for (int half = 0; half < m->tile_rows / 16; half++)
+        groups_run(s, nv, m, a, half, v, b, k, n);
 }
 
 /* All vectors [v0, v1) of a block over one run. */
@@ -297,7 +299,7 @@ static void decode_half(struct scratch *s, const struct lutra_mat *m, int half, 
     }
     for (int g = 0; g * m->group < n; g++) {
         const float *min = x512_has_min(m->scales) ? s->panel.m[g] : NULL;
-        decode_group(s, codes, _mm512_load_ps(s->panel.d[g]), min, g * m->group,
+        decode_group(s, codes, _mm512_load_ps(s->panel.d[half][g]), min, g * m->group,
                      (g + 1) * m->group);
     }
 }

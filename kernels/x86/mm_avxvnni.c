@@ -113,10 +113,10 @@ X86_INLINE void add_group(float *acc, struct sums s, const float *d, const float
     _mm256_store_ps(acc + 8, hi);
 }
 
-/* Vectors v .. v+nv-1 of `a` over columns [k, k + n) that stand in the panel; b = their place in
- * the block. */
+/* Vectors v .. v+nv-1 of `a` over columns [k, k + n) that stand in the panel, one half of its rows;
+ * b = their place in the block. */
 X86_INLINE void groups_run(struct scratch *s, int nv, const struct lutra_mat *m,
-                           const struct lutra_act *a, int v, int b, int k, int n)
+                           const struct lutra_act *a, int half, int v, int b, int k, int n)
 {
     const int16_t *c = a->codes + (size_t)v * (size_t)a->k_pad + k;
     const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16) + k / 16;
@@ -128,12 +128,12 @@ X86_INLINE void groups_run(struct scratch *s, int nv, const struct lutra_mat *m,
     for (int g = 0; g * group < n; g++) {
         struct sums t[WIDE];
         zero_sums(t, nv);
-        dot_columns(t, nv, s->panel.codes[0] + 16 * g * group, c + g * group, (size_t)a->k_pad,
-                    group);
+        dot_columns(t, nv, s->panel.codes[half] + 16 * g * group, c + g * group,
+                    (size_t)a->k_pad, group);
         X86_UNROLL
         for (int i = 0; i < nv; i++)
-            add_group(s->acc.f[b + i][0], t[i], s->panel.d[g], has_min ? s->panel.m[g] : NULL,
-                      &xs[i][g]);
+            add_group(s->acc.f[b + i][half], t[i], s->panel.d[half][g],
+                      has_min ? s->panel.m[g] : NULL, &xs[i][g]);
     }
 }
 
@@ -162,10 +162,12 @@ X86_INLINE void tern_run(struct scratch *s, int nv, const struct lutra_act *a, i
 X86_INLINE void some_run(struct scratch *s, int nv, const struct lutra_mat *m,
                          const struct lutra_act *a, int v, int b, int k, int n)
 {
-    if (m->kind == LUTRA_MAT_TERN)
+    if (m->kind == LUTRA_MAT_TERN) {
         tern_run(s, nv, a, v, b, k, n);
-    else
-        groups_run(s, nv, m, a, v, b, k, n);
+        return;
+    }
+    for (int half = 0; half < m->tile_rows / 16; half++)
+        groups_run(s, nv, m, a, half, v, b, k, n);
 }
 
 /* All vectors [v0, v1) of a block over one run. */

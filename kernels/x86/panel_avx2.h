@@ -2,10 +2,10 @@
 /* A run of columns of one tile unpacked for integer dots: what mm_avx2.c multiplies.
  *
  *   codes   [half][pair][16 rows][2] int16: code minus offset of columns 2*pair, 2*pair+1, rows in
- * order; madd_epi16 with one pair of activation codes in every lane adds two columns of 8 rows d, m
- * [group][16 rows] float
+ * order; madd_epi16 with one pair of activation codes in every lane adds two columns of 8 rows
+ *   d       [half][group][16 rows] float, m [group][16 rows] float
  *
- * PLANES and I8 tiles have one half of 16 rows, TERN tiles two. */
+ * PLANES and I8 tiles have one half of 16 rows, TERN tiles and PLANES of one bit two. */
 #ifndef LUTRA_KERNELS_X86_PANEL_AVX2_H
 #define LUTRA_KERNELS_X86_PANEL_AVX2_H
 
@@ -19,7 +19,7 @@ enum {
 
 struct panel {
     int16_t codes[2][PANEL_K * 16];
-    float d[PANEL_GROUPS][16];
+    float d[2][PANEL_GROUPS][16];
     float m[PANEL_GROUPS][16];
 };
 
@@ -46,6 +46,15 @@ X86_INLINE __m256i plane_column(const __m256i *pair, int pairs, __m256i last, __
         sum =
             _mm256_add_epi16(sum, _mm256_maddubs_epi16(_mm256_and_si256(last, mask), last_weight));
     return _mm256_srli_epi16(sum, c);
+}
+
+/* Rows 0-3, 8-11, 4-7, 12-15 of a half, two columns in turn. */
+X86_INLINE void put_bit_pair(int16_t *dst, __m256i bytes)
+{
+    bytes = _mm256_permute4x64_epi64(bytes, 0xD8);
+    __m128i lo = _mm256_castsi256_si128(bytes), hi = _mm256_extracti128_si256(bytes, 1);
+    _mm256_store_si256((__m256i *)dst, _mm256_cvtepi8_epi16(lo));
+    _mm256_store_si256((__m256i *)(dst + 16), _mm256_cvtepi8_epi16(hi));
 }
 
 X86_INLINE void unpack_steps(int16_t *dst, const uint8_t *codes, int bits, int offset, int n_cols)
@@ -86,6 +95,23 @@ static void unpack_planes(int16_t *dst, const uint8_t *codes, int bits, int offs
     default:
         unpack_steps(dst, codes, 6, offset, n_cols);
         break;
+    }
+}
+
+/* One bit, 32 rows: codes -1, +1. Bytes of two columns are interleaved; slots as in bit_avx2.c. */
+static void unpack_bits(struct panel *p, int pair, const uint8_t *codes, int n_cols)
+{
+    const __m256i zero = _mm256_setzero_si256(), one = _mm256_set1_epi8(1);
+    for (int k = 0; k < n_cols; k += 8, codes += 32) {
+        __m256i x = x86_load(codes);
+        for (int c = 0; c < 8; c += 2, pair++) {
+            __m256i even = _mm256_and_si256(x, _mm256_set1_epi8((char)(1 << c)));
+            __m256i odd = _mm256_and_si256(x, _mm256_set1_epi8((char)(2 << c)));
+            even = _mm256_or_si256(_mm256_cmpeq_epi8(even, zero), one);
+            odd = _mm256_or_si256(_mm256_cmpeq_epi8(odd, zero), one);
+            put_bit_pair(p->codes[0] + 32 * pair, _mm256_unpacklo_epi8(even, odd));
+            put_bit_pair(p->codes[1] + 32 * pair, _mm256_unpackhi_epi8(even, odd));
+        }
     }
 }
 
@@ -143,13 +169,23 @@ X86_INLINE void put_scales(struct panel *p, int g0, const struct lutra_mat *m, c
     struct x86_rows dmin = x86_has_min(kind) ? x86_halves(unit + 32) : d;
     for (int g = 0; g < m->unit_k / m->group; g++) {
         struct x86_rows r = x86_group_d(kind, unit, g, d);
-        _mm256_store_ps(p->d[g0 + g], r.lo);
-        _mm256_store_ps(p->d[g0 + g] + 8, r.hi);
+        _mm256_store_ps(p->d[0][g0 + g], r.lo);
+        _mm256_store_ps(p->d[0][g0 + g] + 8, r.hi);
         if (x86_has_min(kind)) {
             r = x86_group_m(kind, unit, g, dmin);
             _mm256_store_ps(p->m[g0 + g], r.lo);
             _mm256_store_ps(p->m[g0 + g] + 8, r.hi);
         }
+    }
+}
+
+/* One bit: one group, 32 rows. */
+static void put_bit_scales(struct panel *p, int g, const uint8_t *unit)
+{
+    for (int half = 0; half < 2; half++) {
+        struct x86_rows r = x86_halves(unit + 32 * half);
+        _mm256_store_ps(p->d[half][g], r.lo);
+        _mm256_store_ps(p->d[half][g] + 8, r.hi);
     }
 }
 
@@ -187,6 +223,11 @@ static int panel_fill(struct panel *p, const struct lutra_mat *m, const uint8_t 
         x86_prefetch(unit, m->unit_bytes);
         if (m->kind == LUTRA_MAT_TERN) {
             unpack_tern(p, i / 2, codes);
+            continue;
+        }
+        if (m->bits == 1) {
+            put_bit_scales(p, i / m->group, unit);
+            unpack_bits(p, i / 2, codes, m->unit_k);
             continue;
         }
         unpack_scales(p, i / m->group, m, unit);

@@ -3,9 +3,9 @@
  *
  *   codes   [half][pair][16 rows][2] int16: code minus offset of columns 2*pair, 2*pair+1;
  *           vpdpwssd with one pair of activation codes in every lane adds two columns of 16 rows
- *   d, m    [group][16 rows] float
+ *   d       [half][group][16 rows] float, m [group][16 rows] float
  *
- * PLANES and I8 tiles have one half of 16 rows, TERN tiles two. */
+ * PLANES and I8 tiles have one half of 16 rows, TERN tiles and PLANES of one bit two. */
 #ifndef LUTRA_KERNELS_X86_PANEL_AVX512_H
 #define LUTRA_KERNELS_X86_PANEL_AVX512_H
 
@@ -19,7 +19,7 @@ enum {
 
 struct panel {
     int16_t codes[2][PANEL_K * 16];
-    float d[PANEL_GROUPS][16];
+    float d[2][PANEL_GROUPS][16];
     float m[PANEL_GROUPS][16];
 };
 
@@ -117,6 +117,32 @@ static void unpack_planes(int16_t *dst, const uint8_t *codes, int bits, int offs
     }
 }
 
+/* One bit, entry n: bits 0, 1 of n as codes of two columns. */
+X512_INLINE __m512i bit_table(const struct lutra_mat *m)
+{
+    int16_t t[32];
+    for (int n = 0; n < 32; n++) t[n] = (int16_t)(m->mul * (n / 2 >> (n & 1) & 1) - m->offset);
+    return x512_load(t);
+}
+
+/* One unit of 32 rows; pair = the panel's pair of its first two columns. */
+static void unpack_bits(struct panel *p, int pair, const struct lutra_mat *m, const uint8_t *unit)
+{
+    const __m512i table = bit_table(m);
+    const uint8_t *codes = unit + m->scale_bytes;
+    for (int half = 0; half < 2; half++)
+        _mm512_store_ps(p->d[half][2 * pair / m->group], x512_halves(unit + 32 * half));
+    for (int k = 0; k < m->unit_k; k += 8, codes += LUTRA_BIT_ROWS, pair += 4) {
+        X512_UNROLL
+        for (int half = 0; half < 2; half++) {
+            int16_t *dst = p->codes[half] + 32 * pair;
+            __m512i x = _mm512_permutexvar_epi8(x512_bit_order(half, 0), x512_load_half(codes));
+            X512_UNROLL
+            for (int i = 0; i < 4; i++) _mm512_store_si512(dst + 32 * i, look(table, x, 2 * i));
+        }
+    }
+}
+
 static void unpack_i8(int16_t *dst, const uint8_t *codes, int n_cols)
 {
     for (int i = 0; i < 16 * n_cols; i += 32) {
@@ -190,7 +216,7 @@ X512_INLINE void put_scales(struct panel *p, int g0, const struct lutra_mat *m, 
     const __m512 sign = _mm512_set1_ps(-0.0f);
     __m512 d = x512_halves(unit), dmin = x512_has_min(kind) ? x512_halves(unit + 32) : d;
     for (int g = 0; g < m->unit_k / m->group; g++) {
-        _mm512_store_ps(p->d[g0 + g], x512_group_d(kind, unit, g, d));
+        _mm512_store_ps(p->d[0][g0 + g], x512_group_d(kind, unit, g, d));
         if (x512_has_min(kind)) {
             __m512 min = x512_group_min(kind, unit, g, dmin);
             if (kind != LUTRA_SCALE_F16_MIN) min = _mm512_xor_ps(min, sign);
@@ -234,6 +260,10 @@ static int panel_fill(struct panel *p, const struct lutra_mat *m, const uint8_t 
         x512_prefetch(unit, m->unit_bytes);
         if (tern) {
             unpack_tern(p, i / 2, codes);
+            continue;
+        }
+        if (m->bits == 1) {
+            unpack_bits(p, i / 2, m, unit);
             continue;
         }
         unpack_scales(p, i / m->group, m, unit);

@@ -111,6 +111,16 @@ X512_INLINE __m512i x512_tern_order(int half, int step)
     return x512_load(s);
 }
 
+/* PLANES of one bit, rows 16*half + 0..15: byte index that makes the lane of row r = its byte, that
+ * of `second` bytes on, and both again. */
+X512_INLINE __m512i x512_bit_order(int half, int second)
+{
+    uint8_t s[64];
+    for (int i = 0; i < 64; i++)
+        s[i] = (uint8_t)(lutra_bit_slot(16 * half + i / 4) + (i & 1) * second);
+    return x512_load(s);
+}
+
 /* ---- scales ---- */
 
 X512_INLINE __m512 x512_halves(const uint8_t *p)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Known answers for tests/test_qtypes.c: random blocks and what the Python package `gguf`
-(gguf/quants.py of llama.cpp, MIT) makes of them.
+(gguf/quants.py of llama.cpp, MIT) makes of them. Q1_0 and Q2_0 are too new for that package: low_bits below is the
+formula of llama.cpp's ggml-quants.c (dequantize_row_q1_0, dequantize_row_q2_0).
 
     python3 tests/data/make_qtypes.py > tests/data/qtypes_known.h
 """
@@ -12,7 +13,10 @@ from gguf.quants import dequantize
 TYPES = ("F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K Q3_K Q4_K Q5_K Q6_K TQ1_0 TQ2_0").split()
 # where d, m and dmin are: a random f16 there would be anything, infinite too
 SCALES = {"Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q2_K": [80, 82],
-          "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "TQ1_0": [52], "TQ2_0": [64]}
+          "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "TQ1_0": [52], "TQ2_0": [64],
+          "Q1_0": [0], "Q2_0": [0], "Q2_0_G128": [0]}
+# id, weights per block, bits
+LOW = {"Q1_0": (41, 128, 1), "Q2_0": (42, 64, 2), "Q2_0_G128": (142, 128, 2)}
 
 
 def block(rng, name, size):
@@ -23,6 +27,15 @@ def block(rng, name, size):
         f = np.array([rng.normal()], dtype=np.float32)
         b = f.astype(np.float16).view(np.uint8) if name == "F16" else f.view(np.uint8)[2:]
     return b
+
+
+def low_bits(raw, n, bits):
+    d = raw[:, :2].copy().view(np.float16).astype(np.float32)
+    b = np.unpackbits(raw[:, 2:], axis=1, bitorder="little").astype(np.int32)
+    if bits == 1:
+        return np.where(b == 1, d, -d)
+    q = b.reshape(len(raw), n, 2) @ np.array([1, 2])
+    return (q - 1).astype(np.float32) * d
 
 
 def array(values, fmt, per_line):
@@ -37,11 +50,16 @@ def main():
     table = []
     print("/* SPDX-License-Identifier: MIT */")
     print("/* Two blocks of each format and their weights as f32 bits. Made by make_qtypes.py. */")
-    for name in TYPES:
-        t = GGMLQuantizationType[name]
-        n, size = GGML_QUANT_SIZES[t]
-        raw = np.stack([block(rng, name, size) for _ in range(2)])
-        w = dequantize(raw.view(np.float16) if name == "F16" else raw, t)
+    for name in TYPES + list(LOW):
+        if name in LOW:
+            t, n, bits = LOW[name]
+            raw = np.stack([block(rng, name, 2 + n * bits // 8) for _ in range(2)])
+            w = low_bits(raw, n, bits)
+        else:
+            t = GGMLQuantizationType[name]
+            n, size = GGML_QUANT_SIZES[t]
+            raw = np.stack([block(rng, name, size) for _ in range(2)])
+            w = dequantize(raw.view(np.float16) if name == "F16" else raw, t)
         w = w.astype(np.float32).reshape(-1)
         low = name.lower()
         print("static const uint8_t known_%s_bytes[] = {\n%s\n};" %
