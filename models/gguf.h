@@ -41,7 +41,8 @@ struct lutra_gguf_kv {
 
 struct lutra_gguf_tensor {
     const char *name; /* 1..63 bytes of printable ASCII, terminated */
-    uint32_t type;    /* as in the file; see lutra_type_info */
+    uint32_t type;    /* as in the file; see lutra_type_info. A 42 (Q2_0) whose room is that of
+                         blocks of 128 weights is LUTRA_TYPE_Q2_0_G128 here */
     int n_dims;       /* 1..4 */
     uint64_t ne[4];   /* ne[0] is the row length; unused dims are 1 */
     uint64_t offset;  /* absolute, in the file */

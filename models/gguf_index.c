@@ -173,9 +173,82 @@ static lutra_status place_tensors(struct lutra_gguf *g, uint64_t align, lutra_er
     return LUTRA_OK;
 }
 
+/* ---- Q2_0: two block sizes under one id ----
+ *
+ * Files made before llama.cpp settled on blocks of 64 weights (2.25 bits each) hold blocks of 128
+ * (2.125) under the same id. Tensors lie one behind the other, so the room up to the next one
+ * tells. */
+
+static uint64_t bytes_as(const struct lutra_gguf_tensor *t, uint32_t type)
+{
+    const struct lutra_type_info *info = lutra_type_info(type);
+    if (t->ne[0] % (uint64_t)info->block != 0) return 0; /* its rows cannot have such blocks */
+    return t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3] / (uint64_t)info->block *
+           (uint64_t)info->bytes;
+}
+
+/* Until it is known, a tensor claims the fewer bytes. */
+static void assume_least(struct lutra_gguf *g)
+{
+    for (uint32_t i = 0; i < g->n_tensors; i++) {
+        struct lutra_gguf_tensor *t = &g->tensors[i];
+        uint64_t less = t->type == LUTRA_TYPE_Q2_0 ? bytes_as(t, LUTRA_TYPE_Q2_0_G128) : 0;
+        if (less > 0) t->bytes = less;
+    }
+}
+
+/* Room of the i-th tensor in order of offsets. */
+static uint64_t room_of(const struct lutra_gguf *g, uint32_t i)
+{
+    uint64_t end = i + 1 < g->n_tensors ? g->by_name[i + 1]->offset : g->file_bytes;
+    return end - g->by_name[i]->offset;
+}
+
+static bool fits(uint64_t bytes, uint64_t room, uint64_t align)
+{
+    return bytes > 0 && bytes <= room && room - bytes < align;
+}
+
+static lutra_status blame_room(const struct lutra_gguf *g, const struct lutra_gguf_tensor *t,
+                               uint64_t room, lutra_error *err)
+{
+    char reason[200], other[40] = "none";
+    uint64_t larger = bytes_as(t, LUTRA_TYPE_Q2_0_G128);
+    if (larger > 0) lutra_format(other, sizeof other, "%llu", (unsigned long long)larger);
+    lutra_format(reason, sizeof reason,
+                 "Q2_0 has %llu bytes in blocks of 64 weights or %s in blocks of 128, but its room "
+                 "at %llu is %llu",
+                 (unsigned long long)bytes_as(t, LUTRA_TYPE_Q2_0), other,
+                 (unsigned long long)t->offset, (unsigned long long)room);
+    return blame_tensor(g, t, reason, err);
+}
+
+/* by_name is in order of offsets. Padding can make a small tensor fit both ways: it goes with the
+ * others of the file, and with 64 if they do not tell either. */
+static lutra_status settle_q2_0(struct lutra_gguf *g, uint64_t align, lutra_error *err)
+{
+    uint32_t sure[2] = {0, 0}; /* tensors that can only be of 64, of 128 */
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < g->n_tensors; i++) {
+            struct lutra_gguf_tensor *t = &g->tensors[g->by_name[i] - g->tensors];
+            if (t->type != LUTRA_TYPE_Q2_0) continue;
+            uint64_t room = room_of(g, i);
+            bool small = fits(bytes_as(t, LUTRA_TYPE_Q2_0), room, align);
+            bool large = fits(bytes_as(t, LUTRA_TYPE_Q2_0_G128), room, align);
+            if (!small && !large) return blame_room(g, t, room, err);
+            if (pass == 0) {
+                if (small != large) sure[large]++;
+                continue;
+            }
+            if (large && (!small || (sure[1] > 0 && sure[0] == 0))) t->type = LUTRA_TYPE_Q2_0_G128;
+            t->bytes = bytes_as(t, t->type);
+        }
+    }
+    return LUTRA_OK;
+}
+
 static lutra_status check_overlaps(struct lutra_gguf *g, lutra_error *err)
 {
-    qsort(g->by_name, g->n_tensors, sizeof *g->by_name, compare_offsets);
     for (uint32_t i = 1; i < g->n_tensors; i++) {
         const struct lutra_gguf_tensor *a = g->by_name[i - 1], *b = g->by_name[i];
         if (a->offset + a->bytes <= b->offset) continue; /* both end inside the file */
@@ -193,10 +266,13 @@ static lutra_status index_tensors(struct lutra_gguf *g, uint64_t align, lutra_er
     if (!g->by_name)
         return lutra_fail(err, LUTRA_ENOMEM, "%s: no memory for the tensor directory", g->path);
     for (uint32_t i = 0; i < g->n_tensors; i++) g->by_name[i] = &g->tensors[i];
+    assume_least(g);
     lutra_status st = check_aligned(g, align, err);
     if (st == LUTRA_OK) st = place_tensors(g, align, err);
-    if (st == LUTRA_OK)
-        st = check_overlaps(g, err); /* borrows by_name before it is sorted by name */
+    /* borrow by_name before it is sorted by name */
+    qsort(g->by_name, g->n_tensors, sizeof *g->by_name, compare_offsets);
+    if (st == LUTRA_OK) st = settle_q2_0(g, align, err);
+    if (st == LUTRA_OK) st = check_overlaps(g, err);
     if (st != LUTRA_OK) return st;
     qsort(g->by_name, g->n_tensors, sizeof *g->by_name, compare_names);
     for (uint32_t i = 1; i < g->n_tensors; i++)

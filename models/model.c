@@ -56,7 +56,7 @@ static void name_type(struct lutra_net *net, const struct lutra_weights *w)
 {
     uint32_t best = 0;
     uint64_t most = 0;
-    for (uint32_t i = 0; i < 64; i++)
+    for (uint32_t i = 0; i < LUTRA_N_TYPE_IDS; i++)
         if (w->type_params[i] > most) {
             most = w->type_params[i];
             best = i;

@@ -252,7 +252,7 @@ static lutra_status load_mat(struct lutra_weights *w, const struct lutra_gguf_te
     m->data = take(w, m->bytes, &ok);
     if (!ok) return no_memory(w, t->name, err);
     w->n_params += t->ne[0] * t->ne[1];
-    if (t->type < 64) w->type_params[t->type] += t->ne[0] * t->ne[1];
+    if (t->type < LUTRA_N_TYPE_IDS) w->type_params[t->type] += t->ne[0] * t->ne[1];
     return w->arena == NULL ? LUTRA_OK : pack_matrix(w, t, m, row_bytes, err);
 }
 

@@ -5,6 +5,8 @@
 
 #include "models/model.h"
 
+enum { LUTRA_N_TYPE_IDS = LUTRA_TYPE_Q2_0_G128 + 1 };
+
 /* One walk over all tensors of a model serves the plan (arena == NULL: only count) and the load. */
 struct lutra_weights {
     const struct lutra_gguf *g;
@@ -18,7 +20,7 @@ struct lutra_weights {
     uint64_t read_bytes, total_read;/* file bytes of tensors, for progress */
     bool (*on_progress)(void *user, double fraction);
     void *user;
-    uint64_t type_params[64];       /* weights by type id, to name the model's type */
+    uint64_t type_params[LUTRA_N_TYPE_IDS]; /* weights by type id, to name the model's type */
 };
 
 void lutra_weights_init(struct lutra_weights *w, const struct lutra_gguf *g, const struct lutra_config *c,

@@ -77,6 +77,14 @@ static void print_tensors(const struct lutra_gguf *g)
     }
 }
 
+/* What an id leaves open. */
+static const char *type_detail(uint32_t id)
+{
+    if (id == LUTRA_TYPE_Q2_0) return "  Q2_0, 64 weights per block";
+    if (id == LUTRA_TYPE_Q2_0_G128) return "  Q2_0, 128 weights per block";
+    return "";
+}
+
 struct sum {
     uint32_t type;
     uint64_t bytes, weights;
@@ -120,7 +128,7 @@ static void print_types(const struct lutra_gguf *g, struct sum *total)
         printf("  %-8s %5d tensors %14" PRIu64 " weights (%5.1f %%) %14" PRIu64 " bytes%s%s\n",
                type_name(sums[i].type, unknown), sums[i].tensors, sums[i].weights, share,
                sums[i].bytes, lutra_type_runs(sums[i].type) ? "" : "  not run: ",
-               lutra_type_runs(sums[i].type) ? ""
+               lutra_type_runs(sums[i].type) ? type_detail(sums[i].type)
                : info && info->note          ? info->note
                                              : "unknown type");
     }
