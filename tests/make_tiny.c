@@ -27,7 +27,8 @@ static const struct family families[] = {
 
 static const int types[] = {LUTRA_TYPE_F32,  LUTRA_TYPE_F16,  LUTRA_TYPE_BF16, LUTRA_TYPE_Q8_0, LUTRA_TYPE_Q4_0,
                             LUTRA_TYPE_Q4_1, LUTRA_TYPE_Q5_0, LUTRA_TYPE_Q5_1, LUTRA_TYPE_Q2_K, LUTRA_TYPE_Q3_K,
-                            LUTRA_TYPE_Q4_K, LUTRA_TYPE_Q5_K, LUTRA_TYPE_Q6_K, LUTRA_TYPE_TQ1_0, LUTRA_TYPE_TQ2_0};
+                            LUTRA_TYPE_Q4_K, LUTRA_TYPE_Q5_K, LUTRA_TYPE_Q6_K, LUTRA_TYPE_TQ1_0, LUTRA_TYPE_TQ2_0,
+                            LUTRA_TYPE_Q1_0, LUTRA_TYPE_Q2_0, LUTRA_TYPE_Q2_0_G128};
 
 enum { N_MERGES = 24, N_VOCAB_MAX = 320, HEAD_DIM = 32, HEADS = 4, HEADS_KV = 2 };
 
@@ -59,6 +60,17 @@ static void die(const char *what)
 static void *kept[512];
 static int n_kept;
 
+/* Trits under a scale that changes from block to block. */
+static void fill_trits(float *row, int cols, int block, float size)
+{
+    float scale = size;
+    for (int c = 0; c < cols; c++) {
+        if (c % block == 0) scale = size * (0.75f + (float)(int)(uniform() * 8) / 16);
+        row[c] = scale * (float)((int)(uniform() * 3) - 1);
+        if (c % block == 0) row[c] = scale; /* or the scale would be lost */
+    }
+}
+
 static void put(struct lutra_gguf_writer *w, const char *name, int type, int cols, int rows, float size, float mean)
 {
     const struct lutra_type_info *info = lutra_type_info((uint32_t)type);
@@ -70,6 +82,7 @@ static void put(struct lutra_gguf_writer *w, const char *name, int type, int col
     for (int r = 0; r < rows; r++) {
         for (int c = 0; c < cols; c++)
             row[c] = ternary ? size * (float)((int)(uniform() * 3) - 1) : mean + size * bell();
+        if (type == LUTRA_TYPE_Q2_0 || type == LUTRA_TYPE_Q2_0_G128) fill_trits(row, cols, info->block, size);
         if (ternary) row[0] = size; /* every block has the same scale, as in trained files */
         if (ternary)
             for (int c = 0; c < cols; c += 256) row[c] = size;
@@ -282,7 +295,7 @@ int main(int argc, char **argv)
     if (argc < 4) die("usage: make_tiny FAMILY TYPE OUT.gguf [SEED] | make_tiny list");
     const struct family *f = find_family(argv[1]);
     struct shape s = {.type = find_type(argv[2])};
-    bool wide = lutra_type_info((uint32_t)s.type)->block == 256;
+    bool wide = lutra_type_info((uint32_t)s.type)->block > 32;
     s.n_embd = wide ? 256 : 96;
     s.n_ff = wide ? 512 : 160;
     state = argc > 4 ? strtoull(argv[4], NULL, 10) : 1;

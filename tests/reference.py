@@ -4,9 +4,39 @@
 #   python3 tests/reference.py MODEL.gguf OUT.txt [n_tokens]
 import sys
 
+import gguf.gguf_reader
 import numpy as np
 from gguf import GGUFReader
 from gguf.quants import dequantize
+
+# Types that the package does not decode or does not know: id -> weights per block, bytes per block.
+LOW = {41: (128, 18), 42: (64, 18), 142: (128, 34)}
+
+
+class Types:  # stands for the package's enum
+    known = gguf.gguf_reader.GGMLQuantizationType
+
+    def __call__(self, id):
+        return int(id) if int(id) in LOW else self.known(id)
+
+    def __getattr__(self, name):
+        return getattr(self.known, name)
+
+
+gguf.gguf_reader.GGMLQuantizationType = Types()
+gguf.gguf_reader.GGML_QUANT_SIZES.update(LOW)
+
+
+def decode(data, kind):  # one and two bits by the formulas of llama.cpp's ggml-quants.c
+    if int(kind) not in LOW:
+        return dequantize(data, kind)
+    n, size = LOW[int(kind)]
+    raw = np.ascontiguousarray(data).view(np.uint8).reshape(-1, size)
+    d = raw[:, :2].copy().view(np.float16).astype(np.float32)
+    bits = np.unpackbits(raw[:, 2:], axis=1, bitorder="little").astype(np.int32)
+    if int(kind) == 41:
+        return np.where(bits == 1, d, -d)
+    return (bits.reshape(len(raw), n, 2) @ np.array([1, 2]) - 1).astype(np.float32) * d
 
 
 class Model:
@@ -15,7 +45,7 @@ class Model:
         self.kv = {k: f.contents() for k, f in r.fields.items() if not k.startswith("GGUF.")}
         self.t = {}
         for t in r.tensors:
-            a = dequantize(t.data, t.tensor_type).astype(np.float64)
+            a = decode(t.data, t.tensor_type).astype(np.float64)
             self.t[t.name] = a.reshape([int(x) for x in reversed(t.shape)])
         self.arch = self.kv["general.architecture"]
 

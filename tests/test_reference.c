@@ -14,7 +14,7 @@ enum { MAX_IDS = 64, MAX_VOCAB = 512 };
 
 static const char *const models[] = {
     "llama-F32",  "llama-Q4_K", "llama-Q4_1", "llama-Q6_K", "llama-Q2_K",  "llama-Q3_K",          "llama-Q5_K",          "llama-F16",
-    "qwen2-Q5_0", "qwen2-Q8_0", "qwen3-Q4_0", "qwen3-Q5_1", "qwen3-TQ2_0", "gemma3-Q4_0",         "gemma3-BF16",
+    "qwen2-Q5_0", "qwen2-Q8_0", "qwen3-Q4_0", "qwen3-Q5_1", "qwen3-TQ2_0", "llama-Q1_0", "qwen3-Q2_0", "qwen3-Q2_0_G128", "gemma3-Q4_0",         "gemma3-BF16",
     "bitnet-F32", "bitnet-TQ1_0", "bitnet-b1.58-TQ2_0", "bitnet-b1.58-Q4_0"};
 
 struct expected {

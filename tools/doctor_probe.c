@@ -122,7 +122,8 @@ bool lutra_doctor_kernels(uint32_t features, char *verdict, size_t cap)
     static const int types[] = {LUTRA_TYPE_F32,  LUTRA_TYPE_F16,   LUTRA_TYPE_BF16, LUTRA_TYPE_Q8_0,
                                 LUTRA_TYPE_Q4_0, LUTRA_TYPE_Q4_1,  LUTRA_TYPE_Q5_0, LUTRA_TYPE_Q5_1,
                                 LUTRA_TYPE_Q2_K, LUTRA_TYPE_Q3_K,  LUTRA_TYPE_Q4_K, LUTRA_TYPE_Q5_K,
-                                LUTRA_TYPE_Q6_K, LUTRA_TYPE_TQ1_0, LUTRA_TYPE_TQ2_0};
+                                LUTRA_TYPE_Q6_K, LUTRA_TYPE_TQ1_0, LUTRA_TYPE_TQ2_0,
+                                LUTRA_TYPE_Q1_0, LUTRA_TYPE_Q2_0,  LUTRA_TYPE_Q2_0_G128};
     struct bench b;
     struct lutra_ops scalar, ops;
     bool ok = true;

@@ -6,8 +6,6 @@
 
 #include "kernels/qtypes.h"
 
-enum { TYPE_Q1_0 = 41, TYPE_Q2_0 = 42 }; /* ids of types that kernels/qtypes.h may yet name */
-
 static uint64_t next_random(uint64_t *state) /* splitmix64 */
 {
     uint64_t z = (*state += 0x9E3779B97F4A7C15u);
@@ -40,8 +38,9 @@ static const struct layout layouts[] = {
     {LUTRA_TYPE_Q6_K, 208, -1, 0, 1365.0f, 0, 0},
     {LUTRA_TYPE_TQ1_0, 52, -1, 0, 0.816f, 0, 0},
     {LUTRA_TYPE_TQ2_0, 64, -1, 0, 0.816f, 0, 64},
-    {TYPE_Q1_0, 0, -1, 0, 1.0f, 0, 0},
-    {TYPE_Q2_0, 0, -1, 0, 0.816f, 2, 16},
+    {LUTRA_TYPE_Q1_0, 0, -1, 0, 1.0f, 0, 0},
+    {LUTRA_TYPE_Q2_0, 0, -1, 0, 0.816f, 2, 16},
+    {LUTRA_TYPE_Q2_0_G128, 0, -1, 0, 0.816f, 2, 32},
 };
 
 static const struct layout *find(int type)
