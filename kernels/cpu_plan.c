@@ -11,6 +11,8 @@
  */
 #include "kernels/cpu.h"
 
+#include "kernels/cpu_hwloc.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +146,16 @@ static int keep_first_of_core(const char *root, int *cpus, int n)
     return n_kept;
 }
 
+/* hwloc knows the machine itself, not one made of files */
+static int keep_cores(const char *root, int *cpus, int n)
+{
+#if defined(LUTRA_HWLOC)
+    int n_kept = *root ? 0 : lutra_cpu_hwloc_cores(cpus, n);
+    if (n_kept > 0) return n_kept;
+#endif
+    return keep_first_of_core(root, cpus, n);
+}
+
 /* ---- quota ---- */
 
 /* Version 2: "max 100000" or "150000 100000", microseconds of CPU time per period */
@@ -241,7 +253,7 @@ int lutra_cpu_thread_plan_in(const char *root, int *cpus, int n_allowed, char *w
 {
     int n_all = n_allowed < MAX_CPUS ? n_allowed : MAX_CPUS;
     int n_fast = keep_big(root, cpus, keep_listed(root, cpus, n_all));
-    int n_cores = keep_first_of_core(root, cpus, n_fast);
+    int n_cores = keep_cores(root, cpus, n_fast);
     double quota = cpu_quota(root);
     int n = n_cores;
     if (quota < n) n = quota < 1 ? 1 : (int)quota;

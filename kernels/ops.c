@@ -10,7 +10,11 @@
 #include "kernels/vec.h"
 #if defined(__x86_64__)
 #include "kernels/x86/init.h"
+#elif defined(__aarch64__)
+#include "kernels/arm/init.h"
+#endif
 
+#if defined(__x86_64__) || defined(__aarch64__)
 static bool has_all(uint32_t features, uint32_t wanted)
 {
     return (features & wanted) == wanted;
@@ -44,6 +48,10 @@ void lutra_ops_init(struct lutra_ops *ops, uint32_t features)
         ops->name = "neon";
         lutra_lut_init_neon(ops);
         lutra_vec_init_neon(ops);
+    }
+    if (has_all(features, LUTRA_CPU_NEON | LUTRA_CPU_DOTPROD)) {
+        ops->name = "dotprod";
+        lutra_mm_init_dotprod(ops);
     }
 #endif
 }

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Who fills struct lutra_ops above NEON: the continuation of lut_init.h for levels that only ARM
+ * has. */
+#ifndef LUTRA_KERNELS_ARM_INIT_H
+#define LUTRA_KERNELS_ARM_INIT_H
+
+struct lutra_ops;
+
+/* panel_mul alone, over what NEON has filled in; needs LUTRA_CPU_DOTPROD. */
+void lutra_mm_init_dotprod(struct lutra_ops *ops);
+
+#endif
