@@ -29,6 +29,11 @@ void lutra_ops_init(struct lutra_ops *ops, uint32_t features)
     lutra_lut_init_scalar(ops);
     lutra_vec_init_scalar(ops);
 #if defined(__x86_64__)
+    if (features & LUTRA_CPU_SSSE3) {
+        ops->name = "ssse3";
+        lutra_lut_init_ssse3(ops);
+        lutra_vec_init_ssse3(ops);
+    }
     if (features & LUTRA_CPU_AVX2) {
         ops->name = "avx2";
         lutra_lut_init_avx2(ops);

@@ -5,6 +5,7 @@
  * header per instruction set gives the lanes their registers:
  *
  *   kernels/lanes_scalar.h     float v[16]        the specification of every primitive
+ *   kernels/x86/lanes_ssse3.h  4 x __m128
  *   kernels/x86/lanes_avx2.h   2 x __m256
  *   kernels/arm/lanes_neon.h   4 x float32x4_t
  *

@@ -25,6 +25,7 @@ static struct vec_level {
 } levels[] = {
     {"scalar", 0, lutra_vec_init_scalar, {0}},
 #if defined(__x86_64__)
+    {"ssse3", LUTRA_CPU_SSSE3, lutra_vec_init_ssse3, {0}},
     {"avx2", LUTRA_CPU_AVX2, lutra_vec_init_avx2, {0}},
     {"avx512", LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512, lutra_vec_init_avx512, {0}},
 #elif defined(__aarch64__)

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Who fills struct lutra_ops above AVX2: the continuation of lut_init.h and vec.h for levels that
- * only x86 has. */
+/* Who fills struct lutra_ops below and above AVX2: the continuation of lut_init.h and vec.h for
+ * levels that only x86 has. */
 #ifndef LUTRA_KERNELS_X86_INIT_H
 #define LUTRA_KERNELS_X86_INIT_H
 
 struct lutra_ops;
+
+/* These need LUTRA_CPU_SSSE3. */
+void lutra_lut_init_ssse3(struct lutra_ops *ops); /* calls lutra_mm_init_ssse3 */
+void lutra_mm_init_ssse3(struct lutra_ops *ops);
+void lutra_vec_init_ssse3(struct lutra_ops *ops);
 
 /* panel_mul alone, over what AVX2 has filled in; needs LUTRA_CPU_AVXVNNI. */
 void lutra_mm_init_avxvnni(struct lutra_ops *ops);
