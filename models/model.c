@@ -27,14 +27,15 @@ static lutra_status configure(const struct lutra_gguf *g, struct lutra_config *c
     return (*arch)->configure(c, g, err);
 }
 
-lutra_status lutra_net_plan(const struct lutra_gguf *g, struct lutra_config *config, uint64_t *weight_bytes,
-                            lutra_error *err)
+lutra_status lutra_net_plan(const struct lutra_gguf *g, enum lutra_head_bits head, struct lutra_config *config,
+                            uint64_t *weight_bytes, lutra_error *err)
 {
     const struct lutra_arch *arch;
     struct lutra_weights w;
     lutra_status st = configure(g, config, &arch, err);
     if (st != LUTRA_OK) return st;
     lutra_weights_init(&w, g, config, arch);
+    w.head = head;
     st = lutra_weights_walk(&w, NULL, err);
     *weight_bytes = w.bytes;
     return st;
@@ -74,6 +75,7 @@ static lutra_status load_weights(struct lutra_net *net, const struct lutra_gguf 
     if (st != LUTRA_OK) return st;
     if ((st = lutra_pool_open(&w.pool, opt->n_threads, NULL, err))) return st;
     w.arena = &net->arena;
+    w.head = opt->head;
     w.on_progress = opt->on_progress;
     w.user = opt->user;
     st = lutra_weights_walk(&w, net, err);
@@ -94,7 +96,7 @@ lutra_status lutra_net_load(struct lutra_net **out, const struct lutra_gguf *g, 
     if (net == NULL) return lutra_fail(err, LUTRA_ENOMEM, "%s: no memory", lutra_gguf_path(g));
     lutra_status st = configure(g, &net->config, &net->arch, err);
     if (st != LUTRA_OK) goto fail;
-    if ((st = lutra_net_plan(g, &net->config, &bytes, err))) goto fail;
+    if ((st = lutra_net_plan(g, opt->head, &net->config, &bytes, err))) goto fail;
     lutra_ops_init(&net->ops, opt->features);
     if ((st = load_weights(net, g, opt, bytes, err))) goto fail;
     if ((st = lutra_net_self_test(net, err))) goto fail;

@@ -9,6 +9,7 @@
 #include "kernels/ops.h"
 #include "kernels/pool.h"
 #include "models/config.h"
+#include "models/head.h"
 
 /* One transformer layer. What a family does not have stays zero (data == NULL, pointer NULL). */
 struct lutra_layer {
@@ -66,7 +67,7 @@ struct lutra_net {
     struct lutra_arena arena;
     struct lutra_layer *layers;
     struct lutra_mat token_embd; /* [n_vocab, n_embd] */
-    struct lutra_mat output;     /* the same bytes as token_embd when tied */
+    struct lutra_mat output;     /* when tied the same bytes as token_embd, or those in fewer bits */
     const float *output_norm;    /* [n_embd] */
     const double *freq;          /* [n_rot/2] radians per position; of global layers */
     const double *freq_local;    /* of local layers */
@@ -75,19 +76,21 @@ struct lutra_net {
     uint64_t token_bytes;        /* packed weight bytes read for one token */
     char type_name[16];          /* type of most weights */
     char self_test[160];         /* "ok", or what fell back */
+    char head[120];              /* type of the output matrix, and what it costs if it was changed */
 };
 
 struct lutra_net_options {
     uint32_t features;           /* CPU features to use at most */
     int n_threads;
+    enum lutra_head_bits head;
     bool (*on_progress)(void *user, double fraction); /* false: stop. may be NULL */
     void *user;
 };
 
 /* Bytes of the weight arena for a file, from its header alone: an upper bound that the load keeps. Checks the
  * configuration, that every tensor is there, and shapes and types. */
-lutra_status lutra_net_plan(const struct lutra_gguf *g, struct lutra_config *config, uint64_t *weight_bytes,
-                            lutra_error *err);
+lutra_status lutra_net_plan(const struct lutra_gguf *g, enum lutra_head_bits head, struct lutra_config *config,
+                            uint64_t *weight_bytes, lutra_error *err);
 
 /* Load, repack, self-test. On failure *out is NULL and nothing is held. */
 lutra_status lutra_net_load(struct lutra_net **out, const struct lutra_gguf *g, const struct lutra_net_options *opt,

@@ -5,6 +5,7 @@
 
 #include "kernels/lmath.h"
 #include "kernels/qcheck.h"
+#include "models/head.h"
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -139,9 +140,9 @@ static void job_fail(struct pack_job *j, const lutra_error *err)
 /* A block whose scale is NaN or infinite would poison every sum it enters: refuse it by name and place. */
 static bool scales_finite(struct pack_job *j, const uint8_t *rows, int n, int row0)
 {
-    const struct lutra_type_info *info = lutra_type_info((uint32_t)j->m->type);
+    const struct lutra_type_info *info = lutra_type_info(j->t->type);
     size_t n_blocks = (size_t)n * j->row_bytes / (size_t)info->bytes;
-    size_t bad = lutra_blocks_finite(j->m->type, rows, n_blocks);
+    size_t bad = lutra_blocks_finite((int)j->t->type, rows, n_blocks);
     if (bad == n_blocks) return true;
     size_t at = bad * (size_t)info->bytes;
     lutra_error err;
@@ -160,8 +161,12 @@ static void pack_tiles(void *arg, int begin, int end, int thread)
     (void)thread;
     struct pack_job *j = arg;
     lutra_error err;
+    struct lutra_recode recode = {0};
+    bool other = j->m->type != (int)j->t->type;
     uint8_t *buf = malloc((size_t)j->m->tile_rows * j->row_bytes);
-    if (buf == NULL) {
+    if (buf == NULL || (other && lutra_recode_open(&recode, (int)j->t->type, j->m->type, j->m->tile_rows,
+                                                   j->m->n_cols) != LUTRA_OK)) {
+        free(buf);
         no_memory(j->w, j->t->name, &err);
         job_fail(j, &err);
         return;
@@ -174,8 +179,9 @@ static void pack_tiles(void *arg, int begin, int end, int thread)
             break;
         }
         if (!scales_finite(j, buf, n, row0)) break;
-        lutra_pack_tile(j->m, tile, buf, n);
+        lutra_pack_tile(j->m, tile, other ? lutra_recode_rows(&recode, buf, n) : buf, n);
     }
+    lutra_recode_close(&recode);
     free(buf);
 }
 
@@ -256,6 +262,30 @@ static lutra_status load_mat(struct lutra_weights *w, const struct lutra_gguf_te
     return w->arena == NULL ? LUTRA_OK : pack_matrix(w, t, m, row_bytes, err);
 }
 
+/* ---- the head ---- */
+
+/* The output matrix from tensor t, in the type that was asked for. A tied one is read a second time, and only if that
+ * makes it smaller; else *m stays as it is. */
+static lutra_status load_head(struct lutra_weights *w, const struct lutra_gguf_tensor *t, struct lutra_mat *m, bool tied,
+                              lutra_error *err)
+{
+    struct lutra_mat local;
+    if (m == NULL) m = &local;
+    int n_rows = (int)t->ne[1], n_cols = (int)t->ne[0];
+    int type = lutra_type_runs(t->type) ? lutra_head_type(w->head, (int)t->type, n_rows, n_cols) : (int)t->type;
+    if (type == (int)t->type) return tied ? LUTRA_OK : load_mat(w, t, m, err);
+    lutra_status st = lutra_pack_plan(m, type, n_rows, n_cols, false, err);
+    if (st != LUTRA_OK) return st;
+    bool ok;
+    m->data = take(w, m->bytes, &ok);
+    if (!ok) return no_memory(w, t->name, err);
+    if (!tied) w->n_params += t->ne[0] * t->ne[1];
+    if (w->arena == NULL) return LUTRA_OK;
+    size_t row_bytes = (size_t)(t->bytes / (uint64_t)n_rows);
+    if (tied) w->total_read += t->bytes;
+    return pack_matrix(w, t, m, row_bytes, err);
+}
+
 /* ---- the walk ---- */
 
 static lutra_status walk_layer(struct lutra_weights *w, struct lutra_layer *layer, int il, lutra_error *err)
@@ -307,20 +337,31 @@ static lutra_status walk_rope(struct lutra_weights *w, struct lutra_net *net, lu
     return LUTRA_OK;
 }
 
+/* One line on what became of the head; "for" counts the bytes of the file's type as packed here. */
+static void note_head(const struct lutra_weights *w, const struct lutra_gguf_tensor *t, struct lutra_net *net)
+{
+    struct lutra_mat file = {0};
+    lutra_pack_plan(&file, (int)t->type, (int)t->ne[1], (int)t->ne[0], false, NULL);
+    lutra_head_say(net->head, sizeof net->head, w->head, (int)t->type, file.bytes, &net->output, net->tied);
+}
+
 static lutra_status walk_output(struct lutra_weights *w, struct lutra_net *net, lutra_error *err)
 {
-    const struct lutra_gguf_tensor *t;
+    const struct lutra_gguf_tensor *t, *embd;
     const float *norm = NULL;
     lutra_status st;
-    if ((st = find(w, "token_embd.weight", w->dims.n_embd, w->dims.vocab, true, &t, err))) return st;
-    if ((st = load_mat(w, t, net ? &net->token_embd : NULL, err))) return st;
+    if ((st = find(w, "token_embd.weight", w->dims.n_embd, w->dims.vocab, true, &embd, err))) return st;
+    if ((st = load_mat(w, embd, net ? &net->token_embd : NULL, err))) return st;
     if ((st = find(w, "output_norm.weight", w->dims.n_embd, 0, true, &t, err))) return st;
     if ((st = load_vec(w, t, &norm, err))) return st;
     if (net) net->output_norm = norm;
     if ((st = find(w, "output.weight", w->dims.n_embd, w->dims.vocab, false, &t, err))) return st;
-    if (t != NULL) return load_mat(w, t, net ? &net->output : NULL, err);
-    if (net) net->output = net->token_embd;
-    if (net) net->tied = true;
+    bool tied = t == NULL;
+    if (tied && net) net->output = net->token_embd;
+    if (net) net->tied = tied;
+    if (tied) t = embd;
+    if ((st = load_head(w, t, net ? &net->output : NULL, tied, err))) return st;
+    if (net) note_head(w, t, net);
     return LUTRA_OK;
 }
 

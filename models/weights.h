@@ -15,6 +15,7 @@ struct lutra_weights {
     struct lutra_dims dims;
     struct lutra_arena *arena;      /* NULL: plan only */
     struct lutra_pool *pool;        /* load only */
+    enum lutra_head_bits head;
     uint64_t bytes;                 /* arena bytes planned */
     uint64_t n_params;
     uint64_t read_bytes, total_read;/* file bytes of tensors, for progress */

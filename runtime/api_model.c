@@ -35,6 +35,7 @@ struct settings {
     int n_threads;
     enum lutra_precision precision;
     enum lutra_mode mode;
+    enum lutra_head_bits head;
     const lutra_model_options *opt;
 };
 
@@ -88,6 +89,14 @@ static lutra_status read_settings(struct settings *s, const lutra_model_options 
     if (opt != NULL && (opt->n_threads < 0 || opt->n_threads > 256)) return bad(err, "n_threads must be 1..256");
     s->n_threads = opt && opt->n_threads ? opt->n_threads : lutra_threads_default(NULL, 0);
     s->precision = opt && opt->precision == LUTRA_PRECISION_HIGH ? LUTRA_PREC_HIGH : LUTRA_PREC_DEFAULT;
+    static const enum lutra_head_bits heads[] = {
+        [LUTRA_HEAD_FILE] = LUTRA_HEAD_AS_FILE,
+        [LUTRA_HEAD_Q8] = LUTRA_HEAD_8,
+        [LUTRA_HEAD_Q6] = LUTRA_HEAD_6,
+        [LUTRA_HEAD_Q4] = LUTRA_HEAD_4,
+    };
+    if (opt != NULL && (unsigned)opt->head > LUTRA_HEAD_Q4) return bad(err, "head must be a LUTRA_HEAD_* value");
+    s->head = heads[opt ? opt->head : LUTRA_HEAD_FILE];
     lutra_status st = pick_mode(s, opt ? opt->kernels : LUTRA_KERNELS_AUTO, err);
     return st == LUTRA_OK ? pick_level(s, opt ? opt->cpu : NULL, err) : st;
 }
@@ -143,11 +152,11 @@ static lutra_status load(lutra_model *m, const struct lutra_gguf *g, struct sett
     uint64_t bytes;
     lutra_status st;
     /* everything the header can get wrong comes before anything costs memory */
-    if ((st = lutra_net_plan(g, &config, &bytes, err))) return st;
+    if ((st = lutra_net_plan(g, s->head, &config, &bytes, err))) return st;
     if ((st = lutra_tokenizer_load(&m->tok, g, err))) return st;
     if ((st = copy_template(m, g, err))) return st;
     if ((st = copy_name(m, g, err))) return st;
-    struct lutra_net_options o = {.features = s->features, .n_threads = s->n_threads};
+    struct lutra_net_options o = {.features = s->features, .n_threads = s->n_threads, .head = s->head};
     if (s->opt && s->opt->on_progress) {
         o.on_progress = report_progress;
         o.user = s;
@@ -205,6 +214,7 @@ lutra_status lutra_model_describe(const lutra_model *m, lutra_model_info *info)
                                .type_name = net->type_name,
                                .kernel = net->ops.name,
                                .self_test = net->self_test,
+                               .head = net->head,
                                .n_params = net->n_params,
                                .file_bytes = m->file_bytes,
                                .weight_bytes = net->arena.used,
@@ -256,7 +266,7 @@ lutra_status lutra_plan_file(lutra_plan *plan, const char *path, const lutra_mod
     if (st != LUTRA_OK) return st;
     if ((st = lutra_gguf_open(&g, path, err))) return st;
     *plan = (lutra_plan){.size = sizeof *plan};
-    if ((st = lutra_net_plan(g, &c, &plan->weights, err)) == LUTRA_OK && (st = lutra_tokenizer_load(&tok, g, err)) == LUTRA_OK) {
+    if ((st = lutra_net_plan(g, s.head, &c, &plan->weights, err)) == LUTRA_OK && (st = lutra_tokenizer_load(&tok, g, err)) == LUTRA_OK) {
         plan->vocab = lutra_tokenizer_bytes(tok);
         st = plan_session(plan, &c, &s, sopt, err);
     }

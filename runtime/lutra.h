@@ -87,6 +87,15 @@ typedef enum lutra_kernels {
     LUTRA_KERNELS_DEQ = 3    /* weights decoded to floats, times float activations: the baseline to measure against */
 } lutra_kernels;
 
+/* The output matrix ("head"), read whole for every token: in fewer bits it is read sooner and chooses other tokens now
+ * and then. A type that would not be smaller than the file's is not taken. */
+typedef enum lutra_head {
+    LUTRA_HEAD_FILE = 0,     /* as the file has it */
+    LUTRA_HEAD_Q8 = 1,       /* Q8_0 */
+    LUTRA_HEAD_Q6 = 2,       /* Q6_K; Q5_1 (6.0 bits too) where 256 does not divide n_embd */
+    LUTRA_HEAD_Q4 = 3        /* Q4_K; Q4_1 where 256 does not divide n_embd */
+} lutra_head;
+
 typedef struct lutra_model_options {
     size_t size;               /* sizeof(lutra_model_options) */
     const char *cpu;           /* CPU level to use at most: "scalar", "avx2", "neon", ...; NULL: the best */
@@ -95,6 +104,7 @@ typedef struct lutra_model_options {
     int (*on_progress)(void *user, double fraction); /* 0..1 while loading; non-zero stops with LUTRA_ECANCEL; default NULL */
     void *user;                /* passed to on_progress */
     lutra_kernels kernels;     /* default LUTRA_KERNELS_AUTO; with LUTRA_PRECISION_HIGH only AUTO or DEQ */
+    lutra_head head;           /* default LUTRA_HEAD_FILE */
 } lutra_model_options;
 
 /* Read, check, repack and self-test a GGUF file. The file is closed again before this returns.
@@ -111,6 +121,7 @@ typedef struct lutra_model_info {
     const char *type_name;     /* weight type that holds most of the weights: "Q4_1" */
     const char *kernel;        /* CPU level in use: "avx2" */
     const char *self_test;     /* "ok", or which kernel fell back and to what */
+    const char *head;          /* "Q6_K, as in the file", or what it was changed to and what that costs */
     uint64_t n_params;         /* weights */
     uint64_t file_bytes;
     uint64_t weight_bytes;     /* packed, in memory */

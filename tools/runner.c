@@ -79,6 +79,7 @@ static int open_model(struct lutra_runner *e, const struct lutra_options *o, con
     mo.n_threads = o->n_threads;
     mo.precision = o->precision ? LUTRA_PRECISION_HIGH : LUTRA_PRECISION_DEFAULT;
     mo.kernels = (lutra_kernels)o->kernels;
+    mo.head = (lutra_head)o->head;
     mo.on_progress = on_load;
     mo.user = &bar;
     if (e->chatty) {
@@ -118,6 +119,7 @@ int lutra_runner_open(struct lutra_runner *e, const struct lutra_options *o, boo
     if (e->info.self_test && strcmp(e->info.self_test, "ok") != 0)
         lutra_cli_say("kernel self-test: %s", e->info.self_test);
     if (chatty) print_summary(e, path, lutra_cli_tty(STDIN_FILENO) && lutra_cli_tty(STDOUT_FILENO));
+    if (chatty && o->head) fprintf(stderr, "head: %s\n", e->info.head);
     if (o->verbose) fprintf(stderr, "seed %llu\n", (unsigned long long)e->seed);
     return -1;
 }

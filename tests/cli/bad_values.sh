@@ -24,6 +24,9 @@ bad --repeat-penalty 0
 bad --seed -2
 bad --seed 18446744073709551616
 bad --precision medium
+bad --kernels avx
+bad --head q5
+bad --head fast
 bad --cpu pentium
 bad -p
 bad --special=yes

@@ -15,9 +15,9 @@ gold() {
 GREEDY="-p KING -n 64 --temp 0"
 SEEDED="-p KING -n 64 --temp 0.9 --seed 42"
 
-# every way of running one program must print the golden texts
+# every way of running one program must print the golden texts; only `--kernels deq` has texts of its own
 golden_texts() { # golden_texts COMMAND...
-    local t b level
+    local t b level kernels
     for t in 1 2 4; do gold tiny-greedy.txt "$@" run -m "$TINY" $GREEDY -t $t; done
     for b in 1 3 512; do
         gold tiny-seeded.txt "$@" run -m "$TINY" $SEEDED -b $b
@@ -26,6 +26,13 @@ golden_texts() { # golden_texts COMMAND...
     for level in $("$@" doctor --levels); do
         gold tiny-greedy.txt "$@" run -m "$TINY" $GREEDY --cpu "$level"
         gold tiny-long.txt "$@" run -m "$TINY" -f tests/golden/text/prompt.txt -n 24 --temp 0 --cpu "$level"
+        for kernels in lut dot; do
+            gold tiny-long.txt "$@" run -m "$TINY" -f tests/golden/text/prompt.txt -n 24 --temp 0 --cpu "$level" --kernels $kernels
+        done
+    done
+    for kernels in auto lut dot; do
+        gold tiny-greedy.txt "$@" run -m "$TINY" $GREEDY --kernels $kernels
+        for b in 2 17; do gold tiny-long.txt "$@" run -m "$TINY" -f tests/golden/text/prompt.txt -n 24 --temp 0 -b $b --kernels $kernels; done
     done
 }
 
@@ -48,16 +55,20 @@ check_sums() { # check_sums WHAT COMMAND...
 }
 
 group_golden() {
-    local level
+    local level kernels
     golden_texts "$LUTRA"
-    for level in $("$LUTRA" doctor --levels); do check_sums "--cpu $level" level_run "$level"; done
+    for level in $("$LUTRA" doctor --levels); do check_sums "--cpu $level" run_with --cpu "$level"; done
+    for kernels in lut dot; do check_sums "--kernels $kernels" run_with --kernels $kernels; done
     oracle tiny-verse-ternary.float "$TINY" 1e-5 0.99 --precision high
+    oracle tiny-verse-ternary.float "$TINY" 1e-5 0.99 --kernels deq
     oracle tiny-verse-ternary.int8 "$TINY" 2e-4 0.95
+    oracle tiny-verse-ternary.int8 "$TINY" 2e-4 0.95 --kernels lut
+    oracle tiny-verse-ternary.int8 "$TINY" 1e-3 0.95 --head q6
 }
-level_run() { # level_run LEVEL run ...
-    local level=$1
-    shift
-    "$LUTRA" "$@" --cpu "$level"
+run_with() { # run_with FLAG VALUE run ...
+    local flag=$1 value=$2
+    shift 2
+    "$LUTRA" "$@" "$flag" "$value"
 }
 
 # oracle NAME MODEL KL_LIMIT TOP1_LIMIT [options]
@@ -80,6 +91,9 @@ group_models() {
     if [ -f "$MODELS/smollm2.gguf" ]; then
         oracle smollm2-135m-q4_1 "$MODELS/smollm2.gguf" 1.5e-3 0.93
         oracle smollm2-135m-q4_1 "$MODELS/smollm2.gguf" 1e-5 0.99 --precision high
+        oracle smollm2-135m-q4_1 "$MODELS/smollm2.gguf" 1e-5 0.99 --kernels deq
+        oracle smollm2-135m-q4_1 "$MODELS/smollm2.gguf" 2e-2 0.85 --head q6
+        oracle smollm2-135m-q4_1 "$MODELS/smollm2.gguf" 1e-1 0.75 --head q4
         local t
         for t in 1 2 4; do gold smollm2-greedy.txt "$LUTRA" run -m "$MODELS/smollm2.gguf" -p "The capital of France is" -n 32 --temp 0 -t $t -b $((t * 3)); done
         gold smollm2-chat.txt "$LUTRA" run -m "$MODELS/smollm2.gguf" -cnv -p "Name three colours." -n 48 --temp 0
@@ -87,6 +101,8 @@ group_models() {
     if [ -f "$MODELS/gemma3.gguf" ]; then
         oracle gemma3-270m-q4_k_m "$MODELS/gemma3.gguf" 1.5e-3 0.93
         oracle gemma3-270m-q4_k_m "$MODELS/gemma3.gguf" 1e-5 0.99 --precision high
+        oracle gemma3-270m-q4_k_m "$MODELS/gemma3.gguf" 1e-5 0.99 --kernels deq
+        for t in lut dot; do gold gemma3-greedy.txt "$LUTRA" run -m "$MODELS/gemma3.gguf" -p "The capital of France is" -n 32 --temp 0 --kernels $t; done
         gold gemma3-greedy.txt "$LUTRA" run -m "$MODELS/gemma3.gguf" -p "The capital of France is" -n 32 --temp 0
     else skip "no $MODELS/gemma3.gguf (tests/fetch_models.sh)"; fi
 }
