@@ -9,9 +9,9 @@
 #include "kernels/lut_init.h"
 #include "kernels/vec.h"
 #if defined(__x86_64__)
-#include "kernels/x86/init.h"
+#include "kernels/x86/x86_init.h"
 #elif defined(__aarch64__)
-#include "kernels/arm/init.h"
+#include "kernels/arm/arm_init.h"
 #endif
 
 #if defined(__x86_64__) || defined(__aarch64__)

@@ -11,7 +11,7 @@
  * exact_mul and the lookups are those of NEON. */
 #include "kernels/arm/arm.h"
 
-#include "kernels/arm/init.h"
+#include "kernels/arm/arm_init.h"
 
 #if !defined(__ARM_FEATURE_DOTPROD)
 #error "compile with -march=armv8.2-a+dotprod (the Makefile does so for *_dotprod.c)"

@@ -5,7 +5,7 @@
  * multiplies the four entries of a row with the weights of their planes and adds them to the row's
  * int32. There is nothing to widen or to bound, and the rows are in order. */
 #include "kernels/ops.h"
-#include "kernels/x86/init.h"
+#include "kernels/x86/x86_init.h"
 #include "kernels/x86/x512.h"
 
 /* ---- quad tables ---- */

@@ -5,7 +5,7 @@
  * 0-3 and 8-11) and slots 8-15 (rows 4-7 and 12-15). */
 #include "kernels/lut_init.h"
 #include "kernels/ops.h"
-#include "kernels/x86/init.h"
+#include "kernels/x86/x86_init.h"
 #include "kernels/x86/x128.h"
 
 /* ---- quad tables ---- */

@@ -9,7 +9,7 @@
  * The float sums of a block wait in scratch between runs, so each output sees its groups in
  * ascending order. */
 #include "kernels/ops.h"
-#include "kernels/x86/init.h"
+#include "kernels/x86/x86_init.h"
 #include "kernels/x86/panel_avx512.h"
 
 enum {

@@ -5,7 +5,7 @@
  * needs no second register: six vectors stand in registers instead of four. exact_mul and the
  * lookups are those of AVX2. */
 #include "kernels/ops.h"
-#include "kernels/x86/init.h"
+#include "kernels/x86/x86_init.h"
 #include "kernels/x86/panel_avx2.h"
 
 #if !defined(__AVXVNNI__)

@@ -9,7 +9,7 @@
  * ascending order. */
 #include "kernels/lut_init.h"
 #include "kernels/ops.h"
-#include "kernels/x86/init.h"
+#include "kernels/x86/x86_init.h"
 #include "kernels/x86/panel_ssse3.h"
 
 enum {

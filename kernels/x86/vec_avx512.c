@@ -2,7 +2,7 @@
 /* The float vector operations for AVX-512. */
 #include "kernels/vec.h"
 
-#include "kernels/x86/init.h"
+#include "kernels/x86/x86_init.h"
 #include "kernels/x86/lanes_avx512.h"
 
 #include "kernels/vec_body.h"

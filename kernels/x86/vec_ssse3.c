@@ -2,7 +2,7 @@
 /* The float vector operations for SSSE3, that is SSE2 and a little more. */
 #include "kernels/vec.h"
 
-#include "kernels/x86/init.h"
+#include "kernels/x86/x86_init.h"
 #include "kernels/x86/lanes_ssse3.h"
 
 #include "kernels/vec_body.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Who fills struct lutra_ops below and above AVX2: the continuation of lut_init.h and vec.h for
  * levels that only x86 has. */
-#ifndef LUTRA_KERNELS_X86_INIT_H
-#define LUTRA_KERNELS_X86_INIT_H
+#ifndef LUTRA_KERNELS_X86_X86_INIT_H
+#define LUTRA_KERNELS_X86_X86_INIT_H
 
 struct lutra_ops;
 

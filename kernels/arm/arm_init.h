@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Who fills struct lutra_ops above NEON: the continuation of lut_init.h for levels that only ARM
  * has. */
-#ifndef LUTRA_KERNELS_ARM_INIT_H
-#define LUTRA_KERNELS_ARM_INIT_H
+#ifndef LUTRA_KERNELS_ARM_ARM_INIT_H
+#define LUTRA_KERNELS_ARM_ARM_INIT_H
 
 struct lutra_ops;
 
