@@ -7,6 +7,9 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
+# makes started here are not part of the one that started us
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
 BUILD=${BUILD:-build}
 MAKE=${MAKE:-make}
 # make gets the folder as it was named: objects know their headers by that name

@@ -11,7 +11,7 @@
 #include "kernels/cpu.h"
 #include "kernels/vec.h"
 #if defined(__x86_64__)
-#include "kernels/x86/init.h"
+#include "kernels/x86/x86_init.h"
 #endif
 #include "tests/check.h"
 
