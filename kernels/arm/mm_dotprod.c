@@ -312,6 +312,10 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
 {
     struct strip s = {m, a, scratch, v0, 0};
 
+    if (m->kind == LUTRA_MAT_PLANES && m->tile_rows != LUTRA_TILE_ROWS) { /* one bit: tiles of 32 rows */
+        lutra_panel_mul_neon(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
+        return;
+    }
     for (; s.v0 < v1; s.v0 += VECTORS) {
         s.n = v1 - s.v0 < VECTORS ? v1 - s.v0 : VECTORS;
         strip_rows(y, y_stride, &s, tile0 * m->tile_rows, tile1 * m->tile_rows);

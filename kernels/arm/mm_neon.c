@@ -6,6 +6,7 @@
  * multiply-add on purpose: with |c| <= LUTRA_CODE_MAX and the groups of lut.h (16 columns of 6
  * bits, 32 of 5, 256 of 2) every product and partial sum is an integer below 2^24, so no step
  * rounds, fused or not, and Cortex-A76 does eight of them a cycle against four in integers. */
+#include "kernels/arm/arm_init.h"
 #include "kernels/arm/arm.h"
 
 #include "kernels/lut_init.h"
@@ -321,9 +322,9 @@ ARM_INLINE void run(const struct method *how, float *y, size_t y_stride, struct 
     }
 }
 
-static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
-                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
-                      void *scratch)
+void lutra_panel_mul_neon(float *y, size_t y_stride, const struct lutra_mat *m,
+                          const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                          void *scratch)
 {
     static const struct method how = {panel_tile, tern_half, true};
     struct strip s = {m, a, scratch, v0, 0, 0};
@@ -343,7 +344,7 @@ static void exact_mul(float *y, size_t y_stride, const struct lutra_mat *m,
 
 void lutra_mm_init_neon(struct lutra_ops *ops)
 {
-    ops->panel_mul = panel_mul;
+    ops->panel_mul = lutra_panel_mul_neon;
     ops->exact_mul = exact_mul;
     ops->panel_scratch = sizeof(struct panel);
 }
