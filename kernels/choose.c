@@ -19,6 +19,7 @@ struct crossover {
     int16_t small[MAX_BITS + 1]; /* groups of 16 to 64 columns */
     int16_t large[MAX_BITS + 1];
     int16_t tern;
+    int16_t i8_pass, i8_most; /* see lutra_panel_pass */
 };
 
 /* Measured by `check_choice --bench`, 2048 x 2560, one thread of a Zen 5, vectors quantized and
@@ -51,17 +52,22 @@ struct crossover {
  * Scalar: lookups of planes only pay for one vector (5.1 ms against 5.5, then 3.0 of Q4_0), base-3
  * codes up to 24 (0.9 ms). NEON and dotprod: no such machine was there to measure; the figures come
  * of cycles counted by llvm-mca (kernels/README.md), without the making of tables. Bits that no
- * type has take a neighbour's figure. */
+ * type has take a neighbour's figure.
+ *
+ * Q8_0 is never looked up. While there are few vectors its bytes need not be unpacked: AVX2 does
+ * three at a time (us per vector of 1, 2, 3, 4, 6, 12, 512: 122 75 70 74 71 71 73; as a panel 122 75
+ * 70 81 87 72 64), AVX-VNNI one (112 87 82 78 78 79 80; 112 142 124 92 72 62 52), AVX-512 sees to it
+ * itself (63 42 35 31 29 28 27). */
 static const struct crossover crossovers[] = {
-    {"scalar", {0, 1, 1, 1, 1, 1, 1, 1, 1}, {0, 1, 1, 1, 1, 1, 1, 1, 1}, 24},
+    {"scalar", {0, 1, 1, 1, 1, 1, 1, 1, 1}, {0, 1, 1, 1, 1, 1, 1, 1, 1}, 24, 0, 0},
 #if defined(__aarch64__)
-    {"neon", {0, 16, 16, 7, 6, 3, 3, 3, 3}, {0, 16, 16, 7, 6, 3, 3, 3, 3}, EVER},
-    {"dotprod", {0, 12, 12, 5, 3, 2, 3, 2, 2}, {0, 4, 4, 3, 3, 2, 2, 2, 2}, 11},
+    {"neon", {0, 16, 16, 7, 6, 3, 3, 3, 3}, {0, 16, 16, 7, 6, 3, 3, 3, 3}, EVER, 0, 0},
+    {"dotprod", {0, 12, 12, 5, 3, 2, 3, 2, 2}, {0, 4, 4, 3, 3, 2, 2, 2, 2}, 11, 0, 0},
 #else
-    {"ssse3", {0, 1, 4, 3, 2, 2, 2, 1, 1}, {0, 1, 24, 1, 1, 1, 1, 1, 1}, EVER},
-    {"avx2", {0, EVER, 7, 3, 4, 3, 3, 3, 3}, {0, EVER, EVER, 7, 5, 4, 3, 3, 3}, EVER},
-    {"avx2vnni", {0, EVER, 5, 3, 3, 3, 3, 3, 3}, {0, EVER, 64, 5, 4, 3, 3, 3, 3}, EVER},
-    {"avx512", {0, EVER, 5, 5, 6, 5, 3, 3, 3}, {0, EVER, EVER, 7, 6, 5, 4, 3, 3}, EVER},
+    {"ssse3", {0, 1, 4, 3, 2, 2, 2, 1, 1}, {0, 1, 24, 1, 1, 1, 1, 1, 1}, EVER, 0, 0},
+    {"avx2", {0, EVER, 7, 3, 4, 3, 3, 3, 3}, {0, EVER, EVER, 7, 5, 4, 3, 3, 3}, EVER, 3, 12},
+    {"avx2vnni", {0, EVER, 5, 3, 3, 3, 3, 3, 3}, {0, EVER, 64, 5, 4, 3, 3, 3, 3}, EVER, 1, 5},
+    {"avx512", {0, EVER, 5, 5, 6, 5, 3, 3, 3}, {0, EVER, EVER, 7, 6, 5, 4, 3, 3}, EVER, 0, 0},
 #endif
 };
 enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
@@ -93,6 +99,14 @@ int lutra_lookup_most(const struct lutra_ops *ops, enum lutra_mode mode)
         if (c->large[i] > most) most = c->large[i];
     }
     return most < STEP ? most : STEP;
+}
+
+int lutra_panel_pass(const struct lutra_ops *ops, const struct lutra_mat *m, int n)
+{
+    const struct crossover *c = row_of(ops);
+    if (m->kind != LUTRA_MAT_I8 || n > c->i8_most) return n;
+    int passes = (n + c->i8_pass - 1) / c->i8_pass;
+    return (n + passes - 1) / passes;
 }
 
 static bool has_tables(const struct lutra_engine *e, const struct lutra_mat *m)

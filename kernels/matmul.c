@@ -36,11 +36,17 @@ size_t lutra_engine_scratch(const struct lutra_ops *ops)
     return lutra_round_up(ops->panel_scratch, LUTRA_ALIGN);
 }
 
+/* Tiles that stay in the cache while pieces of the vectors pass over them. */
+static int tiles_cached(const struct lutra_mat *m)
+{
+    return (int)(CACHE_BYTES / m->tile_bytes) + 1;
+}
+
 /* Every vector passes over a few tiles while they are in the cache. */
 static void lookup_tiles(const struct job *j, int tile0, int tile1)
 {
     const struct lutra_ops *ops = j->e->ops;
-    int some = j->a->n == 1 ? tile1 - tile0 : (int)(CACHE_BYTES / j->m->tile_bytes) + 1;
+    int some = j->a->n == 1 ? tile1 - tile0 : tiles_cached(j->m);
     for (int t = tile0; t < tile1; t += some) {
         int end = min_int(t + some, tile1);
         for (int v = 0; v < j->a->n; v++) {
@@ -51,6 +57,17 @@ static void lookup_tiles(const struct job *j, int tile0, int tile1)
                 ops->tern_lookup(y, j->m, j->a, v, t, end);
         }
     }
+}
+
+static void panel_tiles(const struct job *j, int tile0, int tile1, void *scratch)
+{
+    const struct lutra_ops *ops = j->e->ops;
+    int n = j->a->n, pass = lutra_panel_pass(ops, j->m, n);
+    int some = pass < n ? tiles_cached(j->m) : tile1 - tile0;
+    for (int t = tile0; t < tile1; t += some)
+        for (int v = 0; v < n; v += pass)
+            ops->panel_mul(j->y, j->y_stride, j->m, j->a, v, min_int(v + pass, n), t,
+                           min_int(t + some, tile1), scratch);
 }
 
 static void run_tiles(void *arg, int begin, int end, int thread)
@@ -64,7 +81,7 @@ static void run_tiles(void *arg, int begin, int end, int thread)
         lookup_tiles(j, begin, end);
         break;
     case LUTRA_PATH_PANEL:
-        ops->panel_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end, scratch);
+        panel_tiles(j, begin, end, scratch);
         break;
     case LUTRA_PATH_EXACT:
         ops->exact_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end, scratch);

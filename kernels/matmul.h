@@ -49,6 +49,10 @@ int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m);
 /* How the product of m with n vectors is computed under this engine. */
 enum lutra_path lutra_matmul_path(const struct lutra_engine *e, const struct lutra_mat *m, int n);
 
+/* Vectors that panel_mul is given at a time: all n, but for a few vectors of I8 in levels that keep
+ * sums of so many in registers. */
+int lutra_panel_pass(const struct lutra_ops *ops, const struct lutra_mat *m, int n);
+
 /* Most vectors that have tables at a time, whatever the matrices: 0 if none ever has. Products with
  * more vectors than this, of which one is looked up, are cut into lutra_matmul_step pieces. */
 int lutra_lookup_most(const struct lutra_ops *ops, enum lutra_mode mode);

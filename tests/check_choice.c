@@ -217,7 +217,7 @@ static void bench_type(const struct lutra_ops *ops, const struct case_type *ct)
 static void bench_level(const struct lutra_ops *ops)
 {
     for (int i = 0; i < CASE_TYPES; i++)
-        if (case_types[i].type != LUTRA_TYPE_Q8_0) bench_type(ops, &case_types[i]);
+        bench_type(ops, &case_types[i]);
 }
 
 int main(int argc, char **argv)

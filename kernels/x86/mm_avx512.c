@@ -15,7 +15,7 @@
 enum {
     BLOCK = 64, /* vectors that share an unpacked run: 256 columns of their codes are 32 KB */
     WIDE = 8,   /* vectors whose sums stand in registers: 8 chains hide the latency of vpdpwssd */
-    FEW = 4     /* vectors up to which I8 is not unpacked */
+    FEW = 8     /* I8: vectors whose sums stand in registers, nothing unpacked */
 };
 
 struct scratch {
@@ -190,7 +190,7 @@ static void block_tile(struct scratch *s, float *y, size_t y_stride, const struc
         store_tile(y + (size_t)v * y_stride, s, m, v - v0, tile, a->scale[v]);
 }
 
-/* ---- I8, a few vectors: straight from the packed bytes ---- */
+/* ---- I8: straight from the packed bytes ---- */
 
 /* Even and odd pairs have sums of their own: two chains for each vector. */
 X512_INLINE void i8_unit(__m512i s[FEW][2], int nv, const uint8_t *codes, const int16_t *c,
@@ -234,25 +234,45 @@ X512_INLINE void i8_tile(float *y, size_t y_stride, int nv, const struct lutra_m
                         m->n_rows - tile * LUTRA_TILE_ROWS);
 }
 
+/* Vectors [v0, v0 + n), n <= FEW, of one tile. */
+static void i8_some(float *y, size_t y_stride, const struct lutra_mat *m,
+                    const struct lutra_act *a, int v0, int n, int tile)
+{
+    switch (n) {
+    case 1:
+        i8_tile(y, y_stride, 1, m, a, v0, tile);
+        break;
+    case 2:
+        i8_tile(y, y_stride, 2, m, a, v0, tile);
+        break;
+    case 3:
+        i8_tile(y, y_stride, 3, m, a, v0, tile);
+        break;
+    case 4:
+        i8_tile(y, y_stride, 4, m, a, v0, tile);
+        break;
+    case 5:
+        i8_tile(y, y_stride, 5, m, a, v0, tile);
+        break;
+    case 6:
+        i8_tile(y, y_stride, 6, m, a, v0, tile);
+        break;
+    case 7:
+        i8_tile(y, y_stride, 7, m, a, v0, tile);
+        break;
+    default:
+        i8_tile(y, y_stride, FEW, m, a, v0, tile);
+        break;
+    }
+}
+
+/* Bytes are widened again for every eight vectors: cheaper than the way through a panel, however
+ * many there are. */
 static void i8_tiles(float *y, size_t y_stride, const struct lutra_mat *m,
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
-    for (int t = tile0; t < tile1; t++) {
-        switch (v1 - v0) {
-        case 1:
-            i8_tile(y, y_stride, 1, m, a, v0, t);
-            break;
-        case 2:
-            i8_tile(y, y_stride, 2, m, a, v0, t);
-            break;
-        case 3:
-            i8_tile(y, y_stride, 3, m, a, v0, t);
-            break;
-        default:
-            i8_tile(y, y_stride, 4, m, a, v0, t);
-            break;
-        }
-    }
+    for (int t = tile0; t < tile1; t++)
+        for (int v = v0; v < v1; v += FEW) i8_some(y, y_stride, m, a, v, min_int(FEW, v1 - v), t);
 }
 
 static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
@@ -260,7 +280,7 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                       void *scratch)
 {
     if (v1 <= v0) return;
-    if (m->kind == LUTRA_MAT_I8 && v1 - v0 <= FEW) {
+    if (m->kind == LUTRA_MAT_I8) {
         i8_tiles(y, y_stride, m, a, v0, v1, tile0, tile1);
         return;
     }
