@@ -82,7 +82,7 @@ make_tiny() { # all families x types, once
 
 for file in tests/groups/*.sh; do . "$file"; done
 
-QUICK="unit kernels layers symbols header reference golden cli"
+QUICK="unit kernels layers symbols opcodes header reference golden cli"
 ALL="$QUICK hostile live models memory install clang asan tsan valgrind arm chat_model"
 groups=${*:-$ALL}
 groups=${groups/quick/$QUICK}

@@ -59,6 +59,7 @@ group_clang() {
     if ! have clang; then skip "clang is missing"; return; fi
     other_build clang CC=clang WERROR=1 || return
     suite_of clang "check_*"
+    if have objdump; then check_opcodes objdump "$BUILD-clang"; else skip "objdump is missing"; fi
     gold tiny-greedy.txt "$BUILD-clang/lutra" run -m "$TINY" $GREEDY
     $MAKE -s clean BUILD="$make_build-clang" >/dev/null
 }
@@ -95,6 +96,7 @@ group_arm() {
     if ! have aarch64-linux-gnu-gcc; then skip "aarch64-linux-gnu-gcc is missing"; return; fi
     if ! have qemu-aarch64; then skip "qemu-aarch64 is missing"; return; fi
     other_build arm CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar LDFLAGS=-static WERROR=1 || return
+    if have aarch64-linux-gnu-objdump; then check_opcodes aarch64-linux-gnu-objdump "$BUILD-arm"; else skip "aarch64-linux-gnu-objdump is missing"; fi
     local cpu
     for cpu in cortex-a72 cortex-a76; do
         suite_of arm "check_*" qemu-aarch64 -cpu $cpu
