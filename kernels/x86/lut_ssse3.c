@@ -116,7 +116,7 @@ X128_INLINE struct x128_rows planes_tile(const struct lutra_mat *m, const uint8_
                                          int group, enum lutra_scale_kind kind)
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
-    const int unit_k = is_super || group == 256 ? 256 : 32, steps = group / 16;
+    const int unit_k = is_super ? 256 : group, steps = group / 16;
     const __m128i zero = _mm_setzero_si128();
     struct x128_rows acc = x128_set(0.0f);
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
@@ -168,6 +168,8 @@ PLANES(planes_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
 PLANES(planes_q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
 PLANES(planes_q6_k, 6, 16, LUTRA_SCALE_SUB)
 PLANES(planes_tq, 2, 256, LUTRA_SCALE_F16)
+PLANES(planes_q2_0, 2, 64, LUTRA_SCALE_F16)
+PLANES(planes_q2_0_g128, 2, 128, LUTRA_SCALE_F16)
 
 static void planes_other(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                          int tile0, int tile1)
@@ -190,6 +192,8 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
         {LUTRA_SCALE_SUB_MIN4, 2, 16, planes_q2_k}, {LUTRA_SCALE_SUB, 3, 16, planes_q3_k},
         {LUTRA_SCALE_SUB_MIN, 4, 32, planes_q4_k},  {LUTRA_SCALE_SUB_MIN, 5, 32, planes_q5_k},
         {LUTRA_SCALE_SUB, 6, 16, planes_q6_k},      {LUTRA_SCALE_F16, 2, 256, planes_tq},
+        {LUTRA_SCALE_F16, 2, 64, planes_q2_0},      {LUTRA_SCALE_F16, 2, 128, planes_q2_0_g128},
+        {LUTRA_SCALE_F16, 1, 128, lutra_bit_lookup_ssse3},
     };
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         if (m->scales == ways[i].kind && m->bits == ways[i].bits && m->group == ways[i].group) {

@@ -5,11 +5,17 @@
 #define LUTRA_KERNELS_X86_X86_INIT_H
 
 struct lutra_ops;
+struct lutra_mat;
+struct lutra_act;
 
 /* These need LUTRA_CPU_SSSE3. */
 void lutra_lut_init_ssse3(struct lutra_ops *ops); /* calls lutra_mm_init_ssse3 */
 void lutra_mm_init_ssse3(struct lutra_ops *ops);
 void lutra_vec_init_ssse3(struct lutra_ops *ops);
+
+/* planes_lookup of one-bit weights (bit_ssse3.c). */
+void lutra_bit_lookup_ssse3(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                            int tile0, int tile1);
 
 /* panel_mul alone, over what AVX2 has filled in; needs LUTRA_CPU_AVXVNNI. */
 void lutra_mm_init_avxvnni(struct lutra_ops *ops);
