@@ -136,6 +136,91 @@ struct block_q2_0_g128 {
     uint8_t d[2], qs[32];
 };
 
+/* ---- codebooks: a code is the place of a value in a table ----
+ *
+ * kvalues of IQ4: -127 -104 -83 -65 -49 -35 -22 -10 1 13 25 38 53 69 89 113
+ * e2m1, doubled:  0 1 2 3 4 6 8 12 0 -1 -2 -3 -4 -6 -8 -12
+ *
+ * IQ4_NL | d 2 | qs 16 |                    w[i] = d * kvalues[q], q nibbles as in Q4_0
+ * MXFP4  | e 1 | qs 16 |                    w[i] = 2^(e - 128) * e2m1[q], likewise
+ * NVFP4  | d 4 | qs 32 |                    64 weights
+ *        w[i] = (d[i / 16] / 2) * e2m1[q]; d is UE4M3: 4 bits of exponent (bias 7), 3 of mantissa
+ *        q = low nibble of qs[8 (i / 16) + i % 16] for i % 16 < 8, high nibble 8 bytes before */
+struct block_iq4_nl {
+    uint8_t d[2], qs[16];
+};
+struct block_mxfp4 {
+    uint8_t e[1], qs[16];
+};
+struct block_nvfp4 {
+    uint8_t d[4], qs[32];
+};
+
+/* IQ4_XS | d 2 | high 2 | low 4 | qs 128 |  256 weights
+ *        w[i] = (d * (sc - 32)) * kvalues[q]
+ *        sc of group g = i / 32: low four = nibble g % 2 of low[g / 2]; high two = bits
+ *        [2g+1:2g] of the little-endian number high;  q = nibbles as in Q4_0, 16 bytes a group */
+struct block_iq4_xs {
+    uint8_t d[2], high[2], low[4], qs[128];
+};
+
+/* ---- codebooks of 8 or 4 weights ("grids", qgrids.h), blocks of 256; signs: bit j set = weight j
+ * of the 8 is negative ----
+ *
+ * IQ2_XXS | d 2 | qs 64 |                   w[i] = (d * (2 s + 1) / 8) * +-grid
+ *        8 bytes per 32 weights: 4 grid indices, then a little-endian number: 7 sign bits for each
+ *        8 weights (the eighth makes the number of minuses even), s in bits 31:28
+ * IQ2_XS  | d 2 | qs 64 | scales 8 |        likewise; per 8 weights 16 bits of qs: 9 of index, 7 of
+ *        signs; s of 16 weights = nibble (i / 16) % 2 of scales[i / 32]
+ * IQ2_S   | d 2 | qs 32 | signs 32 | qh 8 | scales 8 |    likewise; a byte of signs per 8 weights;
+ *        index = qs[i / 8], plus 256 * bits [2l+1:2l] of qh[i / 32], l = (i / 8) % 4 */
+struct block_iq2_xxs {
+    uint8_t d[2], qs[64];
+};
+struct block_iq2_xs {
+    uint8_t d[2], qs[64], scales[8];
+};
+struct block_iq2_s {
+    uint8_t d[2], qs[32], signs[32], qh[8], scales[8];
+};
+
+/* IQ3_XXS | d 2 | qs 64 | signs 32 |        w[i] = (d * (2 s + 1) / 4) * +-grid
+ *        grid index of 4 weights = qs[i / 4]; signs: per 32 weights a number as in IQ2_XXS
+ * IQ3_S   | d 2 | qs 64 | qh 8 | signs 32 | scales 4 |    w[i] = (d * (2 s + 1)) * +-grid
+ *        index = qs[i / 4], plus 256 * bit (i / 4) % 8 of qh[i / 32]; s = nibble (i / 32) % 2 of
+ *        scales[i / 64] */
+struct block_iq3_xxs {
+    uint8_t d[2], qs[64], signs[32];
+};
+struct block_iq3_s {
+    uint8_t d[2], qs[64], qh[8], signs[32], scales[4];
+};
+
+/* IQ1_S   | d 2 | qs 32 | qh 16 |           w[i] = (d * (2 s + 1)) * (grid +- 1/8)
+ *        per 32 weights a little-endian u16 h of qh: index of 8 weights = qs[i / 8], plus 256 * bits
+ *        [3l+2:3l] of h, l = (i / 8) % 4; s = bits 14:12; minus if bit 15 is set
+ * IQ1_M   | qs 32 | qh 16 | scales 8 |      likewise
+ *        a nibble of qh per 8 weights: bits 2:0 the index's high bits, bit 3 minus
+ *        scales: four little-endian u16; s of 16 weights = bits [3j+2:3j] of number i / 64,
+ *        j = (i / 16) % 4; their high nibbles, first number lowest, are the f16 d */
+struct block_iq1_s {
+    uint8_t d[2], qs[32], qh[16];
+};
+struct block_iq1_m {
+    uint8_t qs[32], qh[16], scales[8];
+};
+
+/* ---- I2_S, ternary, the scale outside ----
+ *
+ * The file's tensor is codes, then one f32 scale, then 28 bytes of anything. models/i2s.h knows the
+ * layouts a file may have; in memory, rows are in blocks of 64:
+ *
+ * I2_S   | qs 16 |                          w[i] = q - 1, to be multiplied by the tensor's scale
+ *        q = bits [7-2g:6-2g], g = i / 16, of qs[i % 16] */
+struct block_i2_s {
+    uint8_t qs[16];
+};
+
 static_assert(sizeof(struct block_q8_0) == 34, "Q8_0");
 static_assert(sizeof(struct block_q4_0) == 18, "Q4_0");
 static_assert(sizeof(struct block_q4_1) == 20, "Q4_1");
@@ -151,5 +236,17 @@ static_assert(sizeof(struct block_tq2_0) == 66, "TQ2_0");
 static_assert(sizeof(struct block_q1_0) == 18, "Q1_0");
 static_assert(sizeof(struct block_q2_0) == 18, "Q2_0");
 static_assert(sizeof(struct block_q2_0_g128) == 34, "Q2_0_G128");
+static_assert(sizeof(struct block_iq4_nl) == 18, "IQ4_NL");
+static_assert(sizeof(struct block_mxfp4) == 17, "MXFP4");
+static_assert(sizeof(struct block_nvfp4) == 36, "NVFP4");
+static_assert(sizeof(struct block_iq4_xs) == 136, "IQ4_XS");
+static_assert(sizeof(struct block_iq2_xxs) == 66, "IQ2_XXS");
+static_assert(sizeof(struct block_iq2_xs) == 74, "IQ2_XS");
+static_assert(sizeof(struct block_iq2_s) == 82, "IQ2_S");
+static_assert(sizeof(struct block_iq3_xxs) == 98, "IQ3_XXS");
+static_assert(sizeof(struct block_iq3_s) == 110, "IQ3_S");
+static_assert(sizeof(struct block_iq1_s) == 50, "IQ1_S");
+static_assert(sizeof(struct block_iq1_m) == 56, "IQ1_M");
+static_assert(sizeof(struct block_i2_s) == 16, "I2_S");
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kernels/qblocks.h"
+#include "kernels/qtypes_iq.h"
 
 static float f16_at(const uint8_t b[2])
 {
@@ -238,6 +239,18 @@ static decode_fn decoder(int type)
     case LUTRA_TYPE_Q1_0: return decode_q1_0;
     case LUTRA_TYPE_Q2_0: return decode_q2_0;
     case LUTRA_TYPE_Q2_0_G128: return decode_q2_0_g128;
+    case LUTRA_TYPE_IQ4_NL: return lutra_decode_iq4_nl;
+    case LUTRA_TYPE_MXFP4: return lutra_decode_mxfp4;
+    case LUTRA_TYPE_NVFP4: return lutra_decode_nvfp4;
+    case LUTRA_TYPE_IQ4_XS: return lutra_decode_iq4_xs;
+    case LUTRA_TYPE_IQ2_XXS: return lutra_decode_iq2_xxs;
+    case LUTRA_TYPE_IQ2_XS: return lutra_decode_iq2_xs;
+    case LUTRA_TYPE_IQ2_S: return lutra_decode_iq2_s;
+    case LUTRA_TYPE_IQ3_XXS: return lutra_decode_iq3_xxs;
+    case LUTRA_TYPE_IQ3_S: return lutra_decode_iq3_s;
+    case LUTRA_TYPE_IQ1_S: return lutra_decode_iq1_s;
+    case LUTRA_TYPE_IQ1_M: return lutra_decode_iq1_m;
+    case LUTRA_TYPE_I2_S: return lutra_decode_i2_s;
     default: return NULL;
     }
 }

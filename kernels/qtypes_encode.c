@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernels/qblocks.h"
+#include "kernels/qtypes_iq.h"
 
 #define F16_MAX 65504.0f
 #define BF16_MAX 0x1.fep127f
@@ -164,8 +165,12 @@ void lutra_encode_row(int type, void *dst, const float *src, int n)
     } else if (type == LUTRA_TYPE_F16 || type == LUTRA_TYPE_BF16) {
         encode_floats(type, dst, src, n);
     } else {
-        assert(c && n % t->block == 0);
-        if (!c) return;
-        for (int i = 0; i < n; i += t->block, to += t->bytes) encode_block(type, c, to, src + i);
+        assert(n % t->block == 0);
+        for (int i = 0; i < n; i += t->block, to += t->bytes) {
+            if (c)
+                encode_block(type, c, to, src + i);
+            else if (!lutra_encode_iq(type, to, src + i))
+                assert(!"a type without an encoder");
+        }
     }
 }
