@@ -45,11 +45,12 @@ enum lutra_bench_kernels {
 struct lutra_bench_options {
     struct lutra_strings models, prompt, gen, pairs, depth, batch, ubatch, threads, shapes;
     const char *model, *cpu, *svg, *peer, *peer_args, *bits, *type, *vectors;
-    int reps, format, format_err, no_warmup, sustain, delay, kernels, cold, progress;
+    int reps, format, format_err, no_warmup, sustain, delay, kernels, way, ops, cold, progress;
 };
 
 int lutra_bench_kernel_cases(const struct lutra_bench_options *o); /* bench_kernels.c */
 int lutra_bench_kernel_bits(const struct lutra_bench_options *o);  /* bench_bits.c */
+int lutra_bench_ops(const struct lutra_bench_options *o);          /* bench_ops.c */
 
 /* ---- one model test ---- */
 
@@ -66,6 +67,7 @@ struct lutra_bench_model {
     lutra_model *model;
     char raw_path[1024];       /* as opened */
     char path[1024], type[64]; /* escaped; "llama 3.2B Q4_0" */
+    const char *mode;          /* --kernels: "auto", "lut", ... */
     lutra_model_info info;     /* its strings but `kernel` end with the model */
     uint64_t tensor_bytes;     /* in the file */
     uint64_t cache_bytes;      /* last-level cache of this machine, or a guess */

@@ -174,6 +174,7 @@ int lutra_bench_kernel_bits(const struct lutra_bench_options *o)
     struct lutra_bench_list bits = {.n = 0};
     struct curve c = {.rows = 4096, .cols = 4096};
     int code = lutra_kernel_settings(&s, o);
+    s.mode = LUTRA_MODE_LUT;
     if (code >= 0) return code;
     if (!lutra_bench_range(&bits, o->bits, 1, 8) || bits.n > MOST_BITS) {
         lutra_cli_say("--bits: expected numbers from 1 to 8 such as 2-8");

@@ -36,6 +36,7 @@ int lutra_kernel_settings(struct lutra_kernel_settings *s, const struct lutra_be
         return LUTRA_EXIT_USAGE;
     }
     if (threads.n) s->n_threads = threads.v[0];
+    s->mode = (enum lutra_mode)o->way; /* the same words in the same order */
     uint64_t cache = lutra_sensor_cache("");
     if (o->cold) s->cold_bytes = 4 * (cache ? cache : 64u << 20);
     return -1;
@@ -141,6 +142,7 @@ lutra_status lutra_kernel_open(struct lutra_kernel_bench *b, const struct lutra_
     b->engine.ops = &b->ops;
     b->engine.pool = b->pool;
     b->engine.precision = LUTRA_PREC_DEFAULT;
+    b->engine.mode = s->mode;
     b->engine.code_max = c->ternary ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
     if (take_operands(b, copies_for(&b->mats[0], s->cold_bytes), s->n_threads) == LUTRA_OK)
         return LUTRA_OK;

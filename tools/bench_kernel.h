@@ -39,8 +39,16 @@ struct lutra_kernel_settings {
     uint32_t features;
     int n_threads;
     uint64_t cold_bytes; /* 0, or how far the weights must spread to come from memory */
+    enum lutra_mode mode; /* --way */
 };
 int lutra_kernel_settings(struct lutra_kernel_settings *s, const struct lutra_bench_options *o);
+
+/* The low-bit types among `names` ("Q4_0,TQ2_0"; NULL: all), shapes left open; returns their count, 0
+ * after reporting that there is none. Types that are packed alike (TQ1_0 as TQ2_0) stand once; TQ2_0
+ * stands as base-3 codes, which is how BitNet runs, and as two planes. */
+int lutra_kernel_types(const char *names, struct lutra_kernel_case *types, int cap);
+/* "planes", "base 3", "int8", "float" */
+const char *lutra_kernel_kind(const struct lutra_kernel_case *c);
 
 /* "4096x4096": rows x columns. */
 bool lutra_kernel_shape(const char *text, int *rows, int *cols);

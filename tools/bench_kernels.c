@@ -26,7 +26,7 @@ struct list {
     const struct lutra_bench_options *o;
     struct lutra_kernel_settings settings;
     struct lutra_bench_list vectors;
-    struct lutra_kernel_case types[MOST_TYPES]; /* shape left open */
+    struct lutra_kernel_case types[MOST_TYPES];
     int n_types;
     struct lutra_bench_out out;
     int code;
@@ -40,42 +40,39 @@ static bool wanted(const char *names, const char *name)
     return names == NULL;
 }
 
-/* Types that are packed alike (TQ1_0 as TQ2_0) stand once; TQ2_0 stands as base-3 codes, which is
- * how BitNet runs, and as two planes. */
-static int find_types(struct list *l)
+int lutra_kernel_types(const char *names, struct lutra_kernel_case *types, int cap)
 {
     char shown[80];
+    int n = 0;
     for (int id = 0; id < 256; id++) {
         const struct lutra_type_info *info = lutra_type_info((uint32_t)id);
         if (!lutra_type_runs((uint32_t)id) || !lutra_code_info(id) || !lutra_synth_knows(id))
             continue;
-        if (id == LUTRA_TYPE_TQ1_0 || !wanted(l->o->type, info->name)) continue;
-        if (l->n_types + 2 > MOST_TYPES) break;
+        if (id == LUTRA_TYPE_TQ1_0 || !wanted(names, info->name)) continue;
+        if (n + 2 > cap) break;
         if (id == LUTRA_TYPE_TQ2_0)
-            l->types[l->n_types++] = (struct lutra_kernel_case){.type = id, .ternary = true};
-        l->types[l->n_types++] = (struct lutra_kernel_case){.type = id};
+            types[n++] = (struct lutra_kernel_case){.type = id, .ternary = true};
+        types[n++] = (struct lutra_kernel_case){.type = id};
     }
-    if (l->n_types) return -1;
-    lutra_cli_say("--type %s: no such low-bit type runs",
-                  lutra_escape(shown, sizeof shown, l->o->type, strlen(l->o->type)));
-    return LUTRA_EXIT_USAGE;
+    if (n == 0)
+        lutra_cli_say("--type %s: no such low-bit type runs",
+                      lutra_escape(shown, sizeof shown, names, strlen(names)));
+    return n;
 }
 
-static const char *kind_name(const struct lutra_mat *m)
+const char *lutra_kernel_kind(const struct lutra_kernel_case *c)
 {
-    switch (m->kind) {
-    case LUTRA_MAT_PLANES:
-        return "planes";
-    case LUTRA_MAT_TERN:
-        return "base 3";
-    case LUTRA_MAT_I8:
-        return "int8";
-    default:
-        return "float";
-    }
+    struct lutra_mat m = {.data = NULL};
+    int block = lutra_type_info((uint32_t)c->type)->block;
+    if (lutra_pack_plan(&m, c->type, 1, block, c->ternary, NULL)) return "n/a";
+    return m.kind == LUTRA_MAT_PLANES ? "planes"
+           : m.kind == LUTRA_MAT_TERN ? "base 3"
+           : m.kind == LUTRA_MAT_I8   ? "int8"
+                                      : "float";
 }
 
-static void put_time(struct list *l, const struct lutra_kernel_bench *b, int n,
+static void put_time(struct list *l, const struct lutra_kernel_case *c,
+                     const struct lutra_kernel_bench *b, int n,
                      const struct lutra_kernel_time *t)
 {
     struct lutra_bench_out *w = &l->out;
@@ -87,7 +84,7 @@ static void put_time(struct list *l, const struct lutra_kernel_bench *b, int n,
         lutra_bench_out_text(w, "kernel", b->ops.name);
         lutra_bench_out_int(w, "n_threads", l->settings.n_threads);
         lutra_bench_out_text(w, "type", type);
-        lutra_bench_out_text(w, "kind", kind_name(m));
+        lutra_bench_out_text(w, "kind", lutra_kernel_kind(c));
         lutra_bench_out_int(w, "rows", m->n_rows);
         lutra_bench_out_int(w, "cols", m->n_cols);
         lutra_bench_out_int(w, "vectors", n);
@@ -107,7 +104,7 @@ static void put_time(struct list *l, const struct lutra_kernel_bench *b, int n,
     if (w->format == LUTRA_BENCH_MD)
         fprintf(w->file,
                 "| %-6s | %-6s | %5.3f | %11s | %4d | %10.2f | %10.2f | %7.2f | %9.2f | %9.2f |\n",
-                type, kind_name(m), (double)m->bytes * 8 / weights, shape, n, t->ns / 1e3,
+                type, lutra_kernel_kind(c), (double)m->bytes * 8 / weights, shape, n, t->ns / 1e3,
                 weights / t->ns, (double)m->bytes / t->ns, weights * n / t->ns, t->table_ns / 1e3);
     fflush(w->file);
 }
@@ -128,7 +125,7 @@ static void run_case(struct list *l, struct lutra_kernel_case c, int rows, int c
     }
     for (int i = 0; i < l->vectors.n; i++) {
         struct lutra_kernel_time t = lutra_kernel_measure(&b, l->vectors.v[i]);
-        put_time(l, &b, l->vectors.v[i], &t);
+        put_time(l, &c, &b, l->vectors.v[i], &t);
     }
     lutra_kernel_close(&b);
 }
@@ -170,7 +167,8 @@ static int prepare(struct list *l)
             lutra_escape(shown, sizeof shown, l->o->shapes.v[i], strlen(l->o->shapes.v[i])));
         return LUTRA_EXIT_USAGE;
     }
-    return find_types(l);
+    l->n_types = lutra_kernel_types(l->o->type, l->types, MOST_TYPES);
+    return l->n_types ? -1 : LUTRA_EXIT_USAGE;
 }
 
 static const char table_head[] = "| type   | kind   | bits  |       shape | vecs | time us    | "

@@ -63,6 +63,7 @@ static void put_ours(struct lutra_bench_out *w, const struct lutra_bench_row *r)
     lutra_bench_out_real(w, "mhz_end", r->mhz[1]);
     lutra_bench_out_text(w, "throttled", lutra_sensor_throttled("", throttled, sizeof throttled));
     lutra_bench_out_real(w, "others_cpus", r->others);
+    lutra_bench_out_text(w, "kernels", r->model->mode);
     lutra_bench_out_real(w, "sustain_first_ts", r->first_ts);
     lutra_bench_out_real(w, "sustain_last_ts", r->last_ts);
 }
@@ -249,7 +250,7 @@ static void put_footer(FILE *f, const struct lutra_bench_row *rows, int n)
 {
     char a[24], b[24], c[24], d[24], throttled[96];
     const struct lutra_bench_row *last = &rows[n - 1];
-    fprintf(f, "\nbuild: lutra %s\n", lutra_version());
+    fprintf(f, "\nbuild: lutra %s, kernels %s\n", lutra_version(), rows[0].model->mode);
     for (int i = 0; i < n; i++) {
         bool seen = false;
         for (int k = 0; k < i; k++) seen = seen || rows[k].test.n_threads == rows[i].test.n_threads;

@@ -292,7 +292,10 @@ int lutra_bench_open(struct lutra_bench_model *m, const char *path,
     lutra_error err;
     char size[24];
     lutra_model_options mo = {.size = sizeof mo, .cpu = o->cpu};
+    static const char *const modes[] = {"auto", "lut", "dot", "deq"};
     memset(m, 0, sizeof *m);
+    if (o->kernels > LUTRA_BENCH_AUTO) mo.kernels = (lutra_kernels)(o->kernels - LUTRA_BENCH_AUTO);
+    m->mode = modes[mo.kernels];
     if (lutra_model_open(&m->model, path, &mo, &err)) return lutra_cli_fail(&err, true);
     m->info.size = sizeof m->info;
     lutra_model_describe(m->model, &m->info);

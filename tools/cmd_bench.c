@@ -56,10 +56,15 @@ static const struct lutra_opt kernels[] = {
      "alone: time the kernels at shapes of BitNet-2B, Llama-3B and 7B; with a mode: which kernels "
      "models are run with",
      NULL},
+    {"--ops", NULL, LUTRA_OPT_FLAG, AT(ops), 1, 0,
+     "count lookups, additions and multiplications per weight, and the share of table building",
+     NULL},
+    {"--way", "auto|lut|dot|deq", LUTRA_OPT_CHOICE, AT(way), 0, 0,
+     "with --kernels, --ops: how they multiply (auto; --ops: lut)", NULL},
     {"--bits", "LIST", LUTRA_OPT_STR, AT(bits), 0, 0,
      "with --kernels: lookup time against the bits of a weight, and the line through it", NULL},
-    {"--shape", "RxC", LUTRA_OPT_LIST, AT(shapes), 0, 0, "with --kernels: rows x columns", NULL},
-    {"--type", "LIST", LUTRA_OPT_STR, AT(type), 0, 0, "with --kernels: types such as Q4_0,TQ2_0",
+    {"--shape", "RxC", LUTRA_OPT_LIST, AT(shapes), 0, 0, "with --kernels, --ops: rows x columns", NULL},
+    {"--type", "LIST", LUTRA_OPT_STR, AT(type), 0, 0, "with --kernels, --ops: types such as Q4_0,TQ2_0",
      NULL},
     {"--vectors", "LIST", LUTRA_OPT_STR, AT(vectors), 0, 0,
      "with --kernels: vectors at once (1,8,32,128)", NULL},
@@ -273,31 +278,33 @@ static int bench_models(const struct lutra_bench_options *o, const struct lutra_
 
 static int check_options(struct lutra_bench_options *o)
 {
-    static const char *const modes[] = {"cases", "auto", "lut", "dot", "deq"};
     if (o->model && o->models.n < LUTRA_STRINGS_MAX) o->models.v[o->models.n++] = o->model;
-    if (o->kernels > LUTRA_BENCH_AUTO) {
-        lutra_cli_say("--kernels %s is not built yet; --kernels auto is what runs",
-                      modes[o->kernels]);
-        return LUTRA_EXIT_UNSUPPORTED;
-    }
-    if (o->kernels != LUTRA_BENCH_CASES &&
-        (o->bits || o->shapes.n || o->type || o->vectors || o->cold)) {
-        lutra_cli_say("--bits, --shape, --type, --vectors and --cold go with --kernels");
+    bool alone = o->kernels == LUTRA_BENCH_CASES || o->ops; /* no model */
+    if (!alone &&
+        (o->bits || o->shapes.n || o->type || o->vectors || o->cold || o->way >= 0)) {
+        lutra_cli_say("--bits, --shape, --type, --vectors, --way and --cold go with --kernels alone");
         return LUTRA_EXIT_USAGE;
     }
-    if (o->kernels != LUTRA_BENCH_CASES && o->models.n == 0) {
-        lutra_cli_say("bench needs a model: lutra bench -m FILE, or --kernels");
+    if (alone && o->models.n > 0) {
+        lutra_cli_say("%s times kernels without a model: leave out -m, or name a mode: --kernels auto",
+                      o->ops ? "--ops" : "--kernels");
         return LUTRA_EXIT_USAGE;
     }
+    if (!alone && o->models.n == 0) {
+        lutra_cli_say("bench needs a model: lutra bench -m FILE; or --kernels, or --ops");
+        return LUTRA_EXIT_USAGE;
+    }
+    if (o->way < 0) o->way = o->ops ? LUTRA_MODE_LUT : LUTRA_MODE_AUTO;
     return -1;
 }
 
 int lutra_cmd_bench(int argc, char **argv)
 {
-    struct lutra_bench_options o = {.reps = 5, .format_err = LUTRA_BENCH_NONE, .kernels = -1};
+    struct lutra_bench_options o = {.reps = 5, .format_err = LUTRA_BENCH_NONE, .kernels = -1, .way = -1};
     struct lutra_bench_test *plan;
     int n, code = lutra_cli_parse(&spec, &o, argc, argv);
     if (code >= 0 || (code = check_options(&o)) >= 0) return code;
+    if (o.ops) return lutra_bench_ops(&o);
     if (o.kernels == LUTRA_BENCH_CASES)
         return o.bits ? lutra_bench_kernel_bits(&o) : lutra_bench_kernel_cases(&o);
     if ((code = lutra_bench_plan(&o, &plan, &n)) < 0) code = bench_models(&o, plan, n);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Wrong command lines: one line that names what is wrong, exit 2 (4 for what is not built), no output.
+# Wrong command lines: one line that names what is wrong, exit 2, no output.
 bad() {
     want=$1 word=$2 code=0
     shift 2
@@ -21,6 +21,13 @@ bad 2 'more than 65536' -m "$TINY" -p 1-256 -d 1-256 -b 1-256
 bad 2 '-r 0' -m "$TINY" -r 0
 bad 2 '-o xml' -m "$TINY" -o xml
 bad 2 '--bits' -m "$TINY" --bits 2
+bad 2 '--way' -m "$TINY" --kernels dot --way dot
+bad 2 '--way x' --kernels --way x
+bad 2 'leave out -m' --kernels -m "$TINY"
+bad 2 'leave out -m' --ops "$TINY"
+bad 2 'needs a model' --kernels lut
+bad 2 'needs a model' --kernels dot -t 1
+bad 2 'one --shape' --ops --shape 4x4 --shape 8x8
 bad 2 '--bits' --kernels --bits 0
 bad 2 '--shape 4096' --kernels --shape 4096
 bad 2 '--type Q9_9' --kernels --type Q9_9

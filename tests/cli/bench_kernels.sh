@@ -7,10 +7,12 @@ cat /tmp/err.$$
     grep -c '^{.*"bits": \[2, 3, 4, 5, 6\], "ns": \[[0-9.]*\(, [0-9.]*\)\{4\}\], .*"r2": [0-9.e-]*, "slope": [0-9.e-]*, "intercept": [0-9.e-]*}$'
 head -c 5 /tmp/svg.$$
 grep -c 'measured' /tmp/svg.$$
-for mode in lut dot deq; do
-    code=0
-    "$LUTRA" bench --kernels $mode -m "$TINY" 2>&1 || code=$?
-    echo $code
+# with a mode it says how models are run: three ways to the same text, and the baseline; before another
+# flag and at the end of the line
+for mode in auto lut dot deq; do
+    "$LUTRA" bench -m "$TINY" -p 4 -n 0 -r 1 -t 1 -o csv --kernels $mode | wc -l | tr -d ' '
 done
-"$LUTRA" bench --kernels auto -m "$TINY" -p 4 -n 0 -r 1 -t 1 -o csv | wc -l | tr -d ' '
+"$LUTRA" bench --kernels dot -m "$TINY" -p 4 -n 0 -r 1 -t 1 -o jsonl | grep -o '"kernels": "[a-z]*"'
+"$LUTRA" bench --shape 16x32 --type Q4_0 --vectors 1 -o csv --kernels | wc -l | tr -d ' '
+"$LUTRA" bench --kernels -o csv --shape 16x32 --type Q4_0 --vectors 1 --way dot | wc -l | tr -d ' '
 rm -f /tmp/err.$$ /tmp/svg.$$

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* The scalar lookups once more, with a counter at every operation on elements. What they compute is
+ * compared with the kernels bit for bit, so that what is counted is what is needed. */
+#include "kernels/lut_unit.h"
+#include "tools/bench_ops.h"
+
+static int add(struct lutra_op_counts *c, int a, int b)
+{
+    c->adds++;
+    return a + b;
+}
+
+static int times(struct lutra_op_counts *c, int a, int b)
+{
+    c->int_muls++;
+    return a * b;
+}
+
+static float scaled(struct lutra_op_counts *c, float a, float b)
+{
+    c->float_muls++;
+    return a * b;
+}
+
+static float sum_of(struct lutra_op_counts *c, float a, float b)
+{
+    c->adds++;
+    return a + b;
+}
+
+/* Entry `index` of the quad of codes q[0..3], as its two bytes are looked up and joined. */
+static int quad_entry(struct lutra_op_counts *c, const int16_t *q, int index)
+{
+    int sum = 0;
+    for (int i = 0; i < 4; i++) sum += index >> i & 1 ? q[i] : 0;
+    int lo = (int8_t)sum, hi = (sum - lo) / 256;
+    c->lookups += 2;
+    return add(c, lo, times(c, 256, hi));
+}
+
+/* Columns 8*oct .. 8*oct+7 of one row, every plane. */
+static int octet(struct lutra_op_counts *c, const struct lutra_mat *m, const uint8_t *codes, int row,
+                 int oct, const int16_t *q)
+{
+    uint64_t eight = lutra_unit_octet(codes, m->bits, row, oct);
+    int sum = 0;
+    for (int p = 0; p < m->bits; p++) {
+        int index[2] = {0, 0};
+        for (int i = 0; i < 8; i++)
+            index[i / 4] |= (int)(eight >> (8 * i + p) & 1) << (i & 3);
+        int both = add(c, quad_entry(c, q, index[0]), quad_entry(c, q + 4, index[1]));
+        sum = add(c, sum, m->bits == 1 ? both : times(c, both, 1 << p));
+    }
+    return sum;
+}
+
+static float group(struct lutra_op_counts *c, float acc, const struct lutra_mat *m,
+                   const uint8_t *unit, int g, int row, const int16_t *q)
+{
+    const uint8_t *codes = unit + m->scale_bytes;
+    int s = 0, x = 0, first = g * m->group / 8;
+    for (int o = 0; o < m->group / 8; o++) s = add(c, s, octet(c, m, codes, row, first + o, q + 8 * o));
+    for (int i = 0; i < m->group; i++) x += q[i]; /* once for all rows: act.c */
+    if (m->mul != 1) s = times(c, s, m->mul);
+    if (m->offset) s = add(c, s, -times(c, m->offset, x));
+    if (m->scales != LUTRA_SCALE_F16 && m->scales != LUTRA_SCALE_F16_MIN) c->float_muls++;
+    acc = sum_of(c, acc, scaled(c, lutra_unit_d(m, unit, g, row), (float)s));
+    if (!lutra_mat_has_min(m)) return acc;
+    if (m->scales != LUTRA_SCALE_F16_MIN) c->float_muls++;
+    return sum_of(c, acc, scaled(c, lutra_unit_m(m, unit, g, row), (float)x));
+}
+
+static float planes_row(struct lutra_op_counts *c, const struct lutra_mat *m, const uint8_t *tile,
+                        int row, const int16_t *q)
+{
+    float acc = 0.0f;
+    for (int k = 0; k < m->n_cols; k += m->unit_k, tile += m->unit_bytes)
+        for (int g = 0; g < m->unit_k / m->group; g++)
+            acc = group(c, acc, m, tile, g, row, q + k + g * m->group);
+    return acc;
+}
+
+static float tern_row(struct lutra_op_counts *c, const struct lutra_mat *m, const uint8_t *tile,
+                      int row, const int16_t *q)
+{
+    const uint8_t *p = tile + 4 * LUTRA_TERN_ROWS;
+    int sum = 0;
+    for (int k = 0; k < m->n_cols; k += LUTRA_TERN_K, p += m->unit_bytes)
+        for (int t = 0; t < LUTRA_TERN_K / 3; t++) {
+            int8_t abc[3];
+            int entry = 0;
+            lutra_tern_digits(lutra_tern_index(p, row, t), abc);
+            for (int i = 0; i < 3; i++) entry += abc[i] * q[k + 3 * t + i];
+            c->lookups += 2;
+            sum = add(c, sum, lutra_tern_neg(p, row, t) ? times(c, -1, entry) : entry);
+        }
+    return sum_of(c, 0.0f, scaled(c, m->scale, (float)sum));
+}
+
+void lutra_count_lookup(float *y, const struct lutra_mat *m, const struct lutra_act *a,
+                        struct lutra_op_counts *c)
+{
+    *c = (struct lutra_op_counts){0};
+    for (int r = 0; r < m->n_rows; r++) {
+        const uint8_t *tile = lutra_mat_tile(m, r / m->tile_rows);
+        float acc = m->kind == LUTRA_MAT_TERN ? tern_row(c, m, tile, r % m->tile_rows, a->codes)
+                                              : planes_row(c, m, tile, r % m->tile_rows, a->codes);
+        y[r] = scaled(c, acc, a->scale[0]);
+    }
+}
+
+/* 16 sums of up to four codes, 14 of up to three: each by the one before it and one code more, and cut
+ * into two bytes by one more subtraction. */
+void lutra_count_tables(const struct lutra_mat *m, int k, struct lutra_op_counts *c)
+{
+    *c = (struct lutra_op_counts){0};
+    c->adds = m->kind == LUTRA_MAT_TERN ? (k + 2) / 3 * 14.0 * 2 : (k + 3) / 4 * 16.0 * 2;
+}
