@@ -119,6 +119,7 @@ static bool has_tables(const struct lutra_engine *e, const struct lutra_mat *m)
 enum lutra_path lutra_matmul_path(const struct lutra_engine *e, const struct lutra_mat *m, int n)
 {
     if (m->kind >= LUTRA_MAT_F32) return LUTRA_PATH_FLOAT;
+    if (m->kind == LUTRA_MAT_BITS) return LUTRA_PATH_LOOKUP; /* it has no other kernel */
     if (e->precision == LUTRA_PREC_HIGH || e->mode == LUTRA_MODE_DEQ) return LUTRA_PATH_EXACT;
     if (e->mode == LUTRA_MODE_DOT || !has_tables(e, m)) return LUTRA_PATH_PANEL;
     if (e->mode == LUTRA_MODE_LUT) return LUTRA_PATH_LOOKUP;

@@ -20,6 +20,8 @@
  * ---- kinds ----
  * PLANES  bit planes of 2..6 bits, looked up.      tile: 16 rows
  *         one bit, looked up.                      tile: 32 rows
+ * BITS    planes of 1..8 bits of codes that no file type has, looked up; any number of columns; for
+ *         measuring what a bit costs.              tile: 32 rows
  * TERN    base-3 codes, sign apart, 1.667 bits.    tile: 32 rows  (true ternary, one scale per
  *         tensor, at most 2^18 columns so that the row's one sum fits int32)
  * I8      Q8_0: signed bytes, integer dot.         tile: 16 rows
@@ -69,6 +71,20 @@
  * would do for 1020 columns. mul * S - offset * X stays below 2^24 for groups of up to 256 columns
  * of one and two bits, so its float is exact too.
  *
+ * ---- BITS codes ----  (32 rows, columns padded to a multiple of 16: codes of activations are 0)
+ * The tile begins with D f32[32] if there is one scale per row, else each unit of `group` columns
+ * begins with D f16[32]. A unit is 256 columns, fewer at the end, if the scale is the row's. Its
+ * codes, from the top plane down, one pair of planes after the other, so that a sum over b planes
+ * is b times the same loop, and S = (top * 4 + next pair) * 4 + ... :
+ *
+ *   if bits is odd: top plane, per octet 32 bytes as one bit above
+ *   per pair p = bits/2-1 .. 0, per 16 columns: 128 bytes, half h of the rows, octet o:
+ *       byte 64*h + 32*o + 2*slot + j   bits = plane 2p+j of the octet's columns, rows 16*h ..
+ *
+ * A pair of planes of 256 columns stays in int16: 64 * 128 * 3 = 24576. D meets S - offset * X of
+ * at most LUTRA_BITS_RUN columns, 1024 * 255 * 8128 < 2^31; a row of one scale is a sum of such
+ * runs in float, ascending.
+ *
  * ---- I8 codes ----  "pair panel": [unit_k/2 pairs][16 rows][2] int8;
  *   byte 2*r+j of a pair = column 2*pair+j of row r.
  *
@@ -94,6 +110,8 @@ enum {
     LUTRA_BIT_ROWS = 32,        /* PLANES of one bit */
     LUTRA_TERN_ROWS = 32,
     LUTRA_STEP_K = 16,
+    LUTRA_BITS_UNIT = 256,  /* BITS of one scale per row: columns of a unit ... */
+    LUTRA_BITS_RUN = 1024,  /* ... and of an int32 sum */
     LUTRA_TERN_K = 24
 };
 
@@ -101,6 +119,7 @@ enum lutra_mat_kind {
     LUTRA_MAT_PLANES,
     LUTRA_MAT_TERN,
     LUTRA_MAT_I8,
+    LUTRA_MAT_BITS,
     LUTRA_MAT_F32,
     LUTRA_MAT_F16,
     LUTRA_MAT_BF16
@@ -112,7 +131,8 @@ enum lutra_scale_kind {
     LUTRA_SCALE_F16_MIN,
     LUTRA_SCALE_SUB,
     LUTRA_SCALE_SUB_MIN,
-    LUTRA_SCALE_SUB_MIN4
+    LUTRA_SCALE_SUB_MIN4,
+    LUTRA_SCALE_ROW /* one per row: BITS, ahead of its units */
 };
 
 /* A packed matrix: W[n_rows][n_cols], y = W x. Plain data; its bytes belong to a model's arena. */
@@ -122,8 +142,8 @@ struct lutra_mat {
     int type;        /* enum lutra_type it was read from */
     int n_rows;
     int n_cols;      /* a multiple of the type's block */
-    int bits;        /* PLANES */
-    int group;       /* columns per scale: 16, 32, 64, 128, 256 */
+    int bits;        /* PLANES, BITS */
+    int group;       /* columns per scale: 16, 32, 64, 128, 256; all of them */
     int mul;         /* of every code, 1 or 2 (one bit), ... */
     int offset;      /* ... from which this is subtracted */
     int unit_k;      /* 32, 64, 128 or 256 */
@@ -170,6 +190,16 @@ lutra_status lutra_pack_plan(struct lutra_mat *m, int type, int n_rows, int n_co
 /* Pack rows [tile*tile_rows, ...) of the matrix, given `n` <= tile_rows rows as in the file, row
  * after row. Writes every byte of the tile. */
 void lutra_pack_tile(const struct lutra_mat *m, int tile, const void *file_rows, int n);
+
+/* BITS: codes of `bits` (1..8) bits, D * (q - 2^(bits-1)), one bit D * (2*q - 1); one scale per
+ * `group` columns (32, 128, 256; they divide n_cols) or, group 0, per row. Errors as above. */
+lutra_status lutra_pack_plan_bits(struct lutra_mat *m, int bits, int group, int n_rows, int n_cols,
+                                  lutra_error *err);
+
+/* Pack n <= tile_rows rows of codes, n_cols each, and of their scales, as many as a row has (group
+ * scales are rounded to f16). Writes every byte of the tile. */
+void lutra_pack_bits(const struct lutra_mat *m, int tile, const uint8_t *q, const float *scales,
+                     int n);
 
 /* Can these n rows be base-3 codes under one scale? True if no code is 3 (TQ2_0) and every block
  * with a non-zero code has scale *scale; *seen says whether *scale is set yet. Feed a tensor in

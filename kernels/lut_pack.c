@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "kernels/bits_unit.h"
 #include "kernels/lut_unit.h"
 
 /* One group of TERN is the whole row: 2^18 columns * LUTRA_CODE_MAX still fit int32. */
@@ -391,6 +392,8 @@ void lutra_mat_row(const struct lutra_mat *m, int r, float *dst)
     int row = r % m->tile_rows;
     if (m->kind == LUTRA_MAT_TERN) {
         tern_row(m, tile, row, dst);
+    } else if (m->kind == LUTRA_MAT_BITS) {
+        lutra_bits_row(m, tile, row, dst);
     } else if (m->kind == LUTRA_MAT_PLANES || m->kind == LUTRA_MAT_I8) {
         for (int k = 0; k < m->n_cols; k += m->unit_k, tile += m->unit_bytes) {
             if (m->kind == LUTRA_MAT_I8)

@@ -157,5 +157,6 @@ void lutra_lut_init_scalar(struct lutra_ops *ops)
     ops->trip_bytes = TRIP_BYTES;
     ops->planes_lookup = planes_lookup;
     ops->tern_lookup = tern_lookup;
+    ops->bits_lookup = lutra_bits_lookup_scalar;
     lutra_mm_init_scalar(ops);
 }

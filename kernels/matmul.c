@@ -53,6 +53,8 @@ static void lookup_tiles(const struct job *j, int tile0, int tile1)
             float *y = j->y + (size_t)v * j->y_stride;
             if (j->m->kind == LUTRA_MAT_PLANES)
                 ops->planes_lookup(y, j->m, j->a, v, t, end);
+            else if (j->m->kind == LUTRA_MAT_BITS)
+                ops->bits_lookup(y, j->m, j->a, v, t, end);
             else
                 ops->tern_lookup(y, j->m, j->a, v, t, end);
         }

@@ -50,6 +50,10 @@ struct lutra_ops {
     void (*tern_lookup)(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                         int tile0, int tile1);
 
+    /* BITS by table lookup, one vector (QUADS bound). */
+    void (*bits_lookup)(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                        int tile0, int tile1);
+
     /* PLANES, TERN, I8 by integer dot over unpacked panels: vectors [v0, v1) at once, CODES only.
      * `scratch` holds panel_scratch bytes, 64-byte aligned, one per thread. Same bits as the
      * lookups. */

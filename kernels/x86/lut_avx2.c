@@ -329,5 +329,6 @@ void lutra_lut_init_avx2(struct lutra_ops *ops)
     ops->trip_bytes = TRIP_BYTES;
     ops->planes_lookup = planes_lookup;
     ops->tern_lookup = tern_lookup;
+    ops->bits_lookup = lutra_bits_lookup_avx2;
     lutra_mm_init_avx2(ops);
 }

@@ -17,6 +17,12 @@ void lutra_vec_init_ssse3(struct lutra_ops *ops);
 void lutra_bit_lookup_ssse3(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                             int tile0, int tile1);
 
+/* bits_lookup (bits_ssse3.c, bits_avx512.c). */
+void lutra_bits_lookup_ssse3(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                             int tile0, int tile1);
+void lutra_bits_lookup_avx512(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                              int tile0, int tile1);
+
 /* panel_mul alone, over what AVX2 has filled in; needs LUTRA_CPU_AVXVNNI. */
 void lutra_mm_init_avxvnni(struct lutra_ops *ops);
 
