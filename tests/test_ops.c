@@ -59,14 +59,15 @@ static void expect(const char *name, int width, struct lutra_op_counts *c)
         if (table[i].what >= MUL) c->int_muls = n;
         return;
     }
-    if (len != 5 || (base[3] != 's' && base[3] != 'p') || (base[4] != 's' && base[4] != 'd')) return;
+    if (len != 5 || (base[3] != 's' && base[3] != 'p') || (base[4] != 's' && base[4] != 'd'))
+        return;
     double n = base[3] == 's' ? 1 : (double)width / (base[4] == 's' ? 4 : 8);
     if (begins(base, "add") || begins(base, "sub")) c->adds = n;
     if (begins(base, "mul")) c->float_muls = n;
 }
 
-/* A line of objdump: bytes and mnemonic and operands. Longer instructions go on in a second line, which
- * has no mnemonic. */
+/* A line of objdump: bytes and mnemonic and operands. Longer instructions go on in a second line,
+ * which has no mnemonic. */
 static bool read_line(char *line, uint8_t code[16], char **name, int *width)
 {
     char *save = NULL, *part = strtok_r(line, "\t", &save);
@@ -85,8 +86,8 @@ static void decoder(void)
     char command[1300], line[400], *name;
     uint8_t code[16];
     int width, n = 0, n_vector = 0;
-    snprintf(command, sizeof command, "objdump -d --wide %s/x86/*.o %s/*_scalar.o 2>/dev/null", objects,
-             objects);
+    snprintf(command, sizeof command, "objdump -d --wide %s/x86/*.o %s/*_scalar.o 2>/dev/null",
+             objects, objects);
     FILE *f = popen(command, "r");
     while (f && fgets(line, sizeof line, f)) {
         struct lutra_op_counts want, got;
@@ -109,9 +110,10 @@ static void decoder(void)
 static void known_work(void *arg)
 {
     for (int i = *(int *)arg; i > 0; i--)
-        __asm__ volatile("pshufb %%xmm1, %%xmm0\n\tpaddw %%xmm0, %%xmm1\n\tpmaddwd %%xmm1, %%xmm0\n\t"
-                         "mulss %%xmm0, %%xmm1\n\tnop" ::
-                             : "xmm0", "xmm1");
+        __asm__ volatile(
+            "pshufb %%xmm1, %%xmm0\n\tpaddw %%xmm0, %%xmm1\n\tpmaddwd %%xmm1, %%xmm0\n\t"
+            "mulss %%xmm0, %%xmm1\n\tnop" ::
+                : "xmm0", "xmm1");
 }
 
 static void stepper(void)
@@ -163,7 +165,8 @@ static void twin(const struct lutra_kernel_case *c, const struct lutra_kernel_se
             CHECK_NEAR(n.lookups, 2.0 * c->rows * lutra_tern_k_pad(c->cols) / 3, 0);
         } else {
             CHECK_NEAR(n.lookups, weights * m->bits / 2, 0); /* two bytes of a quad, each plane */
-            CHECK(n.float_muls >= weights / m->group && n.float_muls <= 4 * weights / m->group + c->rows);
+            CHECK(n.float_muls >= weights / m->group &&
+                  n.float_muls <= 4 * weights / m->group + c->rows);
         }
         CHECK(n.adds >= n.lookups / 2 && n.int_muls <= 1.5 * n.lookups);
         lutra_count_tables(m, c->cols, &n);
@@ -178,8 +181,8 @@ static void twins(void)
     int n = lutra_kernel_types(NULL, types, 48);
     CHECK(n >= 15);
     for (const struct lutra_cpu_level *l = lutra_cpu_levels(); l->name; l++) {
-        struct lutra_kernel_settings s = {.features = l->features, .n_threads = 1,
-                                          .mode = LUTRA_MODE_LUT};
+        struct lutra_kernel_settings s = {
+            .features = l->features, .n_threads = 1, .mode = LUTRA_MODE_LUT};
         if ((lutra_cpu_detect() & l->features) != l->features) continue;
         for (int i = 0; i < n; i++) {
             types[i].rows = 67; /* the last tile is not full */

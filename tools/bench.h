@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-enum { LUTRA_BENCH_LIST_MAX = 256 };
+enum { LUTRA_BENCH_LIST_MAX = 1024 };
 
 /* ---- the command line (cmd_bench.c, bench_range.c) ---- */
 
@@ -45,12 +45,14 @@ enum lutra_bench_kernels {
 struct lutra_bench_options {
     struct lutra_strings models, prompt, gen, pairs, depth, batch, ubatch, threads, shapes;
     const char *model, *cpu, *svg, *peer, *peer_args, *bits, *type, *vectors;
-    int reps, format, format_err, no_warmup, sustain, delay, kernels, way, ops, cold, progress;
+    int reps, format, format_err, no_warmup, sustain, delay, kernels, way, ops, curve, cold, progress;
 };
 
 int lutra_bench_kernel_cases(const struct lutra_bench_options *o); /* bench_kernels.c */
 int lutra_bench_kernel_bits(const struct lutra_bench_options *o);  /* bench_bits.c */
 int lutra_bench_ops(const struct lutra_bench_options *o);          /* bench_ops.c */
+
+int lutra_bench_curve_kernels(const struct lutra_bench_options *o); /* bench_curve.c */
 
 /* ---- one model test ---- */
 
@@ -123,6 +125,10 @@ lutra_status lutra_bench_measure(struct lutra_bench_run *r, const struct lutra_b
 /* Shares, from row->probe and row->int8_peak. */
 void lutra_bench_shares(struct lutra_bench_row *row);
 void lutra_bench_row_free(struct lutra_bench_row *row);
+
+/* t(N) of a model, with the threads and batch of a test (bench_curve.c). An exit code. */
+int lutra_bench_curve_model(const struct lutra_bench_options *o, const struct lutra_bench_model *m,
+                            const struct lutra_bench_test *t);
 
 /* ---- writing (bench_out.c) ---- */
 

@@ -39,15 +39,14 @@ static int quad_entry(struct lutra_op_counts *c, const int16_t *q, int index)
 }
 
 /* Columns 8*oct .. 8*oct+7 of one row, every plane. */
-static int octet(struct lutra_op_counts *c, const struct lutra_mat *m, const uint8_t *codes, int row,
-                 int oct, const int16_t *q)
+static int octet(struct lutra_op_counts *c, const struct lutra_mat *m, const uint8_t *codes,
+                 int row, int oct, const int16_t *q)
 {
     uint64_t eight = lutra_unit_octet(codes, m->bits, row, oct);
     int sum = 0;
     for (int p = 0; p < m->bits; p++) {
         int index[2] = {0, 0};
-        for (int i = 0; i < 8; i++)
-            index[i / 4] |= (int)(eight >> (8 * i + p) & 1) << (i & 3);
+        for (int i = 0; i < 8; i++) index[i / 4] |= (int)(eight >> (8 * i + p) & 1) << (i & 3);
         int both = add(c, quad_entry(c, q, index[0]), quad_entry(c, q + 4, index[1]));
         sum = add(c, sum, m->bits == 1 ? both : times(c, both, 1 << p));
     }
@@ -59,7 +58,8 @@ static float group(struct lutra_op_counts *c, float acc, const struct lutra_mat 
 {
     const uint8_t *codes = unit + m->scale_bytes;
     int s = 0, x = 0, first = g * m->group / 8;
-    for (int o = 0; o < m->group / 8; o++) s = add(c, s, octet(c, m, codes, row, first + o, q + 8 * o));
+    for (int o = 0; o < m->group / 8; o++)
+        s = add(c, s, octet(c, m, codes, row, first + o, q + 8 * o));
     for (int i = 0; i < m->group; i++) x += q[i]; /* once for all rows: act.c */
     if (m->mul != 1) s = times(c, s, m->mul);
     if (m->offset) s = add(c, s, -times(c, m->offset, x));
@@ -109,8 +109,8 @@ void lutra_count_lookup(float *y, const struct lutra_mat *m, const struct lutra_
     }
 }
 
-/* 16 sums of up to four codes, 14 of up to three: each by the one before it and one code more, and cut
- * into two bytes by one more subtraction. */
+/* 16 sums of up to four codes, 14 of up to three: each by the one before it and one code more, and
+ * cut into two bytes by one more subtraction. */
 void lutra_count_tables(const struct lutra_mat *m, int k, struct lutra_op_counts *c)
 {
     *c = (struct lutra_op_counts){0};

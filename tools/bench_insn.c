@@ -13,19 +13,19 @@ struct row {
 };
 
 static const struct row rows[] = {
-    {2, 1, 0x00, LOOKUP, 1},    /* pshufb */
-    {2, 1, 0x8D, LOOKUP, 1},    /* vpermb, vpermw */
-    {2, 1, 0x75, LOOKUP, 1},    /* vpermi2b, vpermi2w */
-    {2, 1, 0x7D, LOOKUP, 1},    /* vpermt2b, vpermt2w */
-    {1, 1, 0xFC, ADD, 1},       /* paddb and so on */
+    {2, 1, 0x00, LOOKUP, 1}, /* pshufb */
+    {2, 1, 0x8D, LOOKUP, 1}, /* vpermb, vpermw */
+    {2, 1, 0x75, LOOKUP, 1}, /* vpermi2b, vpermi2w */
+    {2, 1, 0x7D, LOOKUP, 1}, /* vpermt2b, vpermt2w */
+    {1, 1, 0xFC, ADD, 1},    /* paddb and so on */
     {1, 1, 0xFD, ADD, 2},
     {1, 1, 0xFE, ADD, 4},
     {1, 1, 0xD4, ADD, 8},
-    {1, 1, 0xEC, ADD, 1},       /* with saturation */
+    {1, 1, 0xEC, ADD, 1}, /* with saturation */
     {1, 1, 0xED, ADD, 2},
     {1, 1, 0xDC, ADD, 1},
     {1, 1, 0xDD, ADD, 2},
-    {1, 1, 0xF8, ADD, 1},       /* psubb and so on */
+    {1, 1, 0xF8, ADD, 1}, /* psubb and so on */
     {1, 1, 0xF9, ADD, 2},
     {1, 1, 0xFA, ADD, 4},
     {1, 1, 0xFB, ADD, 8},
@@ -33,28 +33,28 @@ static const struct row rows[] = {
     {1, 1, 0xE9, ADD, 2},
     {1, 1, 0xD8, ADD, 1},
     {1, 1, 0xD9, ADD, 2},
-    {1, 1, 0xF6, ADD, 1},       /* psadbw */
-    {2, 1, 0x01, ADD, 2},       /* phaddw, phaddd */
+    {1, 1, 0xF6, ADD, 1}, /* psadbw */
+    {2, 1, 0x01, ADD, 2}, /* phaddw, phaddd */
     {2, 1, 0x02, ADD, 4},
-    {2, 1, 0x08, MUL, 1},       /* psignb, psignw, psignd: times -1, 0, 1 */
+    {2, 1, 0x08, MUL, 1}, /* psignb, psignw, psignd: times -1, 0, 1 */
     {2, 1, 0x09, MUL, 2},
     {2, 1, 0x0A, MUL, 4},
-    {2, 1, 0x40, MUL, 4},       /* pmulld, pmulhrsw, pmuldq; vpmullq has no use here */
+    {2, 1, 0x40, MUL, 4}, /* pmulld, pmulhrsw, pmuldq; vpmullq has no use here */
     {2, 1, 0x0B, MUL, 2},
     {2, 1, 0x28, MUL, 8},
-    {1, 1, 0xD5, MUL, 2},       /* pmullw, pmulhw, pmulhuw, pmuludq */
+    {1, 1, 0xD5, MUL, 2}, /* pmullw, pmulhw, pmulhuw, pmuludq */
     {1, 1, 0xE5, MUL, 2},
     {1, 1, 0xE4, MUL, 2},
     {1, 1, 0xF4, MUL, 8},
-    {2, 1, 0x04, MUL_ADD, 1},   /* pmaddubsw */
-    {1, 1, 0xF5, MUL_ADD, 2},   /* pmaddwd */
-    {2, 1, 0x50, MUL_ADD, 1},   /* vpdpbusd, vpdpbusds and their signed kin */
+    {2, 1, 0x04, MUL_ADD, 1}, /* pmaddubsw */
+    {1, 1, 0xF5, MUL_ADD, 2}, /* pmaddwd */
+    {2, 1, 0x50, MUL_ADD, 1}, /* vpdpbusd, vpdpbusds and their signed kin */
     {2, 1, 0x51, MUL_ADD, 1},
     {2, 3, 0x50, MUL_ADD, 1},
     {2, 3, 0x51, MUL_ADD, 1},
     {2, 2, 0x50, MUL_ADD, 1},
     {2, 2, 0x51, MUL_ADD, 1},
-    {2, 1, 0x52, MUL_ADD, 2},   /* vpdpwssd, vpdpwssds */
+    {2, 1, 0x52, MUL_ADD, 2}, /* vpdpwssd, vpdpwssds */
     {2, 1, 0x53, MUL_ADD, 2},
     {1, 0, 0x58, FLOAT_ADD, 4}, /* addps, addpd, addss, addsd; subps and so on */
     {1, 1, 0x58, FLOAT_ADD, 8},

@@ -203,6 +203,17 @@ double lutra_kernel_sample(struct lutra_kernel_bench *b, int n, int repeat)
     return seconds_of(b, n, repeat, multiply) * 1e9;
 }
 
+static void fill_and_multiply(struct lutra_kernel_bench *b, int n)
+{
+    fill_tables(b, n);
+    multiply(b, n);
+}
+
+double lutra_kernel_whole(struct lutra_kernel_bench *b, int n)
+{
+    return seconds_of(b, n, n < 16 ? 16 / n : 1, fill_and_multiply) * 1e9;
+}
+
 struct lutra_kernel_time lutra_kernel_measure(struct lutra_kernel_bench *b, int n)
 {
     struct lutra_kernel_time t = {.best_ns = INFINITY};

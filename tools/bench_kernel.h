@@ -66,4 +66,7 @@ struct lutra_kernel_time lutra_kernel_measure(struct lutra_kernel_bench *b, int 
 int lutra_kernel_begin(struct lutra_kernel_bench *b, int n, double *table_ns);
 double lutra_kernel_sample(struct lutra_kernel_bench *b, int n, int repeat);
 
+/* Nanoseconds of all that n vectors take once: quantizing them, building tables, multiplying. */
+double lutra_kernel_whole(struct lutra_kernel_bench *b, int n);
+
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* lutra bench --ops: what a weight costs in lookups, additions and multiplications, and what part of
- * the work the tables are. Counted, not reckoned: the kernel of this level is stepped through on a thin
- * slice of the matrix; scalar lookups, which are plain loads, are counted in an instrumented twin. */
+/* lutra bench --ops: what a weight costs in lookups, additions and multiplications, and what part
+ * of the work the tables are. Counted, not reckoned: the kernel of this level is stepped through on
+ * a thin slice of the matrix; scalar lookups, which are plain loads, are counted in an instrumented
+ * twin. */
 #include "tools/bench_ops.h"
 
 #include <math.h>
@@ -182,31 +183,32 @@ static void put_count(struct lutra_bench_out *w, const char *kernel, const struc
     }
     if (w->format == LUTRA_BENCH_MD) {
         char a[9][24];
-        fprintf(w->file,
-                "| %-9s | %-6s | %-3s | %7s | %8s | %6s | %6s | %6s | %6s | %6s | %6s | %6s |\n",
-                type, lutra_kernel_kind(k), c->way,
-                lutra_bench_show(a[0], 24, "%.3f", c->lookups / n),
-                lutra_bench_show(a[8], 24, "%.3f", c->product.lookups / n),
-                lutra_bench_show(a[1], 24, "%.3f", c->product.adds / n),
-                lutra_bench_show(a[2], 24, "%.3f", products),
-                lutra_bench_show(a[3], 24, "%.3f", planes),
-                lutra_bench_show(a[4], 24, "%.3f", scales),
-                lutra_bench_show(a[5], 24, "%.3f", steps),
-                lutra_bench_show(a[6], 24, "%.1f %%", 100 * c->tables_share),
-                lutra_bench_show(a[7], 24, "%.1f %%", 100 * c->time_share));
+        fprintf(
+            w->file,
+            "| %-9s | %-6s | %-3s | %7s | %8s | %6s | %6s | %6s | %6s | %6s | %6s | %6s |\n", type,
+            lutra_kernel_kind(k), c->way, lutra_bench_show(a[0], 24, "%.3f", c->lookups / n),
+            lutra_bench_show(a[8], 24, "%.3f", c->product.lookups / n),
+            lutra_bench_show(a[1], 24, "%.3f", c->product.adds / n),
+            lutra_bench_show(a[2], 24, "%.3f", products),
+            lutra_bench_show(a[3], 24, "%.3f", planes), lutra_bench_show(a[4], 24, "%.3f", scales),
+            lutra_bench_show(a[5], 24, "%.3f", steps),
+            lutra_bench_show(a[6], 24, "%.1f %%", 100 * c->tables_share),
+            lutra_bench_show(a[7], 24, "%.1f %%", 100 * c->time_share));
     }
     fflush(w->file);
 }
 
-static const char table_head[] =
-    "| type      | kind   | way | lookups | shuffles |   adds |  mults | planes | scales | instr. | "
-    "tables |   time |\n"
-    "| --------- | ------ | --- | ------: | -------: | -----: | -----: | -----: | -----: | -----: | "
-    "-----: | -----: |\n";
+static const char table_head[] = "| type      | kind   | way | lookups | shuffles |   adds |  "
+                                 "mults | planes | scales | instr. | "
+                                 "tables |   time |\n"
+                                 "| --------- | ------ | --- | ------: | -------: | -----: | "
+                                 "-----: | -----: | -----: | -----: | "
+                                 "-----: | -----: |\n";
 
 static const char legend[] =
     "\nPer weight, one vector:\n"
-    "lookups   bytes fetched from tables; shuffles: bytes that shuffle instructions moved, these among "
+    "lookups   bytes fetched from tables; shuffles: bytes that shuffle instructions moved, these "
+    "among "
     "them\n"
     "mults     a weight's code times an activation\n"
     "planes    constant weights of bit planes, signs, joins of low and high bytes\n"
@@ -215,7 +217,8 @@ static const char legend[] =
     "tables    building them, part of all operations; time: part of the time, with quantizing\n";
 
 static lutra_status count_case(struct lutra_bench_out *w, const struct lutra_kernel_case *k,
-                               const struct lutra_kernel_settings *s, bool *by_twin, lutra_error *err)
+                               const struct lutra_kernel_settings *s, bool *by_twin,
+                               lutra_error *err)
 {
     struct count c;
     struct lutra_ops ops;
@@ -264,6 +267,7 @@ int lutra_bench_ops(const struct lutra_bench_options *o)
     if (o->format == LUTRA_BENCH_MD) fputs(legend, stdout);
     lutra_bench_out_end(&w);
     if (by_twin)
-        lutra_cli_say("this system does not let a program be stepped: counted is what scalar lookups do");
+        lutra_cli_say(
+            "this system does not let a program be stepped: counted is what scalar lookups do");
     return lutra_cli_flush(code);
 }

@@ -144,7 +144,7 @@ int lutra_bench_plan(const struct lutra_bench_options *o, struct lutra_bench_tes
     }
     uint64_t all = (uint64_t)(l->prompt.n + l->gen.n + l->pairs.n / 2);
     const int factors[] = {l->batch.n, l->ubatch.n, l->threads.n, l->depth.n};
-    for (int i = 0; i < 4; i++) all *= (uint64_t)factors[i]; /* lists of 256: no overflow */
+    for (int i = 0; i < 4; i++) all *= (uint64_t)factors[i]; /* lists of 1024: no overflow */
     if (all <= MOST_TESTS) *tests = malloc((size_t)(all + 1) * sizeof **tests);
     if (*tests) multiply_out(l, *tests, n);
     free(l);

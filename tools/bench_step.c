@@ -15,7 +15,8 @@
 
 enum { SLOTS = 1 << 16 }; /* of the places that are executed; kernels have some thousands */
 
-/* How often each address was executed. Open addressing; the child's code is ours, at the same place. */
+/* How often each address was executed. Open addressing; the child's code is ours, at the same
+ * place. */
 struct places {
     uint64_t at[SLOTS], n[SLOTS];
     int used;

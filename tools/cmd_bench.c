@@ -56,6 +56,10 @@ static const struct lutra_opt kernels[] = {
      "alone: time the kernels at shapes of BitNet-2B, Llama-3B and 7B; with a mode: which kernels "
      "models are run with",
      NULL},
+    {"--curve", NULL, LUTRA_OPT_FLAG, AT(curve), 1, 0,
+     "time t(N) of N tokens at once for the N of -p (with --kernels of N vectors, --vectors; 1 to "
+     "512) and the worst step of t(N)/N",
+     NULL},
     {"--ops", NULL, LUTRA_OPT_FLAG, AT(ops), 1, 0,
      "count lookups, additions and multiplications per weight, and the share of table building",
      NULL},
@@ -254,7 +258,9 @@ static int bench_models(const struct lutra_bench_options *o, const struct lutra_
     choose_columns(&s->columns, o, plan, n);
     for (int i = 0; i < o->models.n; i++) {
         int code = lutra_bench_open(&models[i], lutra_find_path(o->models.v[i], path), o);
-        if (code < 0 && o->peer)
+        if (code < 0 && o->curve)
+            code = lutra_bench_curve_model(o, &models[i], plan);
+        else if (code < 0 && o->peer)
             code = lutra_bench_versus(o, &models[i], plan, n);
         else if (code < 0)
             run_tests(s, &models[i], plan, n);
@@ -305,6 +311,7 @@ int lutra_cmd_bench(int argc, char **argv)
     int n, code = lutra_cli_parse(&spec, &o, argc, argv);
     if (code >= 0 || (code = check_options(&o)) >= 0) return code;
     if (o.ops) return lutra_bench_ops(&o);
+    if (o.kernels == LUTRA_BENCH_CASES && o.curve) return lutra_bench_curve_kernels(&o);
     if (o.kernels == LUTRA_BENCH_CASES)
         return o.bits ? lutra_bench_kernel_bits(&o) : lutra_bench_kernel_cases(&o);
     if ((code = lutra_bench_plan(&o, &plan, &n)) < 0) code = bench_models(&o, plan, n);

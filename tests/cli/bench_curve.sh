@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+# t(N): a row for every size, the worst step named, a record, a picture.
+"$LUTRA" bench "$TINY" --curve -p 1-4,8 -r 2 -t 1 >/tmp/out.$$
+grep '^|  ' /tmp/out.$$ | cut -d'|' -f2 | tr -d '\n'
+echo
+grep -c '^worst step: of [2-8], a token takes [0-9.]* x its time of [1-4] ' /tmp/out.$$
+"$LUTRA" bench --kernels --curve --type Q4_0,TQ2_0 --shape 64x512 --vectors 1-3 -r 2 -o jsonl --svg /tmp/svg.$$ >/tmp/out.$$
+grep -o '"curve": "[^,]*, 64x512\|"n": \[1, 2, 3\], "ns": \[[0-9.]*, [0-9.]*, [0-9.]*\]' /tmp/out.$$ | sed 's/"ns".*//'
+grep -c '"worst_step": [0-9.]*, "worst_n": [23]}' /tmp/out.$$
+grep -c '<polyline' /tmp/svg.$$
+code=0
+"$LUTRA" bench "$TINY" --curve -p 4,2 2>&1 || code=$?
+echo $code
+rm -f /tmp/out.$$ /tmp/svg.$$
