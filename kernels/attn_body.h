@@ -8,10 +8,10 @@
 #define LUTRA_KERNELS_ATTN_BODY_H
 
 /* Never writes a NaN: scores of NaN get probability 0, and if no score is above -infinity (or one
- * is +infinity) all are 0. */
-static void softmax(float *x, int n)
+ * is +infinity) all are 0. A sink of -infinity takes nothing: e^-inf is 0, and x + 0 is x. */
+LUTRA_LANES void softmax_beside(float *x, int n, float sink)
 {
-    v16f max = v_set(-FLT_MAX);
+    v16f max = v_max(v_set(sink), v_set(-FLT_MAX));
     for (int i = 0; i < n; i += 16) {
         int left = n - i;
         max = v_max(left >= 16 ? v_load(x + i) : load_part(x + i, left, -FLT_MAX), max);
@@ -25,9 +25,16 @@ static void softmax(float *x, int n)
         v_put(x + i, t, left);
         sum = v_add(sum, t);
     }
-    float total = v_sum(sum);
+    float share[16];
+    v_store(share, v_exp(v_sub(v_set(sink), max)));
+    float total = v_sum(sum) + share[0];
     v16f inv = v_set(total > 0.0f ? 1.0f / total : 0.0f);
     for (int i = 0; i < n; i += 16) v_put(x + i, v_mul(v_get(x + i, n - i), inv), n - i);
+}
+
+static void softmax(float *x, int n)
+{
+    softmax_beside(x, n, -INFINITY);
 }
 
 /* Element `at` of keys or values, 16 of them or `left`. `f32` is a constant in every caller. */
@@ -88,7 +95,9 @@ LUTRA_LANES void all_scores(float *scores, const float *q, const struct lutra_sp
     for (; p + 4 <= kv->n; p += 4, at += 4 * kv->stride) score4(scores + p, q, kv, at, dk, f32);
     for (; p < kv->n; p++, at += kv->stride) scores[p] = score1(q, kv, at, dk, f32);
     for (p = 0; p < kv->n; p += 16) {
-        v_put(scores + p, v_mul(v_get(scores + p, kv->n - p), v_set(scale)), kv->n - p);
+        v16f s = v_mul(v_get(scores + p, kv->n - p), v_set(scale));
+        if (kv->cap > 0.0f) s = v_mul(v_tanh(v_div(s, v_set(kv->cap))), v_set(kv->cap));
+        v_put(scores + p, s, kv->n - p);
     }
 }
 
@@ -126,7 +135,7 @@ LUTRA_LANES void attend_typed(float *out, const float *q, const struct lutra_spa
                               int dv, float scale, float *scores, bool f32)
 {
     all_scores(scores, q, kv, dk, scale, f32);
-    softmax(scores, kv->n);
+    softmax_beside(scores, kv->n, kv->has_sink ? kv->sink : -INFINITY);
     int d = 0;
     for (; d + 64 <= dv; d += 64) values64(out + d, scores, kv, d, f32);
     for (; d < dv; d += 16) values16(out + d, scores, kv, d, dv - d, f32);

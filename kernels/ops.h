@@ -17,6 +17,9 @@ struct lutra_span {
     size_t stride;       /* elements between positions */
     int first, n;        /* positions [first, first + n) take part, ascending */
     bool f32;            /* element type */
+    float cap;           /* scores: cap * tanh(score / cap); 0 = as they are */
+    bool has_sink;       /* a further score that takes its share of the softmax and adds nothing */
+    float sink;
 };
 
 struct lutra_ops {

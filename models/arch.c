@@ -4,8 +4,10 @@
 
 #include <string.h>
 
-static const struct lutra_arch *const archs[] = {&lutra_arch_llama,  &lutra_arch_qwen2,  &lutra_arch_qwen3,
-                                                 &lutra_arch_gemma3, &lutra_arch_bitnet, &lutra_arch_bitnet25};
+static const struct lutra_arch *const archs[] = {
+    &lutra_arch_llama,  &lutra_arch_qwen2,    &lutra_arch_qwen3, &lutra_arch_gemma2,
+    &lutra_arch_gemma3, &lutra_arch_bitnet,   &lutra_arch_bitnet25, &lutra_arch_phi3,
+    &lutra_arch_smollm3, &lutra_arch_granite, &lutra_arch_mistral3};
 
 enum { N_ARCHS = sizeof archs / sizeof archs[0] };
 
@@ -25,4 +27,30 @@ const char *lutra_arch_names(char *dst, size_t cap)
         for (const char *const *n = archs[i]->names; *n && at < cap; n++)
             at += (size_t)lutra_format(dst + at, cap - at, "%s%s", at ? " " : "", *n);
     return dst;
+}
+
+unsigned lutra_layer_is(const struct lutra_config *c, int il)
+{
+    static const unsigned mixers[] = {
+        [LUTRA_MIX_ATTENTION] = LUTRA_ON_ATTENTION,
+        [LUTRA_MIX_SHORTCONV] = LUTRA_ON_SHORTCONV,
+        [LUTRA_MIX_DELTA] = LUTRA_ON_DELTA,
+        [LUTRA_MIX_MAMBA2] = LUTRA_ON_MAMBA2,
+    };
+    const struct lutra_shape *s = &c->shape[il];
+    unsigned is = mixers[s->mixer] | (s->experts ? LUTRA_ON_EXPERTS : LUTRA_ON_DENSE);
+    if (s->experts && c->n_ff_shared > 0) is |= LUTRA_ON_SHARED;
+    if (s->kv_from == il) is |= LUTRA_ON_OWN_KV;
+    if (c->n_embd_layer > 0) is |= LUTRA_ON_PER_LAYER;
+    return is;
+}
+
+const struct lutra_mat *lutra_layer_mat(const struct lutra_net *net, int il, int spec, int *count)
+{
+    const struct lutra_tensor_spec *s = &net->arch->specs[spec];
+    if (s->kind != LUTRA_SPEC_MAT && s->kind != LUTRA_SPEC_MATS) return NULL;
+    const void *field = (const char *)&net->layers[il] + s->field; /* a lutra_mats begins with its first matrix */
+    const struct lutra_mat *m = field;
+    *count = s->kind == LUTRA_SPEC_MATS ? ((const struct lutra_mats *)field)->n : 1;
+    return m->data ? m : NULL;
 }

@@ -6,8 +6,6 @@
  * some files keep a matrix's scale as a tensor of one element beside it. */
 #include "models/families.h"
 
-#include <math.h>
-
 static const struct lutra_tensor_spec specs[] = {
     LUTRA_DENSE_SPECS,
     LUTRA_VEC_SPEC("attn_sub_norm.weight", attn_sub_norm, o, true),
@@ -23,13 +21,10 @@ static const struct lutra_tensor_spec specs[] = {
 
 static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
 {
-    (void)g;
-    (void)err;
     c->rope_halves = true;
     c->ternary_int8 = true;
     c->gate = LUTRA_GATE_SILU;
-    c->attn_scale = 1.0f / sqrtf((float)c->head_dim);
-    return LUTRA_OK;
+    return lutra_config_attn_scale(c, g, err);
 }
 
 static lutra_status configure_relu2(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
@@ -42,6 +37,6 @@ static lutra_status configure_relu2(struct lutra_config *c, const struct lutra_g
 static const char *const names[] = {"bitnet", NULL};
 static const char *const names25[] = {"bitnet-25", "bitnet-b1.58", NULL};
 const struct lutra_arch lutra_arch_bitnet = {names, specs, sizeof specs / sizeof specs[0], configure,
-                                             lutra_layer_prenorm};
+                                             lutra_layer_prenorm, false, NULL};
 const struct lutra_arch lutra_arch_bitnet25 = {names25, specs, sizeof specs / sizeof specs[0], configure_relu2,
-                                               lutra_layer_prenorm};
+                                               lutra_layer_prenorm, false, NULL};

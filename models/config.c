@@ -3,6 +3,7 @@
  * offset. */
 #include "models/config.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *lutra_config_key(const struct lutra_config *c, const char *name, char *dst)
@@ -28,44 +29,73 @@ static lutra_status blame(const struct lutra_gguf *g, const char *key, lutra_sta
                       (unsigned long long)(kv ? kv->offset : 0), reason, cure);
 }
 
-/* A per-layer array of one value throughout. */
+lutra_status lutra_config_blame(const struct lutra_config *c, const struct lutra_gguf *g,
+                                const char *name, lutra_status code, const char *reason,
+                                lutra_error *err)
+{
+    char key[128];
+    return blame(g, lutra_config_key(c, name, key), code, reason, err);
+}
+
+lutra_status lutra_config_missing(const struct lutra_config *c, const struct lutra_gguf *g,
+                                  const char *name, lutra_error *err)
+{
+    char key[128];
+    return missing(g, lutra_config_key(c, name, key), err);
+}
+
+lutra_status lutra_config_int(const struct lutra_config *c, const struct lutra_gguf *g,
+                              const char *name, int min, int max, int *out, lutra_error *err)
+{
+    char key[128];
+    int64_t v = *out;
+    lutra_status st = lutra_gguf_int(g, lutra_config_key(c, name, key), min, max, &v, NULL, err);
+    *out = (int)v;
+    return st;
+}
+
+lutra_status lutra_config_float(const struct lutra_config *c, const struct lutra_gguf *g,
+                                const char *name, double min, double max, float *out,
+                                lutra_error *err)
+{
+    char key[128];
+    double v = (double)*out;
+    lutra_status st = lutra_gguf_float(g, lutra_config_key(c, name, key), min, max, &v, NULL, err);
+    *out = (float)v;
+    return st;
+}
+
+/* One value per layer. Files may list layers beyond block_count (they are not run). */
 static lutra_status read_layers(const struct lutra_config *c, const struct lutra_gguf *g,
                                 const char *key, const struct lutra_gguf_kv *kv, int64_t min,
-                                int64_t max, int64_t *out, lutra_error *err)
+                                int64_t max, int *out, lutra_error *err)
 {
     char reason[120];
-    int64_t first = 0;
-    if (c->n_layer == 0 || kv->count != (uint64_t)c->n_layer) {
+    if (kv->count < (uint64_t)c->n_layer || kv->count > LUTRA_MAX_LAYERS) {
         lutra_format(reason, sizeof reason, "an array of %llu where %d layers are",
                      (unsigned long long)kv->count, c->n_layer);
         return blame(g, key, LUTRA_EFORMAT, reason, err);
     }
-    for (uint64_t i = 0; i < kv->count; i++) {
+    for (int i = 0; i < c->n_layer; i++) {
         int64_t v;
-        if (!lutra_gguf_arr_int(g, kv, i, &v) || v < min || v > max) {
-            lutra_format(reason, sizeof reason, "element %llu is not an integer in %lld..%lld",
-                         (unsigned long long)i, (long long)min, (long long)max);
+        if (!lutra_gguf_arr_int(g, kv, (uint64_t)i, &v) || v < min || v > max) {
+            lutra_format(reason, sizeof reason, "element %d is not an integer in %lld..%lld", i,
+                         (long long)min, (long long)max);
             return blame(g, key, LUTRA_EFORMAT, reason, err);
         }
-        if (i == 0) first = v;
-        if (v != first)
-            return blame(g, key, LUTRA_EUNSUPPORTED,
-                         "differs between layers, which this version cannot run", err);
+        out[i] = (int)v;
     }
-    *out = first;
     return LUTRA_OK;
 }
 
-/* An integer that may be written as a per-layer array, once block_count is known. */
-static lutra_status read_int(const struct lutra_config *c, const struct lutra_gguf *g,
-                             const char *key, int64_t min, int64_t max, int64_t *out, bool *found,
-                             lutra_error *err)
+lutra_status lutra_config_layers(const struct lutra_config *c, const struct lutra_gguf *g,
+                                 const char *name, int min, int max, int *out, bool *found,
+                                 lutra_error *err)
 {
-    const struct lutra_gguf_kv *kv = lutra_gguf_find(g, key);
-    *found = kv != NULL;
-    if (kv && kv->type == LUTRA_GGUF_ARRAY && c->n_layer > 0)
-        return read_layers(c, g, key, kv, min, max, out, err);
-    return lutra_gguf_int(g, key, min, max, out, found, err);
+    char key[128];
+    const struct lutra_gguf_kv *kv = lutra_gguf_find(g, lutra_config_key(c, name, key));
+    *found = kv != NULL && kv->type == LUTRA_GGUF_ARRAY;
+    return *found ? read_layers(c, g, key, kv, min, max, out, err) : LUTRA_OK;
 }
 
 lutra_status lutra_config_read_arch(struct lutra_config *c, const struct lutra_gguf *g,
@@ -90,38 +120,62 @@ lutra_status lutra_config_read_arch(struct lutra_config *c, const struct lutra_g
 
 struct int_key {
     const char *name;
-    size_t field;
+    size_t field;  /* of struct lutra_config; */
+    size_t each;   /* of struct lutra_shape if the key may be an array, one per layer */
     int64_t min, max;
     bool required;
 };
 
 #define FIELD(x) offsetof(struct lutra_config, x)
+#define EACH(x) offsetof(struct lutra_shape, x)
+enum { NO_ARRAY = 1 << 20 };
 static const struct int_key int_keys[] = {
-    {"block_count", FIELD(n_layer), 1, LUTRA_MAX_LAYERS, true},
-    {"embedding_length", FIELD(n_embd), 1, LUTRA_MAX_EMBD, true},
-    {"feed_forward_length", FIELD(n_ff), 1, LUTRA_MAX_FF, true},
-    {"attention.head_count", FIELD(n_head), 1, LUTRA_MAX_HEADS, true},
-    {"attention.head_count_kv", FIELD(n_head_kv), 1, LUTRA_MAX_HEADS, false},
-    {"attention.key_length", FIELD(head_dim), 1, LUTRA_MAX_HEAD_DIM, false},
-    {"attention.value_length", FIELD(head_dim_v), 1, LUTRA_MAX_HEAD_DIM, false},
-    {"rope.dimension_count", FIELD(n_rot), 2, LUTRA_MAX_HEAD_DIM, false},
-    {"context_length", FIELD(n_ctx_train), 1, INT64_MAX, true}, /* clamped: see read_ints */
+    {"block_count", FIELD(n_layer), NO_ARRAY, 1, LUTRA_MAX_LAYERS, true},
+    {"embedding_length", FIELD(n_embd), NO_ARRAY, 1, LUTRA_MAX_EMBD, true},
+    {"feed_forward_length", FIELD(n_ff), EACH(n_ff), 1, LUTRA_MAX_FF, false},
+    {"attention.head_count", FIELD(n_head), EACH(n_head), 1, LUTRA_MAX_HEADS, true},
+    {"attention.head_count_kv", FIELD(n_head_kv), EACH(n_head_kv), 1, LUTRA_MAX_HEADS, false},
+    {"attention.key_length", FIELD(head_dim), EACH(head_dim), 1, LUTRA_MAX_HEAD_DIM, false},
+    {"rope.dimension_count", FIELD(n_rot), NO_ARRAY, 2, LUTRA_MAX_HEAD_DIM, false},
+    {"context_length", FIELD(n_ctx_train), NO_ARRAY, 1, INT64_MAX, true}, /* clamped below */
 };
 
-static lutra_status read_ints(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+static void set_each(struct lutra_config *c, size_t each, const int *v, int step)
+{
+    for (int il = 0; il < c->n_layer; il++)
+        memcpy((char *)&c->shape[il] + each, &v[il * step], sizeof *v);
+}
+
+static lutra_status read_one(struct lutra_config *c, const struct lutra_gguf *g,
+                             const struct int_key *k, bool headless, lutra_error *err)
 {
     char key[128];
-    for (size_t i = 0; i < sizeof int_keys / sizeof int_keys[0]; i++) {
-        const struct int_key *k = &int_keys[i];
-        int64_t v = 0;
-        bool found;
-        lutra_config_key(c, k->name, key);
-        lutra_status st = read_int(c, g, key, k->min, k->max, &v, &found, err);
+    int list[LUTRA_MAX_LAYERS], value = 0;
+    int64_t v = 0, min = headless && k->each != NO_ARRAY ? 0 : k->min;
+    const struct lutra_gguf_kv *kv = lutra_gguf_find(g, lutra_config_key(c, k->name, key));
+    if (kv == NULL && k->required) return missing(g, key, err);
+    if (kv && kv->type == LUTRA_GGUF_ARRAY && k->each != NO_ARRAY) {
+        lutra_status st = read_layers(c, g, key, kv, min, k->max, list, err);
         if (st != LUTRA_OK) return st;
-        if (!found && k->required) return missing(g, key, err);
+        set_each(c, k->each, list, 1);
+        value = list[0];
+    } else {
+        lutra_status st = lutra_gguf_int(g, key, min, k->max, &v, NULL, err);
+        if (st != LUTRA_OK) return st;
         /* no memory follows from a context that a file boasts of */
-        int value = v < LUTRA_MAX_CTX ? (int)v : LUTRA_MAX_CTX;
-        memcpy((char *)c + k->field, &value, sizeof value);
+        value = v < LUTRA_MAX_CTX ? (int)v : LUTRA_MAX_CTX;
+        if (k->each != NO_ARRAY) set_each(c, k->each, &value, 0);
+    }
+    memcpy((char *)c + k->field, &value, sizeof value);
+    return LUTRA_OK;
+}
+
+static lutra_status read_ints(struct lutra_config *c, const struct lutra_gguf *g, bool headless,
+                              lutra_error *err)
+{
+    for (size_t i = 0; i < sizeof int_keys / sizeof int_keys[0]; i++) {
+        lutra_status st = read_one(c, g, &int_keys[i], headless, err);
+        if (st != LUTRA_OK) return st;
     }
     return LUTRA_OK;
 }
@@ -135,35 +189,6 @@ static lutra_status read_vocab(struct lutra_config *c, const struct lutra_gguf *
         return blame(g, "tokenizer.ggml.tokens", LUTRA_EFORMAT,
                      "not an array of 1..4194304 strings", err);
     c->n_vocab = (int)kv->count;
-    return LUTRA_OK;
-}
-
-/* The scaling of positions: none or linear. Llama 3's comes as a tensor, see rope_freqs in
- * weights.c. */
-static lutra_status read_rope_scale(struct lutra_config *c, const struct lutra_gguf *g,
-                                    lutra_error *err)
-{
-    char key[128];
-    const char *s = "linear"; /* a factor without a type is linear */
-    size_t n = 6;
-    double factor = 0.0;
-    lutra_status st;
-    c->rope_scale = 1.0;
-    lutra_config_key(c, "rope.scaling.type", key);
-    if ((st = lutra_gguf_str(g, key, &s, &n, NULL, err))) return st;
-    bool none = n == 4 && memcmp(s, "none", 4) == 0;
-    if (!none && !(n == 6 && memcmp(s, "linear", 6) == 0)) {
-        char shown[48], reason[120];
-        lutra_format(reason, sizeof reason,
-                     "rope scaling \"%s\" is not supported (none and linear are)",
-                     lutra_escape(shown, sizeof shown, s, n));
-        return blame(g, key, LUTRA_EUNSUPPORTED, reason, err);
-    }
-    lutra_config_key(c, "rope.scale_linear", key); /* the name of 2023; 0 was "none" */
-    if ((st = lutra_gguf_float(g, key, 0.0, 1e6, &factor, NULL, err))) return st;
-    lutra_config_key(c, "rope.scaling.factor", key);
-    if ((st = lutra_gguf_float(g, key, 1e-3, 1e6, &factor, NULL, err))) return st;
-    if (!none && factor > 0.0) c->rope_scale = factor;
     return LUTRA_OK;
 }
 
@@ -181,7 +206,7 @@ static lutra_status read_floats(struct lutra_config *c, const struct lutra_gguf 
     c->rope_base = 10000.0;
     lutra_config_key(c, "rope.freq_base", key);
     if ((st = lutra_gguf_float(g, key, 1e-3, 1e15, &c->rope_base, NULL, err))) return st;
-    return read_rope_scale(c, g, err);
+    return lutra_config_rope(c, g, err);
 }
 
 static lutra_status conflict(const struct lutra_config *c, const struct lutra_gguf *g,
@@ -193,11 +218,12 @@ static lutra_status conflict(const struct lutra_config *c, const struct lutra_gg
     return blame(g, lutra_config_key(c, name, key), code, reason, err);
 }
 
-/* Relations between the numbers. */
+/* Lengths of heads that no key gives, and relations that hold in every family. */
 static lutra_status check(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
 {
-    if (c->n_head_kv == 0) c->n_head_kv = c->n_head;
     const char *dim_key = c->head_dim ? "attention.key_length" : "embedding_length";
+    int value_length = 0;
+    if (c->n_head == 0) return LUTRA_OK;
     if (c->head_dim == 0) {
         if (c->n_embd % c->n_head != 0)
             return conflict(c, g, "attention.head_count", LUTRA_EFORMAT, c->n_head,
@@ -206,53 +232,135 @@ static lutra_status check(struct lutra_config *c, const struct lutra_gguf *g, lu
         if (c->head_dim > LUTRA_MAX_HEAD_DIM)
             return conflict(c, g, "attention.head_count", LUTRA_EFORMAT, c->n_head,
                             "heads are too few for embedding_length", c->n_embd, err);
+        set_each(c, EACH(head_dim), &c->head_dim, 0);
     }
-    if (c->head_dim_v == 0) c->head_dim_v = c->head_dim;
     bool rot_given = c->n_rot != 0;
     if (!rot_given) c->n_rot = c->head_dim;
-    if (c->n_head % c->n_head_kv != 0)
-        return conflict(c, g, "attention.head_count_kv", LUTRA_EFORMAT, c->n_head_kv,
-                        "heads of keys do not divide head_count", c->n_head, err);
     if (c->n_rot % 2 != 0 || c->n_rot > c->head_dim)
         return conflict(c, g, rot_given ? "rope.dimension_count" : dim_key, LUTRA_EFORMAT, c->n_rot,
                         "is odd or above the length of a head,", c->head_dim, err);
-    if (c->head_dim_v != c->head_dim)
-        return conflict(c, g, "attention.value_length", LUTRA_EUNSUPPORTED, c->head_dim_v,
+    lutra_status st = lutra_config_int(c, g, "attention.value_length", 1, LUTRA_MAX_HEAD_DIM,
+                                       &value_length, err);
+    if (st != LUTRA_OK) return st;
+    if (value_length != 0 && value_length != c->head_dim)
+        return conflict(c, g, "attention.value_length", LUTRA_EUNSUPPORTED, value_length,
                         "differs from key_length", c->head_dim, err);
     return LUTRA_OK;
 }
 
-/* Keys that change the arithmetic in ways the present families do not have. */
+/* Keys that change the arithmetic in ways no present family has. */
 static lutra_status refuse_unknown_machinery(const struct lutra_config *c,
                                              const struct lutra_gguf *g, lutra_error *err)
 {
-    static const char *const names[] = {"expert_count", "expert_used_count", "ssm.conv_kernel",
-                                        "full_attention_interval"};
+    static const char *const names[] = {"expert_group_count", "attention.kv_lora_rank",
+                                        "attention.clamp_kqv", "attention.max_alibi_bias"};
     char key[128];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct lutra_gguf_kv *kv = lutra_gguf_find(g, lutra_config_key(c, names[i], key));
         int64_t v = 0;
-        lutra_status st =
-            lutra_gguf_int(g, lutra_config_key(c, names[i], key), 0, INT64_MAX, &v, NULL, err);
+        double f = 0;
+        if (kv == NULL) continue;
+        bool is_float = kv->type == LUTRA_GGUF_F32 || kv->type == LUTRA_GGUF_F64;
+        lutra_status st = is_float ? lutra_gguf_float(g, key, -1e30, 1e30, &f, NULL, err)
+                                   : lutra_gguf_int(g, key, 0, INT64_MAX, &v, NULL, err);
         if (st != LUTRA_OK) return st;
-        if (v != 0)
+        if (v > 1 || f > 0.0)
             return blame(g, key, LUTRA_EUNSUPPORTED, "models of this kind are not supported yet",
                          err);
     }
     return LUTRA_OK;
 }
 
-lutra_status lutra_config_read(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+lutra_status lutra_config_attn_scale(struct lutra_config *c, const struct lutra_gguf *g,
+                                     lutra_error *err)
+{
+    c->attn_scale = c->head_dim > 0 ? 1.0f / sqrtf((float)c->head_dim) : 1.0f;
+    float given = 0.0f;
+    lutra_status st = lutra_config_float(c, g, "attention.scale", 0.0, 1e6, &given, err);
+    if (given != 0.0f) c->attn_scale = given;
+    return st;
+}
+
+lutra_status lutra_config_window(struct lutra_config *c, const struct lutra_gguf *g, int window,
+                                 int every, lutra_error *err)
+{
+    int pattern[LUTRA_MAX_LAYERS];
+    bool array;
+    lutra_status st;
+    c->window = window;
+    if ((st = lutra_config_int(c, g, "attention.sliding_window", 0, INT32_MAX, &c->window, err)))
+        return st;
+    if ((st = lutra_config_layers(c, g, "attention.sliding_window_pattern", 0, 1, pattern, &array,
+                                  err)))
+        return st;
+    if (!array && (st = lutra_config_int(c, g, "attention.sliding_window_pattern", 1,
+                                         LUTRA_MAX_LAYERS, &every, err)))
+        return st;
+    for (int il = 0; il < c->n_layer; il++)
+        c->shape[il].local = c->window > 0 && (array ? pattern[il] != 0 : (il + 1) % every != 0);
+    return LUTRA_OK;
+}
+
+static void set_defaults(struct lutra_config *c)
+{
+    c->embd_scale = 1.0f;
+    c->residual_scale = 1.0f;
+    c->logit_scale = 1.0f;
+    c->route_scale = 1.0f;
+    c->rope_base_local = c->rope_base;
+    c->n_rot_local = c->n_rot;
+    for (int il = 0; il < c->n_layer; il++) {
+        c->shape[il].kv_from = il;
+        c->shape[il].rotates = true;
+    }
+}
+
+lutra_status lutra_config_read(struct lutra_config *c, const struct lutra_gguf *g, bool headless,
+                               lutra_error *err)
 {
     memset(c, 0, sizeof *c);
     lutra_status st;
     if ((st = lutra_config_read_arch(c, g, err))) return st;
-    if ((st = read_ints(c, g, err))) return st;
+    if ((st = read_ints(c, g, headless, err))) return st;
+    char key[128];
+    if (lutra_gguf_find(g, lutra_config_key(c, "attention.head_count_kv", key)) == NULL)
+        for (int il = 0; il < c->n_layer; il++) c->shape[il].n_head_kv = c->shape[il].n_head;
     if ((st = read_vocab(c, g, err))) return st;
     if ((st = read_floats(c, g, err))) return st;
     if ((st = check(c, g, err))) return st;
     if ((st = refuse_unknown_machinery(c, g, err))) return st;
-    c->embd_scale = 1.0f;
-    c->window_every = 1;
-    c->rope_base_local = c->rope_base;
+    set_defaults(c);
+    return LUTRA_OK;
+}
+
+static int most(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+lutra_status lutra_config_finish(struct lutra_config *c, const struct lutra_gguf *g,
+                                 lutra_error *err)
+{
+    c->n_ff = 0;
+    for (int il = 0; il < c->n_layer; il++) {
+        struct lutra_shape *s = &c->shape[il];
+        bool attends = s->mixer == LUTRA_MIX_ATTENTION;
+        if (!attends) {
+            s->n_head = 0;
+            s->n_head_kv = 0;
+        } else if (s->n_head == 0 || s->n_head_kv == 0 || s->n_head % s->n_head_kv != 0) {
+            return conflict(c, g, "attention.head_count_kv", LUTRA_EFORMAT, s->n_head_kv,
+                            "heads of keys do not divide head_count", s->n_head, err);
+        }
+        if (s->n_ff == 0 && !s->experts && s->mixer != LUTRA_MIX_MAMBA2)
+            return lutra_config_missing(c, g, "feed_forward_length", err);
+        if (!s->experts) c->n_ff = most(c->n_ff, s->n_ff);
+        if (!attends) continue;
+        c->n_head = most(c->n_head, s->n_head);
+        c->n_head_kv = most(c->n_head_kv, s->n_head_kv);
+        c->head_dim = most(c->head_dim, s->head_dim);
+        c->max_q = most(c->max_q, s->n_head * s->head_dim);
+        c->max_k = most(c->max_k, s->n_head_kv * s->head_dim);
+    }
     return LUTRA_OK;
 }

@@ -7,11 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int widest_input(const struct lutra_config *c)
+static int most(int a, int b)
 {
-    int o = c->n_head * c->head_dim_v;
-    int w = c->n_embd > c->n_ff ? c->n_embd : c->n_ff;
-    return o > w ? o : w;
+    return a > b ? a : b;
+}
+
+int lutra_eval_widest(const struct lutra_config *c)
+{
+    int w = most(most(c->n_embd, c->n_ff), most(c->max_q, c->ssm_inner));
+    return most(w, most(most(c->n_ff_expert, c->n_ff_shared), c->n_embd_layer));
 }
 
 static unsigned parts_of(const struct lutra_config *c)
@@ -24,7 +28,7 @@ static size_t act_mem_bytes(const struct lutra_config *c, const struct lutra_ops
                             const struct lutra_eval_options *opt)
 {
     if (opt->precision == LUTRA_PREC_HIGH || opt->mode == LUTRA_MODE_DEQ) return 64;
-    int k = widest_input(c), few = lutra_lookup_most(ops, opt->mode);
+    int k = lutra_eval_widest(c), few = lutra_lookup_most(ops, opt->mode);
     if (few > opt->n_batch) few = opt->n_batch;
     size_t many_bytes = lutra_act_bytes(ops, opt->n_batch, k, LUTRA_ACT_CODES);
     size_t few_bytes = lutra_act_bytes(ops, few, k, parts_of(c));
@@ -32,11 +36,14 @@ static size_t act_mem_bytes(const struct lutra_config *c, const struct lutra_ops
 }
 
 /* The arrays of an evaluator in the order they lie in its arena; both the plan and the open walk this list. */
+enum part { X, NORM, Q, K, V, ATT, GATE, UP, WIDE, PE, LOGITS, SCORES, COS, SIN, COS_LOCAL, SIN_LOCAL, ACT, ENGINE,
+            PLACES, MOE, N_PARTS };
+
 struct layout {
-    size_t kv, x, norm, q, k, v, att, gate, up, logits, scores, rope, act, engine;
+    size_t kv, state, act, part[N_PARTS];
 };
 
-static bool rows(size_t *out, int n, int cols)
+static bool rows(size_t *out, int n, int64_t cols)
 {
     uint64_t bytes;
     bool ok = lutra_mul_ok(&bytes, (uint64_t)n, (uint64_t)cols * sizeof(float)) && bytes <= SIZE_MAX / 64;
@@ -49,29 +56,71 @@ static int most_threads(const struct lutra_eval_options *opt)
     return opt->n_threads > opt->n_threads_batch ? opt->n_threads : opt->n_threads_batch;
 }
 
+/* Columns of the feed-forward scratch: all experts of one token must fit, too. */
+static int64_t ff_cols(const struct lutra_config *c, int n_batch)
+{
+    int64_t all = ((int64_t)c->n_expert_used * c->n_ff_expert + n_batch - 1) / n_batch;
+    int64_t one = most(most(c->n_ff, c->n_ff_shared), c->n_ff_expert);
+    return all > one ? all : one;
+}
+
+static bool layout_kv(struct layout *l, const struct lutra_config *c, const struct lutra_eval_options *opt)
+{
+    uint64_t kv, state;
+    if (!lutra_kv_bytes(c, opt->n_ctx, opt->precision == LUTRA_PREC_HIGH, &kv) || kv > SIZE_MAX / 4) return false;
+    if (!lutra_state_bytes(c, &state) || state > SIZE_MAX / 4) return false;
+    l->kv = (size_t)kv;
+    l->state = (size_t)state;
+    return true;
+}
+
 static bool make_layout(struct layout *l, const struct lutra_config *c, const struct lutra_ops *ops,
                         const struct lutra_eval_options *opt)
 {
-    int n_ctx = opt->n_ctx, n_batch = opt->n_batch, n_threads = most_threads(opt);
-    uint64_t kv = lutra_kv_bytes(c, n_ctx, opt->precision == LUTRA_PREC_HIGH);
-    if (kv == 0 || kv > SIZE_MAX / 4) return false;
-    l->kv = (size_t)kv;
+    int n = opt->n_batch, n_threads = most_threads(opt);
+    uint64_t moe;
     l->act = act_mem_bytes(c, ops, opt);
-    l->engine = (size_t)n_threads * lutra_engine_scratch(ops);
-    return rows(&l->x, n_batch, c->n_embd) && rows(&l->norm, n_batch, c->n_embd) &&
-           rows(&l->q, n_batch, c->n_head * c->head_dim) && rows(&l->k, n_batch, c->n_head_kv * c->head_dim) &&
-           rows(&l->v, n_batch, c->n_head_kv * c->head_dim_v) && rows(&l->att, n_batch, c->n_head * c->head_dim_v) &&
-           rows(&l->gate, n_batch, c->n_ff) && rows(&l->up, n_batch, c->n_ff) && rows(&l->logits, 1, c->n_vocab) &&
-           rows(&l->scores, n_threads, (int)lutra_round_up((size_t)n_ctx, 16)) && rows(&l->rope, n_batch, c->n_rot / 2);
+    if (!layout_kv(l, c, opt) || !lutra_moe_bytes(c, ops, n, l->act, &moe) || moe > SIZE_MAX / 4) return false;
+    const struct {
+        enum part part;
+        int n;
+        int64_t cols;
+    } floats[] = {{X, n, c->n_embd},
+                  {NORM, n, c->n_embd},
+                  {Q, n, c->max_q},
+                  {K, n, c->max_k},
+                  {V, n, c->max_k},
+                  {ATT, n, most(c->max_q, c->ssm_inner)},
+                  {GATE, n, ff_cols(c, n)},
+                  {UP, n, ff_cols(c, n)},
+                  {WIDE, n, c->n_wide},
+                  {PE, n, (int64_t)c->n_layer * c->n_embd_layer},
+                  {LOGITS, 1, c->n_vocab},
+                  {SCORES, n_threads, (int64_t)lutra_round_up((size_t)opt->n_ctx, 16)},
+                  {COS, n, c->n_rot / 2},
+                  {SIN, n, c->n_rot / 2},
+                  {COS_LOCAL, n, c->n_rot_local / 2},
+                  {SIN_LOCAL, n, c->n_rot_local / 2}};
+    bool ok = true;
+    for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++)
+        ok = ok && rows(&l->part[floats[i].part], floats[i].n, floats[i].cols);
+    l->part[ACT] = l->act;
+    l->part[ENGINE] = (size_t)n_threads * lutra_engine_scratch(ops);
+    l->part[PLACES] = 2 * (size_t)c->n_layer * sizeof(uint64_t);
+    l->part[MOE] = (size_t)moe;
+    return ok;
 }
 
 static size_t layout_bytes(const struct layout *l)
 {
-    const size_t sizes[] = {l->x,      l->norm,   l->q,    l->k,    l->v,    l->att,  l->gate, l->up,
-                            l->logits, l->scores, l->rope, l->rope, l->rope, l->rope, l->act,  l->engine};
     size_t sum = 0;
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) sum += lutra_arena_cost(sizes[i]);
+    for (int i = 0; i < N_PARTS; i++) sum += lutra_arena_cost(l->part[i]);
     return sum;
+}
+
+static size_t kv_cost(const struct layout *l)
+{
+    return lutra_arena_cost(l->kv) + lutra_arena_cost(l->state);
 }
 
 bool lutra_eval_plan(const struct lutra_config *c, const struct lutra_ops *ops, const struct lutra_eval_options *opt,
@@ -79,33 +128,29 @@ bool lutra_eval_plan(const struct lutra_config *c, const struct lutra_ops *ops, 
 {
     struct layout l;
     if (!make_layout(&l, c, ops, opt)) return false;
-    *kv_bytes = lutra_arena_cost(l.kv);
+    *kv_bytes = kv_cost(&l);
     *scratch_bytes = layout_bytes(&l);
     return true;
 }
 
 static void take_all(struct lutra_eval *e, const struct layout *l)
 {
-    struct lutra_arena *a = &e->arena;
-    bool f32 = e->engine.precision == LUTRA_PREC_HIGH;
-    lutra_kv_bind(&e->kv, &e->net->config, lutra_arena_take(&e->kv_arena, l->kv), e->kv.n_ctx,
-                  f32);
-    e->x = lutra_arena_take(a, l->x);
-    e->norm = lutra_arena_take(a, l->norm);
-    e->q = lutra_arena_take(a, l->q);
-    e->k = lutra_arena_take(a, l->k);
-    e->v = lutra_arena_take(a, l->v);
-    e->att = lutra_arena_take(a, l->att);
-    e->gate = lutra_arena_take(a, l->gate);
-    e->up = lutra_arena_take(a, l->up);
-    e->logits = lutra_arena_take(a, l->logits);
-    e->scores = lutra_arena_take(a, l->scores);
-    e->rope.cs = lutra_arena_take(a, l->rope);
-    e->rope.sn = lutra_arena_take(a, l->rope);
-    e->rope_local.cs = lutra_arena_take(a, l->rope);
-    e->rope_local.sn = lutra_arena_take(a, l->rope);
-    e->act_mem = lutra_arena_take(a, l->act);
-    e->engine.scratch = lutra_arena_take(a, l->engine);
+    const struct lutra_config *c = &e->net->config;
+    void *mem[N_PARTS];
+    float **floats[] = {[X] = &e->x, [NORM] = &e->norm, [Q] = &e->q, [K] = &e->k, [V] = &e->v, [ATT] = &e->att,
+                        [GATE] = &e->gate, [UP] = &e->up, [WIDE] = &e->wide, [PE] = &e->pe, [LOGITS] = &e->logits,
+                        [SCORES] = &e->scores, [COS] = &e->rope.cs, [SIN] = &e->rope.sn,
+                        [COS_LOCAL] = &e->rope_local.cs, [SIN_LOCAL] = &e->rope_local.sn};
+    for (int i = 0; i < N_PARTS; i++) mem[i] = lutra_arena_take(&e->arena, l->part[i]);
+    for (int i = X; i <= SIN_LOCAL; i++) *floats[i] = mem[i];
+    e->act_mem = mem[ACT];
+    e->engine.scratch = mem[ENGINE];
+    uint64_t *places = mem[PLACES];
+    lutra_kv_bind(&e->kv, c, lutra_arena_take(&e->kv_arena, l->kv), places, e->kv.n_ctx,
+                  e->engine.precision == LUTRA_PREC_HIGH);
+    lutra_state_bind(&e->state, c, lutra_arena_take(&e->kv_arena, l->state), places + c->n_layer);
+    if (c->n_expert > 0) lutra_moe_bind(&e->moe, c, e->n_batch, l->act, mem[MOE]);
+    e->freq = e->kv.n_ctx > c->rope.n_ctx_orig ? e->net->freq_long : e->net->freq;
 }
 
 lutra_status lutra_eval_open(struct lutra_eval **out, const struct lutra_net *net,
@@ -132,7 +177,7 @@ lutra_status lutra_eval_open(struct lutra_eval **out, const struct lutra_net *ne
         goto fail;
     }
     if ((st = lutra_arena_open(&e->arena, layout_bytes(&l), err))) goto fail;
-    if ((st = lutra_arena_open_sparse(&e->kv_arena, lutra_arena_cost(l.kv), err))) goto fail;
+    if ((st = lutra_arena_open_sparse(&e->kv_arena, kv_cost(&l), err))) goto fail;
     take_all(e, &l);
     *out = e;
     return LUTRA_OK;
@@ -152,26 +197,28 @@ void lutra_eval_close(struct lutra_eval *e)
 
 /* ---- evaluation ---- */
 
-struct embed_job {
-    struct lutra_eval *e;
-    const int32_t *ids;
-};
+/* Cosines and sines of row i. */
+static void rotation(struct lutra_eval *e, struct lutra_rope *r, const double *freq, int half, float size, int i)
+{
+    float *cs = r->cs + (size_t)i * (size_t)half, *sn = r->sn + (size_t)i * (size_t)half;
+    lutra_rope_table(cs, sn, freq, half, e->pos + i);
+    if (size == 1.0f) return;
+    e->net->ops.scale(cs, size, half);
+    e->net->ops.scale(sn, size, half);
+}
 
 static void embed_rows(void *arg, int begin, int end, int thread)
 {
     (void)thread;
-    const struct embed_job *j = arg;
-    struct lutra_eval *e = j->e;
-    const struct lutra_config *c = &e->net->config;
-    int half = c->n_rot / 2;
+    struct lutra_eval *e = arg;
+    const struct lutra_net *net = e->net;
+    const struct lutra_config *c = &net->config;
     for (int i = begin; i < end; i++) {
         float *x = e->x + (size_t)i * (size_t)c->n_embd;
-        lutra_mat_row(&e->net->token_embd, j->ids[i], x);
-        if (c->embd_scale != 1.0f) e->net->ops.scale(x, c->embd_scale, c->n_embd);
-        size_t at = (size_t)i * (size_t)half;
-        lutra_rope_table(e->rope.cs + at, e->rope.sn + at, e->net->freq, half, e->pos + i);
-        if (c->window > 0)
-            lutra_rope_table(e->rope_local.cs + at, e->rope_local.sn + at, e->net->freq_local, half, e->pos + i);
+        lutra_mat_row(&net->token_embd, e->ids[i], x);
+        if (c->embd_scale != 1.0f) net->ops.scale(x, c->embd_scale, c->n_embd);
+        rotation(e, &e->rope, e->freq, c->n_rot / 2, net->rope_size, i);
+        if (c->window > 0) rotation(e, &e->rope_local, net->freq_local, c->n_rot_local / 2, net->rope_size_local, i);
     }
 }
 
@@ -185,6 +232,7 @@ static void head(struct lutra_eval *e, int row)
     e->n = 1;
     lutra_eval_norm(e, e->norm, x, e->net->output_norm, c->n_embd);
     lutra_eval_products(e, e->norm, c->n_embd, &p, 1);
+    if (c->logit_scale != 1.0f) e->net->ops.scale(e->logits, c->logit_scale, c->n_vocab);
     if (c->softcap > 0.0f)
         for (int i = 0; i < c->n_vocab; i++) e->logits[i] = c->softcap * lutra_tanhf(e->logits[i] / c->softcap);
     e->n = n;
@@ -201,16 +249,30 @@ bool lutra_eval_tokens(struct lutra_eval *e, const int32_t *ids, int n, lutra_lo
     e->n = n;
     e->pos = e->kv.n;
     lutra_pool_limit(e->engine.pool, n > 1 ? e->n_threads_batch : e->n_threads);
-    struct embed_job job = {e, ids};
-    lutra_pool_run(e->engine.pool, n, 1, embed_rows, &job);
+    e->ids = ids;
+    lutra_pool_run(e->engine.pool, n, 1, embed_rows, e);
+    if (e->net->arch->begin) e->net->arch->begin(e);
     for (int il = 0; il < c->n_layer; il++) {
         if (cancelled(e)) return false;
         e->net->arch->layer(e, il);
     }
     e->kv.n += n;
+    lutra_state_step(&e->state);
     for (int i = on_logits ? 0 : n - 1; i < n; i++) {
         head(e, i);
         if (on_logits) on_logits(user, i, e->logits);
     }
     return true;
+}
+
+int lutra_eval_rewind(struct lutra_eval *e, int n)
+{
+    if (e->state.floats > 0 && n != e->kv.n) n = lutra_state_rewind(&e->state, n);
+    e->kv.n = n;
+    return n;
+}
+
+void lutra_eval_save(struct lutra_eval *e)
+{
+    lutra_state_save(&e->state, e->kv.n);
 }

@@ -10,9 +10,10 @@
 #include "kernels/matmul.h"
 #include "models/kv.h"
 #include "models/model.h"
+#include "models/state.h"
 #include <stdatomic.h>
 
-/* Rotation tables of the positions of a batch, [n][n_rot/2] each. */
+/* Rotation tables of the positions of a batch, [n][n_rot/2] each (local ones: n_rot_local). */
 struct lutra_rope {
     float *cs, *sn;
 };
@@ -21,6 +22,7 @@ struct lutra_eval {
     const struct lutra_net *net;
     struct lutra_engine engine;
     struct lutra_kv kv;
+    struct lutra_state state;
     int n_batch;                   /* most tokens evaluated at once */
     int n_threads, n_threads_batch;
 
@@ -31,12 +33,17 @@ struct lutra_eval {
     /* scratch, rows of a batch one after another */
     float *x;                      /* [n][n_embd] residual stream */
     float *norm;                   /* [n][n_embd] normed input of a block */
-    float *q, *k, *v;              /* [n][n_head*head_dim], [n][n_head_kv*...] */
-    float *att;                    /* [n][n_head*head_dim_v] */
+    float *q, *k, *v;              /* [n][heads*head_dim] of the layer under way */
+    float *att;                    /* [n][n_head*head_dim] */
     float *gate, *up;              /* [n][n_ff] */
+    float *wide;                   /* [n][n_wide] what a family's own blocks need */
+    float *pe;                     /* [n][n_layer*n_embd_layer] per-layer embeddings */
     float *logits;                 /* [n_vocab] of the last token wanted */
     float *scores;                 /* [threads][n_ctx] */
+    const double *freq;            /* of global layers, by the length of the context */
     struct lutra_rope rope, rope_local;
+    const int32_t *ids;            /* [n] of the batch */
+    struct lutra_moe *moe;         /* scratch of experts (moe.c); NULL if there are none */
     void *act_mem;
     struct lutra_arena arena;      /* scratch: all of it is used for every batch */
     struct lutra_arena kv_arena;   /* touched position by position */
@@ -64,7 +71,13 @@ void lutra_eval_close(struct lutra_eval *e);
 typedef void (*lutra_logits_fn)(void *user, int row, const float *logits);
 bool lutra_eval_tokens(struct lutra_eval *e, const int32_t *ids, int n, lutra_logits_fn on_logits, void *user);
 
-/* ---- for the families (layers.c) ---- */
+/* Hold at most n of the tokens held; returns how many are: fewer than n if recurrent layers can only go back to an
+ * earlier position. Evaluate the rest again. */
+int lutra_eval_rewind(struct lutra_eval *e, int n);
+/* Remember the present position as one to go back to. */
+void lutra_eval_save(struct lutra_eval *e);
+
+/* ---- for the families (layers.c, attention.c, moe.c) ---- */
 
 /* norm = rmsnorm(x) for every row of the batch. */
 void lutra_eval_norm(struct lutra_eval *e, float *y, const float *x, const float *w, int n_cols);
@@ -83,8 +96,27 @@ void lutra_eval_attention(struct lutra_eval *e, int il);
 
 /* From norm: gated feed-forward into norm. */
 void lutra_eval_ffn(struct lutra_eval *e, int il);
+/* gate = activation(gate) * up, n rows of n_cols. */
+void lutra_eval_gate(struct lutra_eval *e, int n, int n_cols);
+/* From norm: the experts the router chooses, and the shared one, into norm. */
+void lutra_eval_experts(struct lutra_eval *e, int il);
+/* LUTRA_CODE_MAX, or BitNet's own where the weights are ternary. */
+int lutra_eval_code_max(const struct lutra_eval *e, const struct lutra_mat *w);
+/* Widest input of any product of the net. */
+int lutra_eval_widest(const struct lutra_config *c);
 
-/* x += norm, for every row. */
+/* moe.c's scratch: its size, and its place in memory of that size. */
+bool lutra_moe_bytes(const struct lutra_config *c, const struct lutra_ops *ops, int n_batch, size_t act_bytes,
+                     uint64_t *bytes);
+void lutra_moe_bind(struct lutra_moe **m, const struct lutra_config *c, int n_batch, size_t act_bytes, void *mem);
+
+/* y += s * x for n elements, multiplied then added. */
+static inline void lutra_eval_axpy(float *y, float s, const float *x, int n)
+{
+    for (int i = 0; i < n; i++) y[i] += s * x[i];
+}
+
+/* x += residual_scale * norm, for every row. */
 void lutra_eval_residual(struct lutra_eval *e);
 
 #endif

@@ -3,8 +3,6 @@
  * so no result depends on how many threads took part. */
 #include "models/eval.h"
 
-#include <string.h>
-
 static const struct lutra_ops *ops_of(const struct lutra_eval *e)
 {
     return &e->net->ops;
@@ -38,13 +36,15 @@ void lutra_eval_norm(struct lutra_eval *e, float *y, const float *x, const float
 
 void lutra_eval_residual(struct lutra_eval *e)
 {
-    ops_of(e)->add(e->x, e->norm, e->n * e->net->config.n_embd);
+    const struct lutra_config *c = &e->net->config;
+    if (c->residual_scale != 1.0f) ops_of(e)->scale(e->norm, c->residual_scale, e->n * c->n_embd);
+    ops_of(e)->add(e->x, e->norm, e->n * c->n_embd);
 }
 
 /* ---- products that share an input ---- */
 
 /* BitNet's own arithmetic: int8 inputs, but only where the weights are ternary. */
-static int code_max(const struct lutra_eval *e, const struct lutra_mat *w)
+int lutra_eval_code_max(const struct lutra_eval *e, const struct lutra_mat *w)
 {
     bool ternary = w->type == LUTRA_TYPE_TQ1_0 || w->type == LUTRA_TYPE_TQ2_0;
     return ternary && e->net->config.ternary_int8 ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
@@ -79,7 +79,7 @@ static void products_of_one_kind(struct lutra_eval *e, const float *in, int cols
 {
     const struct lutra_mat *mats[8];
     for (int i = 0; i < n; i++) mats[i] = p[i].w;
-    e->engine.code_max = code_max(e, p[0].w);
+    e->engine.code_max = lutra_eval_code_max(e, p[0].w);
     int step = lutra_matmul_step(&e->engine, mats, n, e->n);
     for (int v = 0; v < e->n; v += step)
         products_of_some(e, in, cols, mats, p, n, v, e->n - v < step ? e->n - v : step);
@@ -90,116 +90,64 @@ void lutra_eval_products(struct lutra_eval *e, const float *in, int cols, const 
 {
     int begin = 0;
     for (int i = 1; i <= n; i++)
-        if (i == n || code_max(e, p[i].w) != code_max(e, p[begin].w)) {
+        if (i == n || lutra_eval_code_max(e, p[i].w) != lutra_eval_code_max(e, p[begin].w)) {
             products_of_one_kind(e, in, cols, p + begin, i - begin);
             begin = i;
         }
-}
-
-/* ---- attention ---- */
-
-struct attend_job {
-    struct lutra_eval *e;
-    const struct lutra_layer *layer;
-    const struct lutra_rope *rope;
-    int il;
-    int window;
-};
-
-/* Norm (if the family has it) and rotate `heads` heads of one row. */
-static void finish_heads(const struct attend_job *j, float *row, int heads, const float *norm, int i)
-{
-    const struct lutra_config *c = &j->e->net->config;
-    const struct lutra_ops *ops = ops_of(j->e);
-    const float *cs = j->rope->cs + (size_t)i * (size_t)(c->n_rot / 2);
-    const float *sn = j->rope->sn + (size_t)i * (size_t)(c->n_rot / 2);
-    for (int h = 0; h < heads; h++, row += c->head_dim) {
-        if (norm) ops->rmsnorm(row, row, norm, c->head_dim, c->norm_eps);
-        if (c->rope_halves) ops->rope_halves(row, cs, sn, c->n_rot);
-        else ops->rope_pairs(row, cs, sn, c->n_rot);
-    }
-}
-
-static void rotate_rows(void *arg, int begin, int end, int thread)
-{
-    (void)thread;
-    const struct attend_job *j = arg;
-    struct lutra_eval *e = j->e;
-    const struct lutra_config *c = &e->net->config;
-    for (int i = begin; i < end; i++) {
-        float *k = e->k + (size_t)i * e->kv.k_row;
-        finish_heads(j, e->q + (size_t)i * (size_t)(c->n_head * c->head_dim), c->n_head, j->layer->q_norm, i);
-        finish_heads(j, k, c->n_head_kv, j->layer->k_norm, i);
-        lutra_kv_put(&e->kv, ops_of(e), j->il, e->pos + i, k, e->v + (size_t)i * e->kv.v_row);
-    }
-}
-
-static void attend_heads(void *arg, int begin, int end, int thread)
-{
-    const struct attend_job *j = arg;
-    struct lutra_eval *e = j->e;
-    const struct lutra_config *c = &e->net->config;
-    int share = c->n_head / c->n_head_kv;
-    float *scores = e->scores + (size_t)thread * (size_t)lutra_round_up((size_t)e->kv.n_ctx, 16);
-    for (int item = begin; item < end; item++) { /* item = row * n_head + head */
-        int i = item / c->n_head, h = item % c->n_head;
-        struct lutra_span span = lutra_kv_span(&e->kv, c, j->il, h / share, e->pos + i, j->window);
-        ops_of(e)->attend(e->att + (size_t)item * (size_t)c->head_dim_v, e->q + (size_t)item * (size_t)c->head_dim, &span,
-                          c->head_dim, c->head_dim_v, c->attn_scale, scores);
-    }
-}
-
-void lutra_eval_attention(struct lutra_eval *e, int il)
-{
-    const struct lutra_config *c = &e->net->config;
-    const struct lutra_layer *l = &e->net->layers[il];
-    bool local = lutra_config_is_local(c, il);
-    struct attend_job job = {e, l, local ? &e->rope_local : &e->rope, il, local ? c->window : 0};
-
-    const struct lutra_product qkv[] = {
-        {&l->wq, e->q, l->bq, l->sq}, {&l->wk, e->k, l->bk, l->sk}, {&l->wv, e->v, l->bv, l->sv}};
-    lutra_eval_products(e, e->norm, c->n_embd, qkv, 3);
-    lutra_pool_run(e->engine.pool, e->n, 1, rotate_rows, &job);
-    lutra_pool_run(e->engine.pool, e->n * c->n_head, e->n == 1 ? 1 : 4, attend_heads, &job);
-
-    int o_cols = c->n_head * c->head_dim_v;
-    if (l->attn_sub_norm) lutra_eval_norm(e, e->att, e->att, l->attn_sub_norm, o_cols);
-    const struct lutra_product out = {&l->wo, e->norm, NULL, l->so};
-    lutra_eval_products(e, e->att, o_cols, &out, 1);
-    if (l->post_attn_norm) lutra_eval_norm(e, e->norm, e->norm, l->post_attn_norm, c->n_embd);
 }
 
 /* ---- feed-forward ---- */
 
 struct gate_job {
     struct lutra_eval *e;
+    int n_cols;
 };
+
+/* min(g, 7) sigmoid(1.702 min(g, 7)) (clamp(u, -7, 7) + 1), of gpt-oss: silu of 1.702 g, over 1.702. */
+static void oai_gate(const struct lutra_ops *ops, float *g, float *u, int n)
+{
+    const float limit = 7.0f, steep = 1.702f;
+    for (int i = 0; i < n; i++) {
+        float a = g[i] < limit ? g[i] : limit, b = u[i] < limit ? u[i] : limit;
+        g[i] = a * steep;
+        u[i] = ((b > -limit ? b : -limit) + 1.0f) / steep;
+    }
+    ops->silu_gate(g, g, u, n);
+}
 
 static void gate_rows(void *arg, int begin, int end, int thread)
 {
     (void)thread;
-    struct lutra_eval *e = ((const struct gate_job *)arg)->e;
-    const struct lutra_config *c = &e->net->config;
+    const struct gate_job *j = arg;
+    struct lutra_eval *e = j->e;
     const struct lutra_ops *ops = ops_of(e);
     for (int i = begin; i < end; i++) {
-        float *g = e->gate + (size_t)i * (size_t)c->n_ff;
-        const float *u = e->up + (size_t)i * (size_t)c->n_ff;
-        if (c->gate == LUTRA_GATE_GELU) ops->gelu_gate(g, g, u, c->n_ff);
-        else if (c->gate == LUTRA_GATE_RELU2) ops->relu2_gate(g, g, u, c->n_ff);
-        else ops->silu_gate(g, g, u, c->n_ff);
+        float *g = e->gate + (size_t)i * (size_t)j->n_cols, *u = e->up + (size_t)i * (size_t)j->n_cols;
+        switch (e->net->config.gate) {
+        case LUTRA_GATE_SILU: ops->silu_gate(g, g, u, j->n_cols); break;
+        case LUTRA_GATE_GELU: ops->gelu_gate(g, g, u, j->n_cols); break;
+        case LUTRA_GATE_RELU2: ops->relu2_gate(g, g, u, j->n_cols); break;
+        case LUTRA_GATE_OAI: oai_gate(ops, g, u, j->n_cols); break;
+        }
     }
+}
+
+void lutra_eval_gate(struct lutra_eval *e, int n, int n_cols)
+{
+    struct gate_job job = {e, n_cols};
+    lutra_pool_run(e->engine.pool, n, 1, gate_rows, &job);
 }
 
 void lutra_eval_ffn(struct lutra_eval *e, int il)
 {
     const struct lutra_config *c = &e->net->config;
     const struct lutra_layer *l = &e->net->layers[il];
-    const struct lutra_product in[] = {{&l->gate, e->gate, NULL, l->s_gate}, {&l->up, e->up, NULL, l->s_up}};
+    int n_ff = c->shape[il].n_ff;
+    const struct lutra_product in[] = {{&l->gate, e->gate, l->b_gate, l->s_gate}, {&l->up, e->up, l->b_up, l->s_up}};
     lutra_eval_products(e, e->norm, c->n_embd, in, 2);
-    struct gate_job job = {e};
-    lutra_pool_run(e->engine.pool, e->n, 1, gate_rows, &job);
-    if (l->ffn_sub_norm) lutra_eval_norm(e, e->gate, e->gate, l->ffn_sub_norm, c->n_ff);
-    const struct lutra_product out = {&l->down, e->norm, NULL, l->s_down};
-    lutra_eval_products(e, e->gate, c->n_ff, &out, 1);
+    lutra_eval_gate(e, e->n, n_ff);
+    if (l->ffn_sub_norm) lutra_eval_norm(e, e->gate, e->gate, l->ffn_sub_norm, n_ff);
+    const struct lutra_product out = {&l->down, e->norm, l->b_down, l->s_down};
+    lutra_eval_products(e, e->gate, n_ff, &out, 1);
     if (l->post_ffn_norm) lutra_eval_norm(e, e->norm, e->norm, l->post_ffn_norm, c->n_embd);
 }

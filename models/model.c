@@ -15,7 +15,7 @@ static lutra_status configure(const struct lutra_gguf *g, struct lutra_config *c
     if (st != LUTRA_OK) return st;
     *arch = lutra_arch_find(c->arch);
     if (*arch == NULL) {
-        char shown[64], known[160];
+        char shown[64], known[240];
         return lutra_fail(err, LUTRA_EUNSUPPORTED,
                           "%s: key general.architecture at offset %llu: architecture \"%s\" is not supported; "
                           "these are: %s", lutra_gguf_path(g),
@@ -23,8 +23,9 @@ static lutra_status configure(const struct lutra_gguf *g, struct lutra_config *c
                           lutra_escape(shown, sizeof shown, c->arch, strlen(c->arch)),
                           lutra_arch_names(known, sizeof known));
     }
-    if ((st = lutra_config_read(c, g, err))) return st;
-    return (*arch)->configure(c, g, err);
+    if ((st = lutra_config_read(c, g, (*arch)->headless, err))) return st;
+    if ((st = (*arch)->configure(c, g, err))) return st;
+    return lutra_config_finish(c, g, err);
 }
 
 lutra_status lutra_net_plan(const struct lutra_gguf *g, enum lutra_head_bits head, struct lutra_config *config,
@@ -41,14 +42,18 @@ lutra_status lutra_net_plan(const struct lutra_gguf *g, enum lutra_head_bits hea
     return st;
 }
 
-/* Bytes one token makes us read: every matrix of every layer, the head, and norms. */
+/* Bytes one token makes us read: every matrix of every layer, of experts those it takes, the head, and norms. */
 static uint64_t bytes_per_token(const struct lutra_net *net)
 {
-    uint64_t sum = net->output.bytes;
-    for (int il = 0; il < net->config.n_layer; il++) {
-        const struct lutra_layer *l = &net->layers[il];
-        sum += l->wq.bytes + l->wk.bytes + l->wv.bytes + l->wo.bytes + l->gate.bytes + l->up.bytes + l->down.bytes;
-        sum += 2 * (uint64_t)net->config.n_embd * sizeof(float);
+    const struct lutra_config *c = &net->config;
+    uint64_t sum = net->output.bytes + net->pe_model.bytes;
+    for (int il = 0; il < c->n_layer; il++) {
+        for (int i = 0; i < net->arch->n_specs; i++) {
+            int count;
+            const struct lutra_mat *m = lutra_layer_mat(net, il, i, &count);
+            if (m != NULL) sum += m->bytes * (uint64_t)(count > 1 ? c->n_expert_used : 1);
+        }
+        sum += 2 * (uint64_t)c->n_embd * sizeof(float);
     }
     return sum;
 }

@@ -11,40 +11,104 @@
 #include "models/config.h"
 #include "models/head.h"
 
-/* One transformer layer. What a family does not have stays zero (data == NULL, pointer NULL). */
+/* Matrices of one shape, one behind the other. */
+struct lutra_mats {
+    struct lutra_mat one;        /* the first */
+    int n;
+};
+
+static inline struct lutra_mat lutra_mats_at(const struct lutra_mats *m, int i)
+{
+    struct lutra_mat one = m->one;
+    one.data += (size_t)i * one.bytes;
+    return one;
+}
+
+/* One layer. What a family does not have stays zero (data == NULL, pointer NULL). */
 struct lutra_layer {
     const float *attn_norm;      /* [n_embd] */
-    struct lutra_mat wq;         /* [n_head*head_dim, n_embd] */
-    struct lutra_mat wk;         /* [n_head_kv*head_dim, n_embd] */
-    struct lutra_mat wv;         /* [n_head_kv*head_dim_v, n_embd] */
-    struct lutra_mat wo;         /* [n_embd, n_head*head_dim_v] */
-    const float *bq, *bk, *bv;   /* biases of the rows of wq, wk, wv */
-    const float *q_norm, *k_norm;/* [head_dim] */
-    const float *attn_sub_norm;  /* [n_head*head_dim_v], before wo */
+    struct lutra_mat wq;         /* [n_head*head_dim, n_embd]; with a gate beside each head: twice the rows */
+    struct lutra_mat wk, wv;     /* [n_head_kv*head_dim, n_embd] */
+    struct lutra_mat wo;         /* [n_embd, n_head*head_dim] */
+    const float *bq, *bk, *bv, *bo; /* biases of the rows */
+    const float *q_norm, *k_norm;/* [head_dim], or of all heads at once */
+    const float *sinks;          /* [n_head] a score that takes its share of the softmax and gives nothing */
+    const float *attn_sub_norm;  /* [n_head*head_dim], before wo */
     const float *post_attn_norm; /* [n_embd], after wo */
     const float *ffn_norm;       /* [n_embd] */
     struct lutra_mat gate, up;   /* [n_ff, n_embd] */
     struct lutra_mat down;       /* [n_embd, n_ff] */
+    const float *b_gate, *b_up, *b_down;
     const float *ffn_sub_norm;   /* [n_ff], before down */
     const float *post_ffn_norm;  /* [n_embd], after down */
     /* optional [1] multipliers of a product's output (some BitNet files) */
     const float *sq, *sk, *sv, *so, *s_gate, *s_up, *s_down;
+
+    /* experts */
+    struct lutra_mat router;     /* [n_expert, n_embd] */
+    const float *b_router;       /* [n_expert] added to its output */
+    const float *b_choice;       /* [n_expert] added when experts are chosen, not to their weights */
+    struct lutra_mats e_gate, e_up; /* n_expert of [n_ff_expert, n_embd] */
+    struct lutra_mats e_down;    /* n_expert of [n_embd, n_ff_expert] */
+    const float *be_gate, *be_up, *be_down; /* [n_expert][rows] */
+    struct lutra_mat x_gate, x_up, x_down; /* the expert every token takes: [n_ff_shared, n_embd], ... */
+
+    /* state from token to token */
+    const float *conv;           /* [conv_width][conv_taps], the present token last */
+    const float *conv_bias;      /* [conv_width] */
+    struct lutra_mat in;         /* [.., n_embd] what the convolution takes, and gates */
+    struct lutra_mat z;          /* [ssm_inner, n_embd] gate */
+    struct lutra_mat alpha, beta;/* [ssm_heads, n_embd] */
+    const float *dt_bias, *a, *d;/* [ssm_heads] */
+    const float *ssm_norm;       /* [ssm_state] or [ssm_inner] */
+
+    /* per-layer embeddings */
+    struct lutra_mat pe_gate;    /* [n_embd_layer, n_embd] */
+    struct lutra_mat pe_proj;    /* [n_embd, n_embd_layer] */
+    const float *pe_norm;        /* [n_embd] */
+    const float *out_scale;      /* [1] of the layer's whole output */
 };
 
 struct lutra_eval;
+
+/* Layers a tensor belongs to: all of these must hold. */
+enum {
+    LUTRA_ON_ATTENTION = 1,
+    LUTRA_ON_SHORTCONV = 2,
+    LUTRA_ON_DELTA = 4,
+    LUTRA_ON_MAMBA2 = 8,
+    LUTRA_ON_DENSE = 16,
+    LUTRA_ON_EXPERTS = 32,
+    LUTRA_ON_SHARED = 64,  /* experts, one of which is shared */
+    LUTRA_ON_OWN_KV = 128, /* keys and values are its own */
+    LUTRA_ON_PER_LAYER = 256 /* the net has per-layer embeddings */
+};
+
+enum lutra_spec_kind {
+    LUTRA_SPEC_MAT,   /* [cols, rows] */
+    LUTRA_SPEC_VEC,   /* [rows] */
+    LUTRA_SPEC_VECS,  /* [cols, rows] of small floats, rows one behind the other */
+    LUTRA_SPEC_MATS   /* [cols, rows, n_expert] */
+};
 
 /* A row of a family's tensor table: which tensor fills which field of struct lutra_layer, and its shape. */
 struct lutra_tensor_spec {
     const char *suffix;          /* "attn_q.weight" of "blk.N.attn_q.weight" */
     size_t field;                /* offsetof in struct lutra_layer */
-    enum { LUTRA_SPEC_MAT, LUTRA_SPEC_VEC } kind;
+    enum lutra_spec_kind kind;
     size_t cols, rows;           /* offsetof in struct lutra_dims; vectors have rows only */
+    size_t first, all;           /* of a tensor of `all` rows these are the rows from `first` on */
     bool required;
+    unsigned on;                 /* LUTRA_ON_* */
 };
 
-/* The sizes tensor shapes are made of. */
+/* The sizes tensor shapes are made of, of one layer. */
 struct lutra_dims {
-    int one, n_embd, n_ff, q, k, v, o, head, vocab, half_rot;
+    int zero, one, n_embd, n_ff, q, k, v, o, head, n_head, vocab;
+    int q2, qk, qkv, ff2, embd3;      /* sums of them: fused tensors */
+    int n_expert, ff_expert, ff_shared;
+    int taps, conv, inner, heads, state, in_proj;
+    int pe, pe_all;
 };
 
 struct lutra_arch {
@@ -53,7 +117,12 @@ struct lutra_arch {
     int n_specs;
     lutra_status (*configure)(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err);
     void (*layer)(struct lutra_eval *e, int il); /* x = x + attention, x = x + ffn */
+    bool headless;               /* files may count 0 heads */
+    void (*begin)(struct lutra_eval *e); /* NULL, or called once per batch, when x holds the embeddings */
 };
+
+/* LUTRA_ON_* of a layer. */
+unsigned lutra_layer_is(const struct lutra_config *c, int il);
 
 /* Family of an architecture string; NULL if none. */
 const struct lutra_arch *lutra_arch_find(const char *name);
@@ -70,7 +139,12 @@ struct lutra_net {
     struct lutra_mat output;     /* when tied the same bytes as token_embd, or those in fewer bits */
     const float *output_norm;    /* [n_embd] */
     const double *freq;          /* [n_rot/2] radians per position; of global layers */
-    const double *freq_local;    /* of local layers */
+    const double *freq_long;     /* the same for contexts beyond config.rope.n_ctx_orig; freq if there is but one */
+    const double *freq_local;    /* [n_rot_local/2] of local layers */
+    float rope_size, rope_size_local; /* cosines and sines are multiplied by it */
+    struct lutra_mat pe_embd;    /* [n_layer*n_embd_layer] per token */
+    struct lutra_mat pe_model;   /* [n_layer*n_embd_layer, n_embd] */
+    const float *pe_model_norm;  /* [n_embd_layer] */
     bool tied;
     uint64_t n_params;
     uint64_t token_bytes;        /* packed weight bytes read for one token */
@@ -78,6 +152,9 @@ struct lutra_net {
     char self_test[160];         /* "ok", or what fell back */
     char head[120];              /* type of the output matrix, and what it costs if it was changed */
 };
+
+/* The matrix that row `spec` of the family's table gave layer il, the first of *count; NULL if none. */
+const struct lutra_mat *lutra_layer_mat(const struct lutra_net *net, int il, int spec, int *count);
 
 struct lutra_net_options {
     uint32_t features;           /* CPU features to use at most */

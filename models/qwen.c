@@ -5,8 +5,6 @@
  * head of q and k before it is rotated, and its head_dim is a key of its own. */
 #include "models/families.h"
 
-#include <math.h>
-
 static const struct lutra_tensor_spec qwen2_specs[] = {
     LUTRA_DENSE_SPECS,
     LUTRA_VEC_SPEC("attn_q.bias", bq, q, true),
@@ -22,17 +20,14 @@ static const struct lutra_tensor_spec qwen3_specs[] = {
 
 static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
 {
-    (void)g;
-    (void)err;
     c->rope_halves = true;
     c->gate = LUTRA_GATE_SILU;
-    c->attn_scale = 1.0f / sqrtf((float)c->head_dim);
-    return LUTRA_OK;
+    return lutra_config_attn_scale(c, g, err);
 }
 
 static const char *const qwen2_names[] = {"qwen2", NULL};
 static const char *const qwen3_names[] = {"qwen3", NULL};
 const struct lutra_arch lutra_arch_qwen2 = {qwen2_names, qwen2_specs, sizeof qwen2_specs / sizeof qwen2_specs[0],
-                                            configure, lutra_layer_prenorm};
+                                            configure, lutra_layer_prenorm, false, NULL};
 const struct lutra_arch lutra_arch_qwen3 = {qwen3_names, qwen3_specs, sizeof qwen3_specs / sizeof qwen3_specs[0],
-                                            configure, lutra_layer_prenorm};
+                                            configure, lutra_layer_prenorm, false, NULL};

@@ -100,23 +100,22 @@ static bool agrees(const struct lutra_ops *ops, const struct lutra_ops *scalar, 
     return ok;
 }
 
+static int add(const struct lutra_mat **out, int n, const struct lutra_mat *m)
+{
+    bool seen = m == NULL || m->data == NULL;
+    for (int k = 0; k < n && !seen; k++) seen = out[k]->kind == m->kind && out[k]->type == m->type;
+    if (!seen && n < MAX_SEEN) out[n++] = m;
+    return n;
+}
+
 /* One matrix of every (kind, type) in the net: what kernels are specialised by. */
 static int collect(const struct lutra_net *net, const struct lutra_mat **out)
 {
-    int n = 0;
-    for (int il = -1; il < net->config.n_layer; il++) {
-        const struct lutra_layer *l = il < 0 ? NULL : &net->layers[il];
-        const struct lutra_mat *head[] = {&net->output, &net->token_embd};
-        const struct lutra_mat *own[] = {l ? &l->wq : NULL, l ? &l->wk : NULL,   l ? &l->wv : NULL,  l ? &l->wo : NULL,
-                                         l ? &l->gate : NULL, l ? &l->up : NULL, l ? &l->down : NULL};
-        const struct lutra_mat **from = l ? own : head;
-        int count = l ? 7 : 2;
-        for (int i = 0; i < count; i++) {
-            bool seen = from[i]->data == NULL;
-            for (int k = 0; k < n && !seen; k++) seen = out[k]->kind == from[i]->kind && out[k]->type == from[i]->type;
-            if (!seen && n < MAX_SEEN) out[n++] = from[i];
-        }
-    }
+    int count, n = add(out, 0, &net->output);
+    n = add(out, n, &net->token_embd);
+    n = add(out, n, &net->pe_model);
+    for (int il = 0; il < net->config.n_layer; il++)
+        for (int i = 0; i < net->arch->n_specs; i++) n = add(out, n, lutra_layer_mat(net, il, i, &count));
     return n;
 }
 

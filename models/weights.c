@@ -3,8 +3,8 @@
  * and bytes are read in slices that are packed at once: two copies of the weights never exist. */
 #include "models/weights.h"
 
-#include "kernels/lmath.h"
 #include "kernels/qcheck.h"
+#include "models/frequency.h"
 #include "models/head.h"
 #include <math.h>
 #include <stdatomic.h>
@@ -18,17 +18,40 @@ void lutra_weights_init(struct lutra_weights *w, const struct lutra_gguf *g, con
     w->g = g;
     w->config = c;
     w->arch = arch;
-    w->dims = (struct lutra_dims){.one = 1,
-                                  .n_embd = c->n_embd,
-                                  .n_ff = c->n_ff,
-                                  .q = c->n_head * c->head_dim,
-                                  .k = c->n_head_kv * c->head_dim,
-                                  .v = c->n_head_kv * c->head_dim_v,
-                                  .o = c->n_head * c->head_dim_v,
-                                  .head = c->head_dim,
-                                  .vocab = c->n_vocab,
-                                  .half_rot = c->n_rot / 2};
     for (int i = 0; i < lutra_gguf_n_tensors(g); i++) w->total_read += lutra_gguf_tensor_at(g, i)->bytes;
+}
+
+/* The sizes of layer il; of the net's own tensors in layer 0. */
+static struct lutra_dims dims_of(const struct lutra_config *c, int il)
+{
+    const struct lutra_shape *s = &c->shape[il];
+    struct lutra_dims d = {.one = 1,
+                           .n_embd = c->n_embd,
+                           .n_ff = s->n_ff,
+                           .q = s->n_head * s->head_dim,
+                           .k = s->n_head_kv * s->head_dim,
+                           .v = s->n_head_kv * s->head_dim,
+                           .o = s->n_head * s->head_dim,
+                           .head = s->head_dim,
+                           .n_head = s->n_head,
+                           .vocab = c->n_vocab,
+                           .n_expert = c->n_expert,
+                           .ff_expert = c->n_ff_expert,
+                           .ff_shared = c->n_ff_shared,
+                           .taps = c->conv_taps,
+                           .conv = c->conv_width,
+                           .inner = c->ssm_inner,
+                           .heads = c->ssm_heads,
+                           .state = c->ssm_state,
+                           .pe = c->n_embd_layer,
+                           .pe_all = c->n_embd_layer * c->n_layer};
+    d.q2 = 2 * d.q;
+    d.qk = d.q + d.k;
+    d.qkv = d.qk + d.v;
+    d.ff2 = 2 * d.n_ff;
+    d.embd3 = 3 * d.n_embd;
+    d.in_proj = d.inner + d.conv + d.heads;
+    return d;
 }
 
 static int dim(const struct lutra_weights *w, size_t field)
@@ -38,9 +61,22 @@ static int dim(const struct lutra_weights *w, size_t field)
     return v;
 }
 
-/* The tensor if it has the shape [cols, rows] (rows == 0: a vector of cols). */
-static lutra_status find(const struct lutra_weights *w, const char *name, int cols, int rows, bool required,
-                         const struct lutra_gguf_tensor **out, lutra_error *err)
+static lutra_status wrong_shape(const struct lutra_weights *w, const struct lutra_gguf_tensor *t, int cols, int rows,
+                                int count, lutra_error *err)
+{
+    char more[16] = "";
+    if (count > 1) lutra_format(more, sizeof more, ",%d", count);
+    return lutra_fail(err, LUTRA_EFORMAT,
+                      "%s: tensor %s at offset %llu: shape [%llu,%llu,%llu,%llu], expected [%d,%d%s]; "
+                      "the file is damaged or not of the architecture it names",
+                      lutra_gguf_path(w->g), t->name, (unsigned long long)t->info_offset,
+                      (unsigned long long)t->ne[0], (unsigned long long)t->ne[1], (unsigned long long)t->ne[2],
+                      (unsigned long long)t->ne[3], cols, rows, more);
+}
+
+/* The tensor if it has the shape [cols, rows, count] (rows == 0: a vector of cols). */
+static lutra_status find_all(const struct lutra_weights *w, const char *name, int cols, int rows, int count, bool required,
+                             const struct lutra_gguf_tensor **out, lutra_error *err)
 {
     const struct lutra_gguf_tensor *t = lutra_gguf_tensor(w->g, name);
     *out = t;
@@ -49,14 +85,17 @@ static lutra_status find(const struct lutra_weights *w, const char *name, int co
         return lutra_gguf_missing(w->g, "tensor", name,
                                   "the file is incomplete or not of the architecture it names", err);
     uint64_t want1 = rows == 0 ? 1 : (uint64_t)rows;
-    if (t->ne[0] != (uint64_t)cols || t->ne[1] != want1 || t->ne[2] != 1 || t->ne[3] != 1)
-        return lutra_fail(err, LUTRA_EFORMAT,
-                          "%s: tensor %s at offset %llu: shape [%llu,%llu,%llu,%llu], expected [%d,%d]; "
-                          "the file is damaged or not of the architecture it names",
-                          lutra_gguf_path(w->g), name, (unsigned long long)t->info_offset,
-                          (unsigned long long)t->ne[0], (unsigned long long)t->ne[1],
-                          (unsigned long long)t->ne[2], (unsigned long long)t->ne[3], cols, rows ? rows : 1);
-    return LUTRA_OK;
+    if (t->ne[0] == (uint64_t)cols && t->ne[1] == want1 && t->ne[2] == (uint64_t)count && t->ne[3] == 1) return LUTRA_OK;
+    /* small vectors are written as rows of one element, too */
+    if (rows == 0 && t->ne[0] * t->ne[1] == (uint64_t)cols && t->ne[0] == 1 && t->ne[2] == 1 && t->ne[3] == 1)
+        return LUTRA_OK;
+    return wrong_shape(w, t, cols, rows ? rows : 1, count, err);
+}
+
+static lutra_status find(const struct lutra_weights *w, const char *name, int cols, int rows, bool required,
+                         const struct lutra_gguf_tensor **out, lutra_error *err)
+{
+    return find_all(w, name, cols, rows, 1, required, out, err);
 }
 
 static lutra_status wrong_type(const struct lutra_weights *w, const struct lutra_gguf_tensor *t, const char *want,
@@ -91,7 +130,7 @@ static lutra_status load_vec(struct lutra_weights *w, const struct lutra_gguf_te
     if (t->type != LUTRA_TYPE_F32 && t->type != LUTRA_TYPE_F16 && t->type != LUTRA_TYPE_BF16)
         return wrong_type(w, t, "F32, F16 or BF16", err);
     bool ok;
-    size_t n = (size_t)t->ne[0];
+    size_t n = (size_t)(t->ne[0] * t->ne[1]);
     float *dst = take(w, (uint64_t)n * sizeof(float), &ok);
     if (!ok) return no_memory(w, t->name, err);
     w->n_params += n;
@@ -123,6 +162,7 @@ struct pack_job {
     struct lutra_weights *w;
     const struct lutra_gguf_tensor *t;
     const struct lutra_mat *m;
+    int first;       /* row of the tensor that is row 0 of the matrix */
     size_t row_bytes;
     atomic_int failed;
     lutra_error err; /* of the first failure */
@@ -174,11 +214,12 @@ static void pack_tiles(void *arg, int begin, int end, int thread)
     for (int tile = begin; tile < end && !atomic_load_explicit(&j->failed, memory_order_relaxed); tile++) {
         int row0 = tile * j->m->tile_rows;
         int n = j->m->n_rows - row0 < j->m->tile_rows ? j->m->n_rows - row0 : j->m->tile_rows;
-        if (lutra_gguf_read(j->w->g, j->t, (uint64_t)row0 * j->row_bytes, buf, (size_t)n * j->row_bytes, &err)) {
+        if (lutra_gguf_read(j->w->g, j->t, ((uint64_t)j->first + (uint64_t)row0) * j->row_bytes, buf,
+                            (size_t)n * j->row_bytes, &err)) {
             job_fail(j, &err);
             break;
         }
-        if (!scales_finite(j, buf, n, row0)) break;
+        if (!scales_finite(j, buf, n, j->first + row0)) break;
         lutra_pack_tile(j->m, tile, other ? lutra_recode_rows(&recode, buf, n) : buf, n);
     }
     lutra_recode_close(&recode);
@@ -187,9 +228,9 @@ static void pack_tiles(void *arg, int begin, int end, int thread)
 
 /* Does the tensor qualify for base-3 codes? Reads it once, in slices (a TQ tensor is small). */
 static lutra_status probe_ternary(struct lutra_weights *w, const struct lutra_gguf_tensor *t, size_t row_bytes,
-                                  bool *ternary, float *scale, lutra_error *err)
+                                  int n_rows, bool *ternary, float *scale, lutra_error *err)
 {
-    int n_rows = (int)t->ne[1], n_cols = (int)t->ne[0];
+    int n_cols = (int)t->ne[0];
     int step = row_bytes < SLICE_BYTES ? (int)(SLICE_BYTES / row_bytes) : 1;
     bool seen = false;
     lutra_status st = LUTRA_OK;
@@ -207,10 +248,11 @@ static lutra_status probe_ternary(struct lutra_weights *w, const struct lutra_gg
     return st;
 }
 
-static lutra_status pack_matrix(struct lutra_weights *w, const struct lutra_gguf_tensor *t, struct lutra_mat *m,
-                                size_t row_bytes, lutra_error *err)
+/* Rows [first, first + m->n_rows) of tensor t. */
+static lutra_status pack_matrix(struct lutra_weights *w, const struct lutra_gguf_tensor *t, int first,
+                                const struct lutra_mat *m, size_t row_bytes, lutra_error *err)
 {
-    struct pack_job job = {.w = w, .t = t, .m = m, .row_bytes = row_bytes};
+    struct pack_job job = {.w = w, .t = t, .m = m, .first = first, .row_bytes = row_bytes};
     int tiles = lutra_mat_tiles(m);
     size_t tile_read = (size_t)m->tile_rows * row_bytes;
     int grain = tile_read < SLICE_BYTES ? (int)(SLICE_BYTES / tile_read) : 1;
@@ -219,7 +261,7 @@ static lutra_status pack_matrix(struct lutra_weights *w, const struct lutra_gguf
         if (err) *err = job.err;
         return job.err.code;
     }
-    w->read_bytes += t->bytes;
+    w->read_bytes += (uint64_t)m->n_rows * row_bytes;
     if (w->on_progress && !w->on_progress(w->user, (double)w->read_bytes / (double)w->total_read))
         return lutra_fail(err, LUTRA_ECANCEL, "%s: loading was stopped", lutra_gguf_path(w->g));
     return LUTRA_OK;
@@ -227,19 +269,20 @@ static lutra_status pack_matrix(struct lutra_weights *w, const struct lutra_gguf
 
 /* Layout of a matrix. Whether codes are base-3 is known only once they are read, and with few rows they take more
  * room than planes: a plan counts the larger one. */
-static lutra_status plan_mat(const struct lutra_weights *w, const struct lutra_gguf_tensor *t, bool may_ternary,
-                             bool ternary, struct lutra_mat *m, lutra_error *err)
+static lutra_status plan_mat(const struct lutra_weights *w, const struct lutra_gguf_tensor *t, int n_rows,
+                             bool may_ternary, bool ternary, struct lutra_mat *m, lutra_error *err)
 {
     struct lutra_mat tern = {0};
     bool try_tern = may_ternary && (ternary || w->arena == NULL);
-    bool can = try_tern && lutra_pack_plan(&tern, (int)t->type, (int)t->ne[1], (int)t->ne[0], true, NULL) == LUTRA_OK;
-    lutra_status st = lutra_pack_plan(m, (int)t->type, (int)t->ne[1], (int)t->ne[0], false, err);
+    bool can = try_tern && lutra_pack_plan(&tern, (int)t->type, n_rows, (int)t->ne[0], true, NULL) == LUTRA_OK;
+    lutra_status st = lutra_pack_plan(m, (int)t->type, n_rows, (int)t->ne[0], false, err);
     if (st == LUTRA_OK && can && (ternary || tern.bytes > m->bytes)) *m = tern;
     return st;
 }
 
-static lutra_status load_mat(struct lutra_weights *w, const struct lutra_gguf_tensor *t, struct lutra_mat *m,
-                             lutra_error *err)
+/* `count` matrices of n_rows rows, one behind the other, from row `first` of the tensor on; *m is the first of them. */
+static lutra_status load_mats(struct lutra_weights *w, const struct lutra_gguf_tensor *t, int first, int n_rows,
+                              int count, struct lutra_mat *m, lutra_error *err)
 {
     struct lutra_mat local;
     if (m == NULL) m = &local;
@@ -247,19 +290,35 @@ static lutra_status load_mat(struct lutra_weights *w, const struct lutra_gguf_te
     const struct lutra_type_info *info = lutra_type_info(t->type);
     size_t row_bytes = (size_t)t->ne[0] / (size_t)info->block * (size_t)info->bytes;
     bool tq = t->type == LUTRA_TYPE_TQ1_0 || t->type == LUTRA_TYPE_TQ2_0;
+    bool whole = count == 1 && (uint64_t)n_rows == t->ne[1];
     /* base-3 tables hold sums of int8 activations only; other nets keep ternary tensors as two planes */
-    bool may_ternary = tq && w->config->ternary_int8, ternary = false;
+    bool may_ternary = tq && w->config->ternary_int8 && whole, ternary = false;
     float scale = 0;
     lutra_status st;
-    if (w->arena != NULL && may_ternary && (st = probe_ternary(w, t, row_bytes, &ternary, &scale, err))) return st;
-    if ((st = plan_mat(w, t, may_ternary, ternary, m, err))) return st;
+    if (w->arena != NULL && may_ternary && (st = probe_ternary(w, t, row_bytes, n_rows, &ternary, &scale, err)))
+        return st;
+    if ((st = plan_mat(w, t, n_rows, may_ternary, ternary, m, err))) return st;
     m->scale = scale;
     bool ok;
-    m->data = take(w, m->bytes, &ok);
+    uint64_t bytes, weights = (uint64_t)n_rows * (uint64_t)count * t->ne[0]; /* within the file: no overflow */
+    if (!lutra_mul_ok(&bytes, m->bytes, (uint64_t)count)) return no_memory(w, t->name, err);
+    m->data = take(w, bytes, &ok);
     if (!ok) return no_memory(w, t->name, err);
-    w->n_params += t->ne[0] * t->ne[1];
-    if (t->type < LUTRA_N_TYPE_IDS) w->type_params[t->type] += t->ne[0] * t->ne[1];
-    return w->arena == NULL ? LUTRA_OK : pack_matrix(w, t, m, row_bytes, err);
+    w->n_params += weights;
+    if (t->type < LUTRA_N_TYPE_IDS) w->type_params[t->type] += weights;
+    if (w->arena == NULL) return LUTRA_OK;
+    struct lutra_mats all = {*m, count};
+    for (int i = 0; i < count && st == LUTRA_OK; i++) {
+        struct lutra_mat one = lutra_mats_at(&all, i);
+        st = pack_matrix(w, t, first + i * n_rows, &one, row_bytes, err);
+    }
+    return st;
+}
+
+static lutra_status load_mat(struct lutra_weights *w, const struct lutra_gguf_tensor *t, struct lutra_mat *m,
+                             lutra_error *err)
+{
+    return load_mats(w, t, 0, (int)t->ne[1], 1, m, err);
 }
 
 /* ---- the head ---- */
@@ -283,57 +342,83 @@ static lutra_status load_head(struct lutra_weights *w, const struct lutra_gguf_t
     if (w->arena == NULL) return LUTRA_OK;
     size_t row_bytes = (size_t)(t->bytes / (uint64_t)n_rows);
     if (tied) w->total_read += t->bytes;
-    return pack_matrix(w, t, m, row_bytes, err);
+    return pack_matrix(w, t, 0, m, row_bytes, err);
 }
 
 /* ---- the walk ---- */
 
+/* The tensor of one row of the table, into its field of the layer (NULL: plan only). */
+static lutra_status walk_spec(struct lutra_weights *w, const struct lutra_tensor_spec *s, struct lutra_layer *layer,
+                              int il, lutra_error *err)
+{
+    char name[96];
+    lutra_format(name, sizeof name, "blk.%d.%s", il, s->suffix);
+    bool mat = s->kind == LUTRA_SPEC_MAT || s->kind == LUTRA_SPEC_MATS, flat = s->kind == LUTRA_SPEC_VEC;
+    int rows = dim(w, s->rows), all = dim(w, s->all), count = s->kind == LUTRA_SPEC_MATS ? w->config->n_expert : 1;
+    const struct lutra_gguf_tensor *t;
+    lutra_status st = flat ? find(w, name, rows, 0, s->required, &t, err)
+                           : find_all(w, name, dim(w, s->cols), all, count, s->required, &t, err);
+    if (st != LUTRA_OK || t == NULL) return st;
+    void *field = layer ? (char *)layer + s->field : NULL;
+    const float *vec = NULL;
+    if (s->kind == LUTRA_SPEC_MATS && field) ((struct lutra_mats *)field)->n = count; /* its `one` comes first */
+    st = mat ? load_mats(w, t, dim(w, s->first), rows, count, field, err) : load_vec(w, t, &vec, err);
+    if (st == LUTRA_OK && !mat && field) memcpy(field, &vec, sizeof vec);
+    return st;
+}
+
 static lutra_status walk_layer(struct lutra_weights *w, struct lutra_layer *layer, int il, lutra_error *err)
 {
+    unsigned is = lutra_layer_is(w->config, il);
+    w->dims = dims_of(w->config, il);
     for (int i = 0; i < w->arch->n_specs; i++) {
         const struct lutra_tensor_spec *s = &w->arch->specs[i];
-        char name[96];
-        lutra_format(name, sizeof name, "blk.%d.%s", il, s->suffix);
-        bool mat = s->kind == LUTRA_SPEC_MAT;
-        const struct lutra_gguf_tensor *t;
-        lutra_status st = find(w, name, dim(w, mat ? s->cols : s->rows), mat ? dim(w, s->rows) : 0, s->required, &t, err);
+        if ((s->on & ~is) != 0) continue;
+        lutra_status st = walk_spec(w, s, layer, il, err);
         if (st != LUTRA_OK) return st;
-        if (t == NULL) continue;
-        void *field = layer ? (char *)layer + s->field : NULL;
-        const float *vec = NULL;
-        st = mat ? load_mat(w, t, field, err) : load_vec(w, t, &vec, err);
-        if (st != LUTRA_OK) return st;
-        if (!mat && field) memcpy(field, &vec, sizeof vec);
     }
     return LUTRA_OK;
 }
 
-/* Radians per position of each rotated pair. Llama 3's long contexts come as divisors in rope_freqs.weight. */
+/* Divisors of frequencies by name; NULL if the file has none. */
+static lutra_status load_divisors(struct lutra_weights *w, const char *name, const float **out, lutra_error *err)
+{
+    const struct lutra_gguf_tensor *t;
+    *out = NULL;
+    int half = w->config->n_rot / 2;
+    lutra_status st = half > 0 ? find(w, name, half, 0, false, &t, err) : LUTRA_OK;
+    if (st != LUTRA_OK || half == 0 || t == NULL) return st;
+    if ((st = load_vec(w, t, out, err)) || w->arena == NULL) return st;
+    for (int i = 0; i < half; i++)
+        if (!((*out)[i] > 0.0f))
+            return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor %s at offset %llu: element %d is not positive; "
+                              "the file is damaged, download it again",
+                              lutra_gguf_path(w->g), name, (unsigned long long)t->offset, i);
+    return LUTRA_OK;
+}
+
+/* Radians per position of each rotated pair. Llama 3's long contexts come as divisors in rope_freqs.weight, Phi's as
+ * one list for short and one for long contexts. */
 static lutra_status walk_rope(struct lutra_weights *w, struct lutra_net *net, lutra_error *err)
 {
     const struct lutra_config *c = w->config;
-    const struct lutra_gguf_tensor *t;
-    const float *divisor = NULL;
-    lutra_status st = find(w, "rope_freqs.weight", w->dims.half_rot, 0, false, &t, err);
-    if (st != LUTRA_OK) return st;
-    if (t != NULL && (st = load_vec(w, t, &divisor, err))) return st;
+    const float *any, *brief, *lengthy;
+    lutra_status st;
+    if ((st = load_divisors(w, "rope_freqs.weight", &any, err))) return st;
+    if ((st = load_divisors(w, "rope_factors_short.weight", &brief, err))) return st;
+    if ((st = load_divisors(w, "rope_factors_long.weight", &lengthy, err))) return st;
     bool ok;
-    size_t half = (size_t)w->dims.half_rot;
-    double *freq = take(w, 2 * half * sizeof(double), &ok);
+    size_t half = (size_t)c->n_rot / 2, half_local = (size_t)c->n_rot_local / 2;
+    double *freq = take(w, (2 * half + half_local) * sizeof(double), &ok);
     if (!ok) return no_memory(w, "rope tables", err);
     if (w->arena == NULL) return LUTRA_OK;
-    for (size_t i = 0; i < half; i++) {
-        double e = -2.0 * (double)i / (double)c->n_rot;
-        double by = divisor ? (double)divisor[i] : 1.0;
-        if (!(by > 0.0))
-            return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor rope_freqs.weight at offset %llu: element %zu is "
-                              "not positive; the file is damaged, download it again",
-                              lutra_gguf_path(w->g), (unsigned long long)t->offset, i);
-        freq[i] = lutra_pow(c->rope_base, e) / by / c->rope_scale;
-        freq[half + i] = lutra_pow(c->rope_base_local, e);
-    }
+    double *lasting = freq + half, *local = lasting + half;
+    net->rope_size = lutra_frequencies(freq, c, any ? any : brief, false);
+    lutra_frequencies(lasting, c, any ? any : lengthy, false);
+    net->rope_size_local = lutra_frequencies(local, c, NULL, true);
     net->freq = freq;
-    net->freq_local = freq + half;
+    net->freq_long = lasting;
+    net->freq_local = local;
     return LUTRA_OK;
 }
 
@@ -352,7 +437,10 @@ static lutra_status walk_output(struct lutra_weights *w, struct lutra_net *net, 
     lutra_status st;
     if ((st = find(w, "token_embd.weight", w->dims.n_embd, w->dims.vocab, true, &embd, err))) return st;
     if ((st = load_mat(w, embd, net ? &net->token_embd : NULL, err))) return st;
-    if ((st = find(w, "output_norm.weight", w->dims.n_embd, 0, true, &t, err))) return st;
+    const char *norm_name = "output_norm.weight"; /* LFM2's converter names it differently */
+    if (lutra_gguf_tensor(w->g, norm_name) == NULL && lutra_gguf_tensor(w->g, "token_embd_norm.weight") != NULL)
+        norm_name = "token_embd_norm.weight";
+    if ((st = find(w, norm_name, w->dims.n_embd, 0, true, &t, err))) return st;
     if ((st = load_vec(w, t, &norm, err))) return st;
     if (net) net->output_norm = norm;
     if ((st = find(w, "output.weight", w->dims.n_embd, w->dims.vocab, false, &t, err))) return st;
@@ -371,6 +459,7 @@ lutra_status lutra_weights_walk(struct lutra_weights *w, struct lutra_net *net, 
     lutra_status st;
     struct lutra_layer *layers = take(w, (uint64_t)w->config->n_layer * sizeof *layers, &ok);
     if (!ok) return no_memory(w, "layers", err);
+    w->dims = dims_of(w->config, 0);
     if ((st = walk_output(w, net, err))) return st;
     if ((st = walk_rope(w, net, err))) return st;
     for (int il = 0; il < w->config->n_layer; il++)

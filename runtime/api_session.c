@@ -178,7 +178,7 @@ lutra_status lutra_session_stats(const lutra_session *s, lutra_stats *st)
     if (s == NULL || st == NULL || st->size != sizeof *st) return LUTRA_EINVAL;
     *st = s->stats;
     st->size = sizeof *st;
-    st->kv_bytes = s->eval->kv.layer_bytes * (uint64_t)s->model->net->config.n_layer;
+    st->kv_bytes = s->eval->kv_arena.cap;
     st->scratch_bytes = s->eval->arena.cap;
     st->n_threads = s->eval->n_threads;
     st->n_threads_batch = s->eval->n_threads_batch;

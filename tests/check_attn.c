@@ -150,7 +150,8 @@ static void open_head(struct head *h, int n, int dk, int dv, bool f32)
     h->got = guarded((size_t)dv, 4);
     h->k = guarded(before + (size_t)dk, each);
     h->v = guarded(before + (size_t)dv, each);
-    h->kv = (struct lutra_span){h->k, h->v, stride, first, n, f32};
+    h->kv = (struct lutra_span){.k = h->k, .v = h->v, .stride = stride, .first = first,
+                                 .n = n, .f32 = f32};
 }
 
 static void close_head(struct head *h)
@@ -181,9 +182,10 @@ static double kv_at(const struct head *h, const void *base, int p, int d)
 
 static void check_head_ref(const struct head *h, float scale)
 {
-    static double x[MAX_POSITIONS], x_tol[MAX_POSITIONS], prob[MAX_POSITIONS],
-        prob_tol[MAX_POSITIONS];
+    static double x[MAX_POSITIONS + 1], x_tol[MAX_POSITIONS + 1], prob[MAX_POSITIONS + 1],
+        prob_tol[MAX_POSITIONS + 1];
     int n = h->kv.n;
+    double cap = h->kv.cap;
     for (int p = 0; p < n; p++) {
         double sum = 0, mag = 0;
         for (int d = 0; d < h->dk; d++) {
@@ -192,8 +194,12 @@ static void check_head_ref(const struct head *h, float scale)
         }
         x[p] = sum * scale;
         x_tol[p] = mag * scale * (sum_error(h->dk) + U);
+        if (cap > 0) x[p] = cap * tanh(x[p] / cap);
+        if (cap > 0) x_tol[p] += cap * 4e-7;
     }
-    softmax_ref(prob, prob_tol, x, x_tol, n);
+    x[n] = h->kv.sink; /* takes its share and gives nothing */
+    x_tol[n] = 0;
+    softmax_ref(prob, prob_tol, x, x_tol, h->kv.has_sink ? n + 1 : n);
     for (int d = 0; d < h->dv; d++) {
         double sum = 0, tol = TINY;
         for (int p = 0; p < n; p++) {
@@ -210,10 +216,13 @@ static void check_head(int n, int dk, int dv, bool f32)
     struct head h;
     float scale = 1.0f / sqrtf((float)dk);
     open_head(&h, n, dk, dv, f32);
-    for (int fill = 0; fill < N_FILLS; fill++) {
-        fill_head(&h, fill);
+    for (int fill = 0; fill < N_FILLS * 4; fill++) {
+        h.kv.cap = fill / N_FILLS & 1 ? 1.5f : 0.0f;
+        h.kv.has_sink = fill / N_FILLS & 2;
+        h.kv.sink = h.kv.has_sink ? 0.7f : 0.0f;
+        fill_head(&h, fill % N_FILLS);
         levels[0].ops.attend(h.want, h.q, &h.kv, dk, dv, scale, h.scores);
-        if (fill < FILL_WIDE) check_head_ref(&h, scale); /* wide scores leave no useful bound */
+        if (fill % N_FILLS < FILL_WIDE) check_head_ref(&h, scale); /* wide scores leave no useful bound */
         one_nan(h.want, (size_t)dv);
         for (int l = 1; l < n_levels; l++) {
             levels[l].ops.attend(h.got, h.q, &h.kv, dk, dv, scale, h.scores);
@@ -241,7 +250,7 @@ static void check_no_positions(void)
 {
     for (int l = 0; l < n_levels; l++) {
         float out[20], q[20] = {0};
-        struct lutra_span kv = {q, q, 20, 0, 0, true};
+        struct lutra_span kv = {.k = q, .v = q, .stride = 20, .f32 = true};
         memset(out, 0x55, sizeof out);
         levels[l].ops.attend(out, q, &kv, 20, 20, 1.0f, NULL);
         for (int i = 0; i < 20; i++) CHECK(out[i] == 0.0f);

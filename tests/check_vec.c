@@ -352,7 +352,7 @@ static uint64_t golden_attend(uint64_t h, const struct lutra_ops *o, const float
     static uint16_t kv[64 * 80];
     float out[80], scores[50];
     for (int i = 0; i < 64 * 80; i++) kv[i] = lutra_f32_to_f16(golden_float());
-    struct lutra_span span = {kv, kv, 80, 9, 50, false};
+    struct lutra_span span = {.k = kv, .v = kv, .stride = 80, .first = 9, .n = 50};
     o->attend(out, a, &span, 80, 80, 0.11f, scores);
     return hash_bytes(h, out, sizeof out);
 }

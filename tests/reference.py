@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # An independent evaluation of Lutra's model families in NumPy, float64, every tensor dequantized by the `gguf`
 # package. Made the expected logits under tests/golden/reference; not needed to build or to test.
-#   python3 tests/reference.py MODEL.gguf OUT.txt [n_tokens]
+#   python3 tests/reference.py MODEL.gguf OUT.txt [n_ctx]
 import sys
 
 import gguf.gguf_reader
@@ -62,10 +62,10 @@ def softmax(x):
     return e / e.sum(axis=-1, keepdims=True)
 
 
-def rotate(x, pos, freq, halves):  # x [n, heads, dim]
+def rotate(x, pos, freq, halves, size=1.0):  # x [n, heads, dim]
     n_rot = 2 * len(freq)
     ang = pos[:, None] * freq[None, :]
-    c, s = np.cos(ang)[:, None, :], np.sin(ang)[:, None, :]
+    c, s = size * np.cos(ang)[:, None, :], size * np.sin(ang)[:, None, :]
     y = x.copy()
     if halves:
         a, b = x[..., : n_rot // 2], x[..., n_rot // 2 : n_rot]
@@ -76,78 +76,157 @@ def rotate(x, pos, freq, halves):  # x [n, heads, dim]
     return y
 
 
-def gate_function(arch, x):
-    if arch == "gemma3":
-        return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-    if arch in ("bitnet-25", "bitnet-b1.58"):
-        return np.maximum(x, 0) ** 2
+def silu(x):
     return x / (1 + np.exp(-x))
 
 
-def forward(m, ids):
-    t, arch = m.t, m.arch
-    n, n_layer, n_embd = len(ids), m.key("block_count"), m.key("embedding_length")
-    heads, kv_heads = m.key("attention.head_count"), m.key("attention.head_count_kv")
-    dim = m.key("attention.key_length", n_embd // heads)
-    eps = m.key("attention.layer_norm_rms_epsilon")
-    halves = arch != "llama"
-    n_rot = m.key("rope.dimension_count", dim)
-    exps = -np.arange(0, n_rot, 2) / n_rot
-    freq = float(m.key("rope.freq_base", 10000.0)) ** exps
-    if "rope_freqs.weight" in t:
-        freq = freq / t["rope_freqs.weight"]
-    local_freq = 10000.0**exps
-    window = m.key("attention.sliding_window", 0)
-    pos = np.arange(n, dtype=np.float64)
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
 
+
+def gelu(x):
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def gate_function(arch, x):
+    if arch.startswith("gemma"):
+        return gelu(x)
+    if arch in ("bitnet-25", "bitnet-b1.58"):
+        return np.maximum(x, 0) ** 2
+    return silu(x)
+
+
+def per_layer(value, n):
+    return list(value) if isinstance(value, (list, tuple, np.ndarray)) else [value] * n
+
+
+PAIRS = ("llama", "smollm3", "granite", "mistral3")  # rotate (2i, 2i+1); the others (i, i + n_rot/2)
+
+
+def frequencies(m, base, n_rot, n_ctx):
+    """Angles per position, and what cosines and sines are multiplied by."""
+    inv = base ** -(np.arange(0, n_rot, 2) / n_rot)
+    factor = m.key("rope.scaling.factor", 1.0)
+    original = m.key("rope.scaling.original_context_length", m.key("context_length"))
+    size = m.key("rope.scaling.attn_factor", 1.0)
+    if "rope_freqs.weight" in m.t:
+        inv = inv / m.t["rope_freqs.weight"]
+    elif "rope_factors_long.weight" in m.t:
+        inv = inv / m.t["rope_factors_long.weight" if n_ctx > original else "rope_factors_short.weight"]
+    if m.key("rope.scaling.type") != "yarn":
+        return inv / factor, size
+    # YaRN, as in the paper: pairs that turn more than beta_fast times within the original context keep
+    # their speed, those that turn less than beta_slow times are stretched, a ramp lies between
+    dim = lambda turns: n_rot * np.log(original / (turns * 2 * np.pi)) / (2 * np.log(base))
+    low = max(np.floor(dim(m.key("rope.scaling.yarn_beta_fast", 32.0))), 0)
+    high = min(np.ceil(dim(m.key("rope.scaling.yarn_beta_slow", 1.0))), n_rot - 1)
+    ramp = np.clip((np.arange(n_rot // 2) - low) / max(high - low, 0.001), 0, 1)
+    inv = inv / factor * ramp + inv * (1 - ramp)
+    gain = lambda mul: 0.1 * mul * np.log(factor) + 1 if factor > 1 else 1.0
+    log_mul = m.key("rope.scaling.yarn_log_multiplier", 0.0)
+    return inv, size * gain(1.0) / (gain(log_mul) if log_mul else 1.0)
+
+
+def is_local(m, il):
+    pattern = m.key("attention.sliding_window_pattern")
+    if isinstance(pattern, (list, tuple, np.ndarray)):
+        return bool(pattern[il])
+    every = {"gemma2": 2, "gemma3": 6, "gpt-oss": 2}.get(m.arch, 0)
+    return every > 0 and (il + 1) % every != 0
+
+
+def attention(m, il, h, n_ctx):
+    arch, n = m.arch, len(h)
+    w = lambda name: m.t[f"blk.{il}.{name}"]
+    has = lambda name: f"blk.{il}.{name}" in m.t
+    heads = per_layer(m.key("attention.head_count"), il + 1)[il]
+    kv_heads = per_layer(m.key("attention.head_count_kv"), il + 1)[il]
+    dim = m.key("attention.key_length", m.key("embedding_length") // heads)
+    eps = m.key("attention.layer_norm_rms_epsilon")
+    local = is_local(m, il)
+    pos = np.arange(n, dtype=np.float64)
+    if has("attn_qkv.weight"):
+        q, k, v = np.split(h @ w("attn_qkv.weight").T, [heads * dim, (heads + kv_heads) * dim], axis=1)
+    else:
+        q, k, v = (h @ w(f"attn_{c}.weight").T for c in "qkv")
+    if has("attn_q.bias"):
+        q, k, v = q + w("attn_q.bias"), k + w("attn_k.bias"), v + w("attn_v.bias")
+    q, k, v = q.reshape(n, heads, dim), k.reshape(n, kv_heads, dim), v.reshape(n, kv_heads, dim)
+    if has("attn_q_norm.weight"):
+        q, k = rmsnorm(q, w("attn_q_norm.weight"), eps), rmsnorm(k, w("attn_k_norm.weight"), eps)
+    n_rot = m.key("rope.dimension_count", dim)
+    f, size = frequencies(m, float(m.key("rope.freq_base", 10000.0)), n_rot, n_ctx)
+    if arch == "gemma3" and local:
+        f, size = 10000.0 ** -(np.arange(0, n_rot, 2) / n_rot), 1.0
+    if not (arch == "smollm3" and (il + 1) % 4 == 0):
+        q, k = (rotate(a, pos, f, arch not in PAIRS, size) for a in (q, k))
+    if m.key("attention.temperature_scale"):
+        original = m.key("rope.scaling.original_context_length")
+        q = q * (1 + m.key("attention.temperature_scale") * np.log(1 + np.floor(pos / original)))[:, None, None]
+    scale = m.key("attention.scale", 1 / np.sqrt(dim))
+    cap = m.key("attn_logit_softcapping", 0.0)
+    window = m.key("attention.sliding_window", 0) if local else 0
+    out = np.zeros((n, heads, dim))
+    i, j = np.arange(n)[:, None], np.arange(n)[None, :]
+    masked = (j > i) | ((i - j >= window) if window else False)
+    for head in range(heads):
+        kh, vh = k[:, head * kv_heads // heads], v[:, head * kv_heads // heads]
+        s = q[:, head] @ kh.T * scale
+        if cap:
+            s = cap * np.tanh(s / cap)
+        out[:, head] = softmax(np.where(masked, -np.inf, s)) @ vh
+    a = out.reshape(n, heads * dim)
+    if has("attn_sub_norm.weight"):
+        a = rmsnorm(a, w("attn_sub_norm.weight"), eps)
+    a = a @ w("attn_output.weight").T
+    return a + w("attn_output.bias") if has("attn_output.bias") else a
+
+
+def feed_forward(m, il, h):
+    w = lambda name: m.t[f"blk.{il}.{name}"]
+    has = lambda name: f"blk.{il}.{name}" in m.t
+    if has("ffn_gate.weight"):
+        gate, up = h @ w("ffn_gate.weight").T, h @ w("ffn_up.weight").T
+    else:
+        gate, up = np.split(h @ w("ffn_up.weight").T, 2, axis=1)
+    g = gate_function(m.arch, gate) * up
+    if has("ffn_sub_norm.weight"):
+        g = rmsnorm(g, w("ffn_sub_norm.weight"), m.key("attention.layer_norm_rms_epsilon"))
+    return g @ w("ffn_down.weight").T
+
+
+def forward(m, ids, n_ctx):
+    t, eps = m.t, m.key("attention.layer_norm_rms_epsilon")
     x = t["token_embd.weight"][ids]
-    if arch == "gemma3":
-        x = x * np.float64(np.float32(np.sqrt(np.float32(n_embd))))
-    for il in range(n_layer):
+    if m.arch.startswith("gemma"):
+        x = x * np.float64(np.float32(np.sqrt(np.float32(m.key("embedding_length")))))
+    x = x * m.key("embedding_scale", 1.0)
+    residual = m.key("residual_scale", 1.0)
+    for il in range(m.key("block_count")):
         w = lambda name: t[f"blk.{il}.{name}"]
         has = lambda name: f"blk.{il}.{name}" in t
-        local = arch == "gemma3" and (il + 1) % 6 != 0
-        h = rmsnorm(x, w("attn_norm.weight"), eps)
-        q, k, v = (h @ w(f"attn_{c}.weight").T for c in "qkv")
-        if has("attn_q.bias"):
-            q, k, v = q + w("attn_q.bias"), k + w("attn_k.bias"), v + w("attn_v.bias")
-        q, k, v = q.reshape(n, heads, dim), k.reshape(n, kv_heads, dim), v.reshape(n, kv_heads, dim)
-        if has("attn_q_norm.weight"):
-            q, k = rmsnorm(q, w("attn_q_norm.weight"), eps), rmsnorm(k, w("attn_k_norm.weight"), eps)
-        f = local_freq if local else freq
-        q, k = rotate(q, pos, f, halves), rotate(k, pos, f, halves)
-        out = np.zeros((n, heads, dim))
-        for head in range(heads):
-            kh, vh = k[:, head * kv_heads // heads], v[:, head * kv_heads // heads]
-            s = q[:, head] @ kh.T / np.sqrt(dim)
-            i, j = np.arange(n)[:, None], np.arange(n)[None, :]
-            masked = (j > i) | ((i - j >= window) if local and window else False)
-            out[:, head] = softmax(np.where(masked, -np.inf, s)) @ vh
-        a = out.reshape(n, heads * dim)
-        if has("attn_sub_norm.weight"):
-            a = rmsnorm(a, w("attn_sub_norm.weight"), eps)
-        a = a @ w("attn_output.weight").T
+        a = attention(m, il, rmsnorm(x, w("attn_norm.weight"), eps), n_ctx)
         if has("post_attention_norm.weight"):
             a = rmsnorm(a, w("post_attention_norm.weight"), eps)
-        x = x + a
-        h = rmsnorm(x, w("ffn_norm.weight"), eps)
-        g = gate_function(arch, h @ w("ffn_gate.weight").T) * (h @ w("ffn_up.weight").T)
-        if has("ffn_sub_norm.weight"):
-            g = rmsnorm(g, w("ffn_sub_norm.weight"), eps)
-        g = g @ w("ffn_down.weight").T
+        x = x + residual * a
+        g = feed_forward(m, il, rmsnorm(x, w("ffn_norm.weight"), eps))
         if has("post_ffw_norm.weight"):
             g = rmsnorm(g, w("post_ffw_norm.weight"), eps)
-        x = x + g
+        x = x + residual * g
     x = rmsnorm(x, t["output_norm.weight"], eps)
-    return x @ t.get("output.weight", t["token_embd.weight"]).T
+    x = x @ t.get("output.weight", t["token_embd.weight"]).T
+    x = x / m.key("logit_scale", 1.0)
+    cap = m.key("final_logit_softcapping", 0.0)
+    return cap * np.tanh(x / cap) if cap else x
 
 
 def main():
     m = Model(sys.argv[1])
-    n = int(sys.argv[3]) if len(sys.argv) > 3 else 20
+    n = 20
+    n_ctx = int(sys.argv[3]) if len(sys.argv) > 3 else m.key("context_length")
     n_vocab = m.t["token_embd.weight"].shape[0]
     ids = [(7 + 31 * i * i + 5 * i) % n_vocab for i in range(n)]
-    logits = forward(m, np.array(ids))
+    logits = forward(m, np.array(ids), n_ctx)
     with open(sys.argv[2], "w") as f:
         f.write("# ids; then rows: position and its logits. Made by tests/reference.py\n")
         f.write(" ".join(map(str, ids)) + "\n")

@@ -70,13 +70,11 @@ programs() { # programs PATTERN [wrapper...]: every tests/PATTERN.c
 }
 
 tiny_dir=$BUILD/tiny
-make_tiny() { # all families x types, once
-    [ -f "$tiny_dir/done" ] && return
+make_tiny() { # all families, and types of each, once
+    [ "$tiny_dir/done" -nt "$BUILD/make_tiny" ] && return
     mkdir -p "$tiny_dir"
     local f t
-    for f in $("$BUILD/make_tiny" list | head -n 1); do
-        for t in $("$BUILD/make_tiny" list | tail -n 1); do "$BUILD/make_tiny" "$f" "$t" "$tiny_dir/$f-$t.gguf" || return; done
-    done
+    while read -r f t; do "$BUILD/make_tiny" "$f" "$t" "$tiny_dir/$f-$t.gguf" || return; done < <("$BUILD/make_tiny" list)
     touch "$tiny_dir/done"
 }
 

@@ -93,13 +93,12 @@ lutra_status lutra_bench_warm(struct lutra_bench_run *r, lutra_error *err)
 static double kv_bytes(const struct lutra_bench_run *r, int end, int n)
 {
     const struct lutra_config *c = &r->model->model->net->config;
-    double row =
-        (double)c->n_head_kv * (c->head_dim + c->head_dim_v) * (r->session->eval->kv.f32 ? 4 : 2);
-    double sum = 0;
+    double sum = 0, elem = r->session->eval->kv.f32 ? 4 : 2;
     for (int il = 0; il < c->n_layer; il++) {
+        const struct lutra_shape *l = &c->shape[il];
         int span = end;
-        if (lutra_config_is_local(c, il) && span > c->window + n - 1) span = c->window + n - 1;
-        sum += row * span;
+        if (l->local && span > c->window + n - 1) span = c->window + n - 1;
+        sum += 2.0 * elem * l->n_head_kv * l->head_dim * span;
     }
     return sum;
 }
@@ -261,9 +260,11 @@ static void count_macs(struct lutra_bench_model *m)
     const struct lutra_net *net = m->model->net;
     m->macs_head = macs_of(&net->output);
     for (int il = 0; il < net->config.n_layer; il++) {
-        const struct lutra_layer *l = &net->layers[il];
-        m->macs_body += macs_of(&l->wq) + macs_of(&l->wk) + macs_of(&l->wv) + macs_of(&l->wo) +
-                        macs_of(&l->gate) + macs_of(&l->up) + macs_of(&l->down);
+        for (int i = 0; i < net->arch->n_specs; i++) {
+            int count;
+            const struct lutra_mat *w = lutra_layer_mat(net, il, i, &count);
+            if (w != NULL) m->macs_body += macs_of(w) * (uint64_t)(count > 1 ? net->config.n_expert_used : 1);
+        }
     }
 }
 

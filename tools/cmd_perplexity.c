@@ -173,7 +173,7 @@ static void score_row(void *user, int row, const float *logits)
 static void score_window(lutra_session *s, const int32_t *ids, int n_ctx, struct score *sc)
 {
     int half = n_ctx / 2;
-    s->eval->kv.n = 0;
+    lutra_eval_rewind(s->eval, 0);
     feed(s, ids, half, NULL, NULL, NULL);
     sc->n_left = n_ctx - 1 - half;
     for (int at = half; at < n_ctx - 1;) {
