@@ -96,7 +96,9 @@ LUTRA_LANES void all_scores(float *scores, const float *q, const struct lutra_sp
     for (; p < kv->n; p++, at += kv->stride) scores[p] = score1(q, kv, at, dk, f32);
     for (p = 0; p < kv->n; p += 16) {
         v16f s = v_mul(v_get(scores + p, kv->n - p), v_set(scale));
-        if (kv->cap > 0.0f) s = v_mul(v_tanh(v_div(s, v_set(kv->cap))), v_set(kv->cap));
+        if (kv->cap > 0.0f) /* a NaN, whose sign differs between machines, becomes 0 */
+            s = v_if_at_least(s, v_set(-INFINITY),
+                              v_mul(v_tanh(v_div(s, v_set(kv->cap))), v_set(kv->cap)));
         v_put(scores + p, s, kv->n - p);
     }
 }

@@ -7,7 +7,8 @@
 static const struct lutra_arch *const archs[] = {
     &lutra_arch_llama,  &lutra_arch_qwen2,    &lutra_arch_qwen3, &lutra_arch_gemma2,
     &lutra_arch_gemma3, &lutra_arch_bitnet,   &lutra_arch_bitnet25, &lutra_arch_phi3,
-    &lutra_arch_smollm3, &lutra_arch_granite, &lutra_arch_mistral3};
+    &lutra_arch_smollm3, &lutra_arch_granite, &lutra_arch_mistral3,
+    &lutra_arch_qwen3moe, &lutra_arch_olmoe, &lutra_arch_gptoss};
 
 enum { N_ARCHS = sizeof archs / sizeof archs[0] };
 

@@ -248,29 +248,6 @@ static lutra_status check(struct lutra_config *c, const struct lutra_gguf *g, lu
     return LUTRA_OK;
 }
 
-/* Keys that change the arithmetic in ways no present family has. */
-static lutra_status refuse_unknown_machinery(const struct lutra_config *c,
-                                             const struct lutra_gguf *g, lutra_error *err)
-{
-    static const char *const names[] = {"expert_group_count", "attention.kv_lora_rank",
-                                        "attention.clamp_kqv", "attention.max_alibi_bias"};
-    char key[128];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const struct lutra_gguf_kv *kv = lutra_gguf_find(g, lutra_config_key(c, names[i], key));
-        int64_t v = 0;
-        double f = 0;
-        if (kv == NULL) continue;
-        bool is_float = kv->type == LUTRA_GGUF_F32 || kv->type == LUTRA_GGUF_F64;
-        lutra_status st = is_float ? lutra_gguf_float(g, key, -1e30, 1e30, &f, NULL, err)
-                                   : lutra_gguf_int(g, key, 0, INT64_MAX, &v, NULL, err);
-        if (st != LUTRA_OK) return st;
-        if (v > 1 || f > 0.0)
-            return blame(g, key, LUTRA_EUNSUPPORTED, "models of this kind are not supported yet",
-                         err);
-    }
-    return LUTRA_OK;
-}
-
 lutra_status lutra_config_attn_scale(struct lutra_config *c, const struct lutra_gguf *g,
                                      lutra_error *err)
 {
@@ -328,8 +305,39 @@ lutra_status lutra_config_read(struct lutra_config *c, const struct lutra_gguf *
     if ((st = read_vocab(c, g, err))) return st;
     if ((st = read_floats(c, g, err))) return st;
     if ((st = check(c, g, err))) return st;
-    if ((st = refuse_unknown_machinery(c, g, err))) return st;
     set_defaults(c);
+    return LUTRA_OK;
+}
+
+/* Keys that change the arithmetic in ways this family does not have. */
+static lutra_status refuse_unknown_machinery(const struct lutra_config *c,
+                                             const struct lutra_gguf *g, lutra_error *err)
+{
+    static const struct {
+        const char *name;
+        int least;     /* from here on it changes something */
+        size_t known;  /* field that is not 0 if the family has read it */
+    } keys[] = {
+        {"expert_count", 1, FIELD(n_expert)},
+        {"expert_used_count", 1, FIELD(n_expert)},
+        {"expert_group_count", 2, 0},
+        {"ssm.conv_kernel", 1, FIELD(conv_taps)},
+        {"shortconv.l_cache", 1, FIELD(conv_taps)},
+        {"full_attention_interval", 1, FIELD(conv_taps)},
+        {"attention.kv_lora_rank", 1, 0},
+    };
+    char key[128];
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        int64_t v = 0;
+        int known = 0;
+        lutra_status st =
+            lutra_gguf_int(g, lutra_config_key(c, keys[i].name, key), 0, INT64_MAX, &v, NULL, err);
+        if (st != LUTRA_OK) return st;
+        if (keys[i].known != 0) memcpy(&known, (const char *)c + keys[i].known, sizeof known);
+        if (v >= keys[i].least && known == 0)
+            return blame(g, key, LUTRA_EUNSUPPORTED, "models of this kind are not supported yet",
+                         err);
+    }
     return LUTRA_OK;
 }
 
@@ -362,5 +370,5 @@ lutra_status lutra_config_finish(struct lutra_config *c, const struct lutra_gguf
         c->max_q = most(c->max_q, s->n_head * s->head_dim);
         c->max_k = most(c->max_k, s->n_head_kv * s->head_dim);
     }
-    return LUTRA_OK;
+    return refuse_unknown_machinery(c, g, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Llama, Mistral, SmolLM, Falcon 3 and everything else that calls itself "llama".
+/* Llama, Mistral, Mixtral (experts), SmolLM, Falcon 3 and everything else that calls itself "llama".
  *
  *   x = x + Wo attention(rope(Wq n), rope(Wk n), Wv n),   n = rmsnorm(x)
  *   x = x + Wdown(silu(Wgate m) * Wup m),                 m = rmsnorm(x)
@@ -11,6 +11,7 @@
 static const struct lutra_tensor_spec specs[] = {
     LUTRA_DENSE_SPECS,
     LUTRA_BIAS_SPECS,
+    LUTRA_EXPERT_SPECS,
 };
 
 void lutra_layer_prenorm(struct lutra_eval *e, int il)
@@ -29,7 +30,9 @@ void lutra_layer_prenorm(struct lutra_eval *e, int il)
 static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
 {
     c->gate = LUTRA_GATE_SILU;
-    return lutra_config_attn_scale(c, g, err);
+    c->route_norm = true;
+    lutra_status st = lutra_config_experts(c, g, err);
+    return st != LUTRA_OK ? st : lutra_config_attn_scale(c, g, err);
 }
 
 static const char *const names[] = {"llama", NULL};

@@ -128,6 +128,86 @@ static void phi3_whole(struct lutra_gguf_writer *w, const struct family *f, cons
     put(w, "rope_factors_long.weight", LUTRA_TYPE_F32, PHI_ROT / 2, 1, 0.3f, 3.0f);
 }
 
+/* ---- experts ---- */
+
+enum { EXPERTS = 6, EXPERTS_USED = 2, FF_EXPERT = 64, FF_EXPERT_WIDE = 256 };
+
+static int ff_expert(const struct shape *s)
+{
+    return s->n_embd > 128 ? FF_EXPERT_WIDE : FF_EXPERT;
+}
+
+static void expert_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    put_key_int(w, f, "expert_count", EXPERTS);
+    put_key_int(w, f, "expert_used_count", EXPERTS_USED);
+    put_key_int(w, f, "expert_feed_forward_length", ff_expert(s));
+}
+
+static void put_experts(struct lutra_gguf_writer *w, const struct shape *s, int il, const char *name, int cols, int rows)
+{
+    char full[64];
+    snprintf(full, sizeof full, "blk.%d.%s.weight", il, name);
+    put_3d(w, full, type_for(s, cols), cols, rows, EXPERTS, (float)(1.5 / sqrt((double)cols)), 0.0f);
+}
+
+static void expert_ffn(struct lutra_gguf_writer *w, const struct shape *s, int il)
+{
+    put_f32(w, il, "ffn_gate_inp.weight", s->n_embd, EXPERTS, 0.2f, 0.0f);
+    put_experts(w, s, il, "ffn_gate_exps", s->n_embd, ff_expert(s));
+    put_experts(w, s, il, "ffn_up_exps", s->n_embd, ff_expert(s));
+    put_experts(w, s, il, "ffn_down_exps", ff_expert(s), s->n_embd);
+}
+
+static void attention_tensors(struct lutra_gguf_writer *w, const struct shape *s, int il)
+{
+    put_norm(w, il, "attn_norm.weight", s->n_embd);
+    put_blk(w, s, il, "attn_q", s->n_embd, HEADS * HEAD_DIM);
+    put_blk(w, s, il, "attn_k", s->n_embd, HEADS_KV * HEAD_DIM);
+    put_blk(w, s, il, "attn_v", s->n_embd, HEADS_KV * HEAD_DIM);
+    put_blk(w, s, il, "attn_output", HEADS * HEAD_DIM, s->n_embd);
+}
+
+static void moe_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
+{
+    attention_tensors(w, s, il);
+    put_norm(w, il, "ffn_norm.weight", s->n_embd);
+    put_norms(w, f, s, il);
+    expert_ffn(w, s, il);
+}
+
+static void olmoe_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
+{
+    moe_layer(w, f, s, il);
+    put_norm(w, il, "attn_q_norm.weight", HEADS * HEAD_DIM);
+    put_norm(w, il, "attn_k_norm.weight", HEADS_KV * HEAD_DIM);
+}
+
+static void gptoss_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    expert_keys(w, f, s);
+    put_key_str(w, f, "rope.scaling.type", "yarn");
+    put_key_float(w, f, "rope.scaling.factor", 32.0f);
+    put_key_int(w, f, "rope.scaling.original_context_length", 128);
+}
+
+static void gptoss_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
+{
+    (void)f;
+    attention_tensors(w, s, il);
+    put_norm(w, il, "post_attention_norm.weight", s->n_embd);
+    expert_ffn(w, s, il);
+    put_f32(w, il, "attn_q.bias", HEADS * HEAD_DIM, 1, 0.1f, 0.0f);
+    put_f32(w, il, "attn_k.bias", HEADS_KV * HEAD_DIM, 1, 0.1f, 0.0f);
+    put_f32(w, il, "attn_v.bias", HEADS_KV * HEAD_DIM, 1, 0.1f, 0.0f);
+    put_f32(w, il, "attn_output.bias", s->n_embd, 1, 0.1f, 0.0f);
+    put_f32(w, il, "attn_sinks.weight", HEADS, 1, 0.5f, 1.0f);
+    put_f32(w, il, "ffn_gate_inp.bias", EXPERTS, 1, 0.3f, 0.0f);
+    put_f32(w, il, "ffn_gate_exps.bias", ff_expert(s), EXPERTS, 0.5f, 1.0f);
+    put_f32(w, il, "ffn_up_exps.bias", ff_expert(s), EXPERTS, 0.5f, 0.0f);
+    put_f32(w, il, "ffn_down_exps.bias", s->n_embd, EXPERTS, 0.1f, 0.0f);
+}
+
 /* ---- dense families with keys of their own ---- */
 
 static void granite_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
@@ -179,6 +259,13 @@ static const struct family families[] = {
     {.name = "falcon3", .arch = "llama", .tokenizer = "gpt2", .pre = "falcon3", .n_layer = 2},
     {.name = "gemma2", .tokenizer = "llama", .pre = "default", .post_norms = true, .tied = true, .n_layer = 4,
      .window = 6, .keys = gemma2_keys},
+    {.name = "mixtral", .arch = "llama", .tokenizer = "gpt2", .pre = "llama-bpe", .n_layer = 2, .keys = expert_keys,
+     .layer = moe_layer},
+    {.name = "qwen3moe", .tokenizer = "gpt2", .pre = "qwen2", .qk_norm = true, .n_layer = 2, .keys = expert_keys,
+     .layer = moe_layer},
+    {.name = "olmoe", .tokenizer = "gpt2", .pre = "gpt-2", .n_layer = 2, .keys = expert_keys, .layer = olmoe_layer},
+    {.name = "gpt-oss", .tokenizer = "gpt2", .pre = "llama-bpe", .n_layer = 2, .window = 6, .keys = gptoss_keys,
+     .layer = gptoss_layer},
 };
 enum { N_FAMILIES = sizeof families / sizeof families[0] };
 

@@ -153,7 +153,9 @@ def attention(m, il, h, n_ctx):
         q, k, v = q + w("attn_q.bias"), k + w("attn_k.bias"), v + w("attn_v.bias")
     q, k, v = q.reshape(n, heads, dim), k.reshape(n, kv_heads, dim), v.reshape(n, kv_heads, dim)
     if has("attn_q_norm.weight"):
-        q, k = rmsnorm(q, w("attn_q_norm.weight"), eps), rmsnorm(k, w("attn_k_norm.weight"), eps)
+        whole = arch == "olmoe"  # all heads at once
+        norm = lambda a, v: rmsnorm(a.reshape(n, -1) if whole else a, v, eps).reshape(a.shape)
+        q, k = norm(q, w("attn_q_norm.weight")), norm(k, w("attn_k_norm.weight"))
     n_rot = m.key("rope.dimension_count", dim)
     f, size = frequencies(m, float(m.key("rope.freq_base", 10000.0)), n_rot, n_ctx)
     if arch == "gemma3" and local:
@@ -174,7 +176,12 @@ def attention(m, il, h, n_ctx):
         s = q[:, head] @ kh.T * scale
         if cap:
             s = cap * np.tanh(s / cap)
-        out[:, head] = softmax(np.where(masked, -np.inf, s)) @ vh
+        s = np.where(masked, -np.inf, s)
+        if has("attn_sinks.weight"):  # a score of its own per head, whose share gives nothing
+            s = np.concatenate([s, np.full((n, 1), w("attn_sinks.weight")[head])], axis=1)
+            out[:, head] = softmax(s)[:, :-1] @ vh
+            continue
+        out[:, head] = softmax(s) @ vh
     a = out.reshape(n, heads * dim)
     if has("attn_sub_norm.weight"):
         a = rmsnorm(a, w("attn_sub_norm.weight"), eps)
@@ -195,6 +202,33 @@ def feed_forward(m, il, h):
     return g @ w("ffn_down.weight").T
 
 
+def expert_feed_forward(m, il, h):
+    w = lambda name: m.t[f"blk.{il}.{name}"]
+    has = lambda name: f"blk.{il}.{name}" in m.t
+    used, out = m.key("expert_used_count"), np.zeros_like(h)
+    logits = h @ w("ffn_gate_inp.weight").T + (w("ffn_gate_inp.bias") if has("ffn_gate_inp.bias") else 0)
+    for i, row in enumerate(h):
+        if m.arch == "gpt-oss":
+            chosen = np.argsort(-logits[i])[:used]
+            share = softmax(logits[i][chosen])
+        else:
+            p = softmax(logits[i])
+            chosen = np.argsort(-p)[:used]
+            share = p[chosen] / (1 if m.arch == "olmoe" else p[chosen].sum())
+        for x, s in zip(chosen, share):
+            gate, up = w("ffn_gate_exps.weight")[x] @ row, w("ffn_up_exps.weight")[x] @ row
+            if has("ffn_gate_exps.bias"):
+                gate, up = gate + w("ffn_gate_exps.bias")[x], up + w("ffn_up_exps.bias")[x]
+            if m.arch == "gpt-oss":
+                gate, up = np.minimum(gate, 7), np.clip(up, -7, 7)
+                g = gate * sigmoid(1.702 * gate) * (up + 1)
+            else:
+                g = gate_function(m.arch, gate) * up
+            y = w("ffn_down_exps.weight")[x] @ g
+            out[i] += s * (y + w("ffn_down_exps.bias")[x] if has("ffn_down_exps.bias") else y)
+    return out
+
+
 def forward(m, ids, n_ctx):
     t, eps = m.t, m.key("attention.layer_norm_rms_epsilon")
     x = t["token_embd.weight"][ids]
@@ -206,10 +240,12 @@ def forward(m, ids, n_ctx):
         w = lambda name: t[f"blk.{il}.{name}"]
         has = lambda name: f"blk.{il}.{name}" in t
         a = attention(m, il, rmsnorm(x, w("attn_norm.weight"), eps), n_ctx)
-        if has("post_attention_norm.weight"):
+        if has("post_attention_norm.weight") and has("ffn_norm.weight"):
             a = rmsnorm(a, w("post_attention_norm.weight"), eps)
         x = x + residual * a
-        g = feed_forward(m, il, rmsnorm(x, w("ffn_norm.weight"), eps))
+        # gpt-oss names the norm before the feed-forward block after what comes before it
+        h = rmsnorm(x, w("ffn_norm.weight" if has("ffn_norm.weight") else "post_attention_norm.weight"), eps)
+        g = expert_feed_forward(m, il, h) if has("ffn_gate_exps.weight") else feed_forward(m, il, h)
         if has("post_ffw_norm.weight"):
             g = rmsnorm(g, w("post_ffw_norm.weight"), eps)
         x = x + residual * g
