@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Pre-tokenizers: where byte-level BPE cuts a text before it merges.
  *
- * Each is a published regular expression (written out in tok_pretok.c) as a hand-written scanner:
- * one pass, a bounded look back, no recursion. Bytes that are not UTF-8 count as characters of
- * class OTHER. */
+ * Each is one or several published regular expressions (written out in tok_rules.c), each of which
+ * runs on the pieces of the one before. Here they are hand-written scanners: one pass, no
+ * recursion. Bytes that are not UTF-8 count as characters of class OTHER. */
 #ifndef LUTRA_RUNTIME_TOK_PRETOK_H
 #define LUTRA_RUNTIME_TOK_PRETOK_H
 
 #include "kernels/base.h"
+#include "runtime/tok_rules.h"
 
-enum lutra_pretok_style {
-    LUTRA_PRETOK_GPT2,   /* GPT-2's expression */
-    LUTRA_PRETOK_DIGITS, /* every \p{N} alone, GPT-2's expression on what lies between */
-    LUTRA_PRETOK_LLAMA3, /* cl100k-like; max_digits, marks */
-    LUTRA_PRETOK_DEFAULT /* llama.cpp's fallback: four expressions, each on the pieces of the one
-                            before */
-};
+enum { LUTRA_PRETOK_RULES = 6 };
 
 struct lutra_pretok {
-    const char *name; /* value of tokenizer.ggml.pre */
-    enum lutra_pretok_style style;
-    unsigned char max_digits;
-    bool marks;         /* \p{M} counts as a letter */
+    const char *name;                            /* value of tokenizer.ggml.pre */
+    lutra_pretok_rule *rule[LUTRA_PRETOK_RULES]; /* NULL after the last */
     bool ignore_merges; /* a piece that is a token as a whole is that token */
     bool add_bos;       /* default of add_bos_token */
 };
@@ -31,12 +24,12 @@ struct lutra_pretok {
 const struct lutra_pretok *lutra_pretok_find(const char *name, size_t len);
 extern const char lutra_pretok_names[];
 
-/* Position in one text; the fences are ends of enclosing pieces found by earlier expressions. */
+/* Position in one text; fence[i] is the end of the piece that rule i cut off. */
 struct lutra_pretok_scan {
     const struct lutra_pretok *kind;
     const char *s;
     size_t end, pos;
-    size_t fence[3];
+    size_t fence[LUTRA_PRETOK_RULES];
 };
 
 void lutra_pretok_begin(struct lutra_pretok_scan *p, const struct lutra_pretok *kind, const char *s,

@@ -564,14 +564,16 @@ int main(int argc, char **argv)
 {
     static const char *const published[] = {"gpt-2", "llama-bpe", "llama-spm", "qwen2"};
     static const char *const cases[] = {"gpt-2", "smollm", "default", "llama-bpe",
-                                        "qwen2", "qwen35", "spm"};
+                                        "qwen2", "qwen35", "gpt-4o", "tekken", "falcon",
+                                        "minicpm5", "deepseek-llm", "deepseek-coder",
+                                        "deepseek-v3", "spm"};
     static const char bpe[] = "tests/data/vocab-bpe.gguf", spm[] = "tests/data/vocab-spm.gguf";
     check_init(argc, argv, "test_tokenizer");
     CHECK_CASE("unicode") test_unicode();
     CHECK_CASE("gpt2_splits") test_gpt2_splits();
     CHECK_CASE("llama3_splits") test_llama3_splits();
     CHECK_CASE("default_splits") test_default_splits();
-    for (int i = 0; i < 7; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char name[64];
         snprintf(name, sizeof name, "ids_%s", cases[i]);
         CHECK_CASE(name) test_cases(cases[i]);
