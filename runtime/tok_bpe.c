@@ -92,9 +92,10 @@ static bool parse_merge(const struct lutra_tokenizer *t, const char *s, size_t n
 {
     const char *gap = n > 2 ? memchr(s + 1, ' ', n - 1) : NULL;
     if (!gap || n > 2 * LUTRA_TOKEN_BYTES_MAX) return false;
-    size_t a = lutra_bpe_decode(room, s, (size_t)(gap - s));
+    size_t (*decode)(char *, const char *, size_t) = t->spm ? lutra_spm_decode : lutra_bpe_decode;
+    size_t a = decode(room, s, (size_t)(gap - s));
     if (a == SIZE_MAX || a == 0) return false;
-    size_t b = lutra_bpe_decode(room + a, gap + 1, n - (size_t)(gap + 1 - s));
+    size_t b = decode(room + a, gap + 1, n - (size_t)(gap + 1 - s));
     if (b == SIZE_MAX || b == 0) return false;
     rule->left = lutra_vocab_find_piece(t, room, a);
     rule->right = lutra_vocab_find_piece(t, room + a, b);
@@ -108,7 +109,7 @@ lutra_status lutra_bpe_load_merges(struct lutra_tokenizer *t, const struct lutra
     static const char key[] = "tokenizer.ggml.merges";
     const struct lutra_gguf_kv *kv = lutra_gguf_find(g, key);
     if (!kv) {
-        return lutra_gguf_missing(g, "key", key, "a gpt2 vocabulary needs it; convert the file again",
+        return lutra_gguf_missing(g, "key", key, "this kind of vocabulary needs it; convert the file again",
                                   err);
     }
     if (kv->type != LUTRA_GGUF_ARRAY || kv->elem_type != LUTRA_GGUF_STRING) {

@@ -59,7 +59,8 @@ static inline int32_t first_symbol(const struct lutra_tokenizer *t, const char *
 static inline uint32_t pair_rank(const struct lutra_tokenizer *t, const char *s, size_t n,
                                  int32_t left, int32_t right, int32_t *id)
 {
-    if (!t->spm) return lutra_bpe_rank(t, left, right, id);
+    if (!t->rank)
+        return left < RAW && right < RAW ? lutra_bpe_rank(t, left, right, id) : LUTRA_RANK_NONE;
     *id = lutra_vocab_find_piece(t, s, n);
     return *id >= 0 ? t->rank[*id] : LUTRA_RANK_NONE;
 }

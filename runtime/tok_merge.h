@@ -25,12 +25,22 @@ struct lutra_merger {
     int32_t *sym;
     size_t sym_cap;
     struct lutra_queue queue;
+    bool after_unk; /* UGM: the last id of this text was the unknown token */
 };
 
 void lutra_merger_free(struct lutra_merger *m);
 
 /* Append the ids of section s[0..n) to m->out; false: no memory. */
 bool lutra_merge_section(struct lutra_merger *m, const char *s, size_t n);
+
+/* End of the section of s[0..len) that begins at pos: no piece of the vocabulary reaches across.
+ * Not for byte-level BPE. */
+size_t lutra_section_end(const struct lutra_tokenizer *t, const char *s, size_t pos, size_t len);
+
+/* Append the ids of a text as BERT or a unigram model has them; false: no memory. `prefix`: a space
+ * stands before the text. */
+bool lutra_wpm_encode(struct lutra_merger *m, const char *s, size_t len);
+bool lutra_ugm_encode(struct lutra_merger *m, const char *s, size_t len, bool prefix);
 
 /* Append one id; false: no memory. */
 bool lutra_ids_push(struct lutra_ids *out, int32_t id);

@@ -17,6 +17,7 @@ struct lutra_pretok {
     lutra_pretok_rule *rule[LUTRA_PRETOK_RULES]; /* NULL after the last */
     bool ignore_merges; /* a piece that is a token as a whole is that token */
     bool add_bos;       /* default of add_bos_token */
+    bool lines_whole;   /* a piece of line ends that is a token as a whole is that token */
 };
 
 /* By the value of tokenizer.ggml.pre; NULL if unknown. lutra_pretok_names: the known ones, for

@@ -1,129 +1,50 @@
 /* SPDX-License-Identifier: MIT */
-/* Special tokens: finding them in a text in linear time, and knowing which of them end an answer.
- *
- * The tokens are sorted by their bytes; a search at a position narrows the range of tokens that
- * share the text's next bytes, one byte at a time. It takes at most 255 steps and usually one, and
- * needs 4 bytes per token where a trie of 6,000 <unusedN> tokens would need hundreds. */
-#include "runtime/tok_vocab.h"
+/* Special tokens: finding them in a text in linear time, and knowing which of them end an answer. */
+#include "runtime/tok_sorted.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* ---- the sorted list ---- */
-
-static int compare(const struct lutra_tokenizer *t, int32_t a, int32_t b)
-{
-    size_t na = t->tok[a].piece_len, nb = t->tok[b].piece_len;
-    int c = memcmp(lutra_tok_piece(t, a), lutra_tok_piece(t, b), na < nb ? na : nb);
-    return c != 0 ? c : (na > nb) - (na < nb);
-}
-
-/* Bottom-up merge sort: stable, so that of equal texts the lowest id stays first. */
-static void sort_ids(const struct lutra_tokenizer *t, int32_t *v, int32_t *room, int32_t n)
-{
-    for (int32_t width = 1; width < n; width *= 2) {
-        for (int32_t lo = 0; lo < n; lo += 2 * width) {
-            int32_t mid = n - lo < width ? n : lo + width;
-            int32_t hi = n - lo < 2 * width ? n : lo + 2 * width;
-            int32_t a = lo, b = mid;
-            for (int32_t k = lo; k < hi; k++) {
-                bool left = a < mid && (b >= hi || compare(t, v[a], v[b]) <= 0);
-                room[k] = left ? v[a++] : v[b++];
-            }
-            if (hi == n) break;
-        }
-        memcpy(v, room, (size_t)n * sizeof *v);
-    }
-}
 
 static bool is_special(const struct lutra_tokenizer *t, int32_t id)
 {
     int attr = lutra_tok_attr(t, id);
-    size_t n = t->tok[id].piece_len;
     return (attr == LUTRA_ATTR_CONTROL || attr == LUTRA_ATTR_UNKNOWN || attr == LUTRA_ATTR_USER) &&
-           n > 0 && n <= LUTRA_SPECIAL_BYTES_MAX;
+           t->tok[id].piece_len <= LUTRA_SPECIAL_BYTES_MAX;
 }
 
 lutra_status lutra_specials_load(struct lutra_tokenizer *t, lutra_error *err)
 {
-    struct lutra_specials *sp = &t->specials;
-    int32_t n = 0, kept = 0;
-    for (int32_t id = 0; id < t->n; id++) n += is_special(t, id);
-    int32_t *room = malloc((size_t)n * sizeof *room + 1);
-    sp->id = malloc((size_t)n * sizeof *sp->id + 1);
-    if (!room || !sp->id) {
-        free(room);
+    if (!lutra_sorted_fill(&t->specials, t, is_special))
         return lutra_fail(err, LUTRA_ENOMEM, "no memory for the special tokens");
-    }
-    for (int32_t id = 0, k = 0; id < t->n; id++) {
-        if (is_special(t, id)) sp->id[k++] = id;
-    }
-    sort_ids(t, sp->id, room, n);
-    free(room);
-    for (int32_t i = 0; i < n; i++) {
-        if (kept > 0 && compare(t, sp->id[kept - 1], sp->id[i]) == 0) continue;
-        sp->id[kept++] = sp->id[i];
-        sp->any_user |= lutra_tok_attr(t, sp->id[kept - 1]) == LUTRA_ATTR_USER;
-    }
-    sp->n = kept;
-    for (int32_t i = kept - 1, b = 256; b >= 0; b--) {
-        while (i >= 0 && (unsigned char)*lutra_tok_piece(t, sp->id[i]) >= b) i--;
-        sp->begin[b] = i + 1;
-    }
+    for (int32_t i = 0; i < t->specials.n; i++)
+        t->any_user |= lutra_tok_attr(t, t->specials.id[i]) == LUTRA_ATTR_USER;
     return LUTRA_OK;
 }
 
 /* ---- finding them ---- */
-
-static unsigned char byte_at(const struct lutra_tokenizer *t, int32_t i, size_t depth)
-{
-    return (unsigned char)lutra_tok_piece(t, t->specials.id[i])[depth];
-}
-
-/* First of tokens [lo, hi), all longer than depth and sorted by byte `depth`, where that byte is >=
- * want. */
-static int32_t lower_bound(const struct lutra_tokenizer *t, int32_t lo, int32_t hi, size_t depth,
-                           int want)
-{
-    while (lo < hi) {
-        int32_t mid = lo + (hi - lo) / 2;
-        if (byte_at(t, mid, depth) < want)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
 
 /* Longest token at pos; control tokens may reach up to byte `limit` of the text. */
 static size_t match_at(const struct lutra_tokenizer *t, const struct lutra_special_scan *sc,
                        size_t pos, size_t limit, int32_t *id)
 {
     const unsigned char *s = (const unsigned char *)sc->s + pos;
-    const struct lutra_specials *sp = &t->specials;
-    int32_t lo = sp->begin[s[0]], hi = sp->begin[s[0] + 1];
+    struct lutra_walk w = lutra_walk_begin(&t->specials, s[0]);
     size_t best = 0;
-    for (size_t depth = 1; lo < hi; depth++) {
-        int32_t first = sp->id[lo]; /* the shortest of those that begin like the text */
-        if (t->tok[first].piece_len == depth) {
-            if (lutra_tok_attr(t, first) == LUTRA_ATTR_USER || pos + depth <= limit) {
-                best = depth;
-                *id = first;
-            }
-            lo++;
-        }
-        if (lo == hi || pos + depth == sc->len) break;
-        lo = lower_bound(t, lo, hi, depth, s[depth]);
-        hi = lower_bound(t, lo, hi, depth, s[depth] + 1);
-    }
+    do {
+        int32_t found = lutra_walk_token(&t->specials, t, &w);
+        if (found < 0) continue;
+        if (lutra_tok_attr(t, found) != LUTRA_ATTR_USER && pos + w.depth > limit) continue;
+        best = w.depth;
+        *id = found;
+    } while (w.lo < w.hi && pos + w.depth < sc->len &&
+             lutra_walk_next(&t->specials, t, &w, s[w.depth]));
     return best;
 }
 
 size_t lutra_special_next(const struct lutra_tokenizer *t, struct lutra_special_scan *sc,
                           size_t *pos, int32_t *id)
 {
-    const struct lutra_specials *sp = &t->specials;
-    if (!sc->control && !sp->any_user) return 0;
+    const struct lutra_sorted *sp = &t->specials;
+    if (!sc->control && !t->any_user) return 0;
     for (size_t i = *pos; i < sc->len; i++) {
         unsigned char b = (unsigned char)sc->s[i];
         if (sp->begin[b] == sp->begin[b + 1]) continue;

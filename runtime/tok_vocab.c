@@ -62,8 +62,7 @@ static lutra_status measure(struct lutra_tokenizer *t, const struct lutra_gguf *
     return LUTRA_OK;
 }
 
-/* U+2581 stands for a space in SentencePiece vocabularies. */
-static size_t spm_decode(char *dst, const char *text, size_t n)
+size_t lutra_spm_decode(char *dst, const char *text, size_t n)
 {
     size_t out = 0;
     for (size_t i = 0; i < n;) {
@@ -108,7 +107,7 @@ static size_t make_piece(struct lutra_tokenizer *t, int32_t id, char *dst)
         return 1;
     }
     if (t->spm && (plain || attr == LUTRA_ATTR_USER)) {
-        out = spm_decode(dst, text, n);
+        out = lutra_spm_decode(dst, text, n);
         plain = plain && !memchr(text, ' ', n); /* never made: spaces are spelled U+2581 */
     } else if (!t->spm && (plain || attr == LUTRA_ATTR_USER)) {
         out = lutra_bpe_decode(dst, text, n);
@@ -248,7 +247,7 @@ static lutra_status read_scores(const struct lutra_tokenizer *t, const struct lu
 static lutra_status load_scores(struct lutra_tokenizer *t, const struct lutra_gguf *g,
                                 lutra_error *err)
 {
-    if (!t->spm) return read_scores(t, g, NULL, err); /* of no use there, but no lies either */
+    if (t->kind != LUTRA_TOK_SPM) return read_scores(t, g, NULL, err); /* of no use there, but no lies either */
     struct lutra_queue_list order = {malloc((size_t)t->n * sizeof(uint64_t)), 0, (size_t)t->n};
     t->rank = malloc((size_t)t->n * sizeof *t->rank);
     lutra_status st = order.v && t->rank ? LUTRA_OK : no_memory(err);
@@ -312,6 +311,7 @@ static lutra_status hash_pieces(struct lutra_tokenizer *t, lutra_error *err)
         if (!(t->flag[id] & LUTRA_TOK_PLAIN)) continue;
         const char *s = lutra_tok_piece(t, id);
         size_t len = t->tok[id].piece_len;
+        if (len > t->longest) t->longest = len;
         uint64_t *slot = find_slot(t, s, len);
         if (*slot != 0) continue; /* texts may repeat: the first has it, others are never made */
         uint64_t tag = hash_bytes(s, len) >> 32;

@@ -52,31 +52,52 @@ struct lutra_merge_table {
     uint32_t mask, used;
 };
 
-/* Tokens searched for in text before anything else, sorted by their bytes; begin[b] is the first
- * that starts with byte b or a later one. */
-struct lutra_specials {
+/* Tokens sorted by their bytes; begin[b] is the first that starts with byte b or a later one. */
+struct lutra_sorted {
     int32_t *id;
     int32_t n;
     int32_t begin[257];
-    bool any_user;
+};
+
+/* SentencePiece's unigram model (tok_ugm.c) */
+struct lutra_unigram {
+    float *score;               /* per token */
+    float unk_score;            /* of a character without a token */
+    struct lutra_sorted tokens;
+    uint8_t *charsmap;          /* trie of replacements, then their texts, each with a NUL */
+    size_t trie_n, text_n;      /* 32-bit nodes of the trie; bytes of texts */
+    bool merge_spaces;          /* runs of spaces count as one, and those at the ends not at all */
+};
+
+enum lutra_tok_kind {
+    LUTRA_TOK_BPE,  /* byte-level BPE */
+    LUTRA_TOK_SPM,  /* SentencePiece BPE: pairs ranked by the score of what they make */
+    LUTRA_TOK_CHAR, /* the same spelling, but pairs ranked by a list of merges (Gemma 4) */
+    LUTRA_TOK_WPM,  /* BERT's WordPiece */
+    LUTRA_TOK_UGM   /* SentencePiece unigram (T5, XLM-RoBERTa) */
 };
 
 struct lutra_tokenizer {
-    bool spm; /* SentencePiece BPE; else byte-level BPE */
+    enum lutra_tok_kind kind;
+    bool spm; /* any but BPE: U+2581 spells a space, merging begins with characters */
     bool add_bos, add_eos, add_space;
     int n;
     int32_t bos, eos, unk;          /* -1: none */
-    const struct lutra_pretok *pre; /* byte-level BPE */
+    const struct lutra_pretok *pre; /* NULL: texts are not cut before merging */
     char *arena;
     size_t arena_bytes;
     struct lutra_tok *tok;
     uint8_t *flag;
-    uint32_t *rank;       /* SentencePiece: order by score, 0 first; equal scores, equal ranks */
+    uint32_t *rank;       /* SPM: order by score, 0 first; equal scores, equal ranks */
     int32_t byte_id[256]; /* token of a single byte, -1: none */
-    uint8_t *joined;      /* SentencePiece: bit a*256+b: some piece has byte a before byte b */
+    uint8_t *joined;      /* not BPE: bit a*256+b: some piece has byte a before byte b */
     struct lutra_piece_table pieces;
     struct lutra_merge_table merges;
-    struct lutra_specials specials;
+    struct lutra_sorted specials; /* searched for in text before anything else */
+    bool any_user;                /* some of them are user-defined */
+    bool lower, strip;            /* WPM: to lower case, without accents */
+    size_t longest;               /* bytes of the longest piece that merging may produce */
+    struct lutra_unigram ugm;
 };
 
 static inline const char *lutra_tok_piece(const struct lutra_tokenizer *t, int32_t id)
@@ -100,6 +121,9 @@ int32_t lutra_vocab_find_piece(const struct lutra_tokenizer *t, const char *s, s
 lutra_status lutra_vocab_fail(const struct lutra_gguf *g, const struct lutra_gguf_kv *kv,
                               const char *what, lutra_error *err);
 
+/* U+2581 stands for a space; dst holds n bytes. Returns bytes written. */
+size_t lutra_spm_decode(char *dst, const char *text, size_t n);
+
 /* ---- tok_bpe.c ---- */
 
 /* Undo the byte-level spelling; dst holds n bytes. Returns bytes written or SIZE_MAX if it is not
@@ -122,6 +146,12 @@ static inline uint32_t lutra_bpe_rank(const struct lutra_tokenizer *t, int32_t l
         if (r->left < 0) return LUTRA_RANK_NONE;
     }
 }
+
+/* ---- tok_ugm.c ---- */
+
+lutra_status lutra_ugm_load(struct lutra_tokenizer *t, const struct lutra_gguf *g,
+                            lutra_error *err);
+void lutra_ugm_free(struct lutra_unigram *u);
 
 /* ---- tok_special.c ---- */
 

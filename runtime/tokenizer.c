@@ -8,6 +8,21 @@
 
 /* ---- loading ---- */
 
+static const struct {
+    const char *name;
+    enum lutra_tok_kind kind;
+    int32_t bos, eos, unk; /* where the file does not say: as their makers number them */
+} models[] = {{"gpt2", LUTRA_TOK_BPE, -1, -1, -1},
+              {"llama", LUTRA_TOK_SPM, 1, 2, 0},
+              {"gemma4", LUTRA_TOK_CHAR, -1, -1, -1},
+              {"bert", LUTRA_TOK_WPM, 101, 102, 100},
+              {"t5", LUTRA_TOK_UGM, -1, 1, 2}};
+
+static bool is(const char *s, size_t n, const char *name)
+{
+    return strlen(name) == n && memcmp(s, name, n) == 0;
+}
+
 static lutra_status load_model(struct lutra_tokenizer *t, const struct lutra_gguf *g,
                                lutra_error *err)
 {
@@ -21,11 +36,16 @@ static lutra_status load_model(struct lutra_tokenizer *t, const struct lutra_ggu
     if (!found) {
         return lutra_gguf_missing(g, "key", key, "the file has no tokenizer; convert it again", err);
     }
-    t->spm = n == 5 && memcmp(s, "llama", 5) == 0;
-    if (t->spm || (n == 4 && memcmp(s, "gpt2", 4) == 0)) return LUTRA_OK;
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        if (!is(s, n, models[i].name)) continue;
+        t->kind = models[i].kind;
+        t->spm = t->kind != LUTRA_TOK_BPE;
+        if (t->kind == LUTRA_TOK_CHAR) t->pre = lutra_pretok_find(s, n);
+        return LUTRA_OK;
+    }
     return lutra_fail(err, LUTRA_EUNSUPPORTED,
                       "%s: key %s at offset %llu: tokenizer model '%s' is not supported; known: gpt2 "
-                      "llama",
+                      "llama gemma4 bert t5",
                       lutra_gguf_path(g), key, (unsigned long long)lutra_gguf_find(g, key)->offset,
                       lutra_escape(name, sizeof name, s, n));
 }
@@ -63,14 +83,16 @@ static lutra_status load_ids(struct lutra_tokenizer *t, const struct lutra_gguf 
                              lutra_error *err)
 {
     int32_t eot = -1, eom = -1;
-    t->bos = t->spm ? 1 : -1; /* SentencePiece's own numbers */
-    t->eos = t->spm ? 2 : -1;
-    t->unk = t->spm ? 0 : -1;
+    t->bos = models[t->kind].bos;
+    t->eos = models[t->kind].eos;
+    t->unk = models[t->kind].unk;
     struct {
         const char *key;
         int32_t *id;
     } ids[] = {{"tokenizer.ggml.bos_token_id", &t->bos},
-               {"tokenizer.ggml.eos_token_id", &t->eos},
+               {t->kind == LUTRA_TOK_WPM ? "tokenizer.ggml.seperator_token_id" /* so spelled */
+                                         : "tokenizer.ggml.eos_token_id",
+                &t->eos},
                {"tokenizer.ggml.unknown_token_id", &t->unk},
                {"tokenizer.ggml.eot_token_id", &eot},
                {"tokenizer.ggml.eom_token_id", &eom}};
@@ -89,14 +111,22 @@ static lutra_status load_ids(struct lutra_tokenizer *t, const struct lutra_gguf 
 static lutra_status load_flags(struct lutra_tokenizer *t, const struct lutra_gguf *g,
                                lutra_error *err)
 {
-    t->add_bos = t->spm || t->pre->add_bos;
-    t->add_space = t->spm;
+    bool prefixed = t->kind == LUTRA_TOK_SPM || t->kind == LUTRA_TOK_UGM;
+    t->add_bos = t->pre ? t->pre->add_bos : t->kind != LUTRA_TOK_UGM;
+    t->add_eos = t->kind == LUTRA_TOK_WPM || t->kind == LUTRA_TOK_UGM;
+    t->add_space = prefixed;
+    t->lower = true;
     lutra_status st = lutra_gguf_bool(g, "tokenizer.ggml.add_bos_token", &t->add_bos, NULL, err);
     if (st == LUTRA_OK)
         st = lutra_gguf_bool(g, "tokenizer.ggml.add_eos_token", &t->add_eos, NULL, err);
     if (st == LUTRA_OK)
         st = lutra_gguf_bool(g, "tokenizer.ggml.add_space_prefix", &t->add_space, NULL, err);
-    t->add_space &= t->spm;
+    if (st == LUTRA_OK)
+        st = lutra_gguf_bool(g, "tokenizer.ggml.normalizer.lowercase", &t->lower, NULL, err);
+    t->strip = t->lower;
+    if (st == LUTRA_OK)
+        st = lutra_gguf_bool(g, "tokenizer.ggml.normalizer.strip_accents", &t->strip, NULL, err);
+    t->add_space &= prefixed;
     t->add_bos &= t->bos >= 0;
     t->add_eos &= t->eos >= 0;
     return st;
@@ -127,7 +157,10 @@ lutra_status lutra_tokenizer_load(struct lutra_tokenizer **out, const struct lut
     lutra_status st = load_model(t, g, err);
     if (st == LUTRA_OK) st = load_pre(t, g, err);
     if (st == LUTRA_OK) st = lutra_vocab_load(t, g, err);
-    if (st == LUTRA_OK) st = t->spm ? load_joined(t, err) : lutra_bpe_load_merges(t, g, err);
+    if (st == LUTRA_OK && t->spm) st = load_joined(t, err);
+    if (st == LUTRA_OK && (t->kind == LUTRA_TOK_BPE || t->kind == LUTRA_TOK_CHAR))
+        st = lutra_bpe_load_merges(t, g, err);
+    if (st == LUTRA_OK && t->kind == LUTRA_TOK_UGM) st = lutra_ugm_load(t, g, err);
     if (st == LUTRA_OK) st = lutra_specials_load(t, err);
     if (st == LUTRA_OK) st = load_ids(t, g, err);
     if (st == LUTRA_OK) st = load_flags(t, g, err);
@@ -150,6 +183,7 @@ void lutra_tokenizer_free(struct lutra_tokenizer *t)
     free(t->pieces.slot);
     free(t->merges.slot);
     free(t->specials.id);
+    lutra_ugm_free(&t->ugm);
     free(t);
 }
 
@@ -159,8 +193,12 @@ size_t lutra_tokenizer_bytes(const struct lutra_tokenizer *t)
     size_t sum = sizeof *t + t->arena_bytes + n * (sizeof *t->tok + sizeof *t->flag);
     sum += (t->pieces.mask + (size_t)1) * sizeof *t->pieces.slot;
     sum += (size_t)t->specials.n * sizeof *t->specials.id;
-    if (t->spm) return sum + n * sizeof *t->rank + 8192;
-    return sum + (t->merges.mask + (size_t)1) * sizeof *t->merges.slot;
+    if (t->joined) sum += 8192;
+    if (t->rank) sum += n * sizeof *t->rank;
+    if (t->ugm.score)
+        sum += n * sizeof *t->ugm.score + 4 * t->ugm.trie_n + t->ugm.text_n +
+               (size_t)t->ugm.tokens.n * sizeof *t->ugm.tokens.id;
+    return t->merges.slot ? sum + (t->merges.mask + (size_t)1) * sizeof *t->merges.slot : sum;
 }
 
 /* ---- encoding ---- */
@@ -171,8 +209,7 @@ static bool joins(const struct lutra_tokenizer *t, const char *s)
     return (b & 0xC0) == 0x80 || (t->joined[a * 32 + b / 8] >> b % 8 & 1);
 }
 
-/* End of the section that begins at pos */
-static size_t section_end(const struct lutra_tokenizer *t, const char *s, size_t pos, size_t len)
+size_t lutra_section_end(const struct lutra_tokenizer *t, const char *s, size_t pos, size_t len)
 {
     do pos++;
     while (pos < len && joins(t, s + pos));
@@ -184,7 +221,7 @@ static bool encode_prefixed(struct lutra_merger *m, const char *s, size_t len, s
 {
     const char edge[2] = {' ', s[0]};
     if (!joins(m->t, edge + 1)) return lutra_merge_section(m, edge, 1);
-    size_t n = section_end(m->t, s, 0, len);
+    size_t n = lutra_section_end(m->t, s, 0, len);
     char *copy = malloc(n + 1);
     if (!copy) return false;
     copy[0] = ' ';
@@ -200,7 +237,7 @@ static bool encode_spm(struct lutra_merger *m, const char *s, size_t len, bool p
     size_t pos = 0;
     if (prefix && !encode_prefixed(m, s, len, &pos)) return false;
     while (pos < len) {
-        size_t end = section_end(m->t, s, pos, len);
+        size_t end = lutra_section_end(m->t, s, pos, len);
         if (!lutra_merge_section(m, s + pos, end - pos)) return false;
         pos = end;
     }
@@ -225,22 +262,41 @@ static bool merge_known(struct lutra_merger *m, const char *s, size_t n)
     return ok;
 }
 
-static bool encode_bpe(struct lutra_merger *m, const char *s, size_t len)
+/* Is this piece a token as a whole, whatever merging would make of it? */
+static int32_t whole(const struct lutra_tokenizer *t, const char *s, size_t n)
+{
+    bool look = t->pre->ignore_merges || (t->pre->lines_whole && s[0] == '\n');
+    return look ? lutra_vocab_find_piece(t, s, n) : -1;
+}
+
+static bool encode_pieces(struct lutra_merger *m, const char *s, size_t len)
 {
     struct lutra_pretok_scan scan;
     size_t start, end;
     lutra_pretok_begin(&scan, m->t->pre, s, len);
     while (lutra_pretok_next(&scan, &start, &end)) {
-        if (m->t->pre->ignore_merges) {
-            int32_t id = lutra_vocab_find_piece(m->t, s + start, end - start);
-            if (id >= 0) {
-                if (!lutra_ids_push(m->out, id)) return false;
-                continue;
-            }
-        }
-        if (!merge_known(m, s + start, end - start)) return false;
+        const char *piece = s + start;
+        int32_t id = whole(m->t, piece, end - start);
+        bool ok = id >= 0      ? lutra_ids_push(m->out, id)
+                  : m->t->spm ? encode_spm(m, piece, end - start, false)
+                              : merge_known(m, piece, end - start);
+        if (!ok) return false;
     }
     return true;
+}
+
+static bool encode_some(struct lutra_merger *m, const char *s, size_t len, bool prefix)
+{
+    switch (m->t->kind) {
+    case LUTRA_TOK_SPM:
+        return encode_spm(m, s, len, prefix);
+    case LUTRA_TOK_WPM:
+        return lutra_wpm_encode(m, s, len);
+    case LUTRA_TOK_UGM:
+        return lutra_ugm_encode(m, s, len, prefix);
+    default:
+        return encode_pieces(m, s, len);
+    }
 }
 
 /* Special tokens cut the text; what lies between is encoded on its own. As in llama.cpp the dummy
@@ -257,7 +313,7 @@ static bool encode_text(struct lutra_merger *m, struct lutra_special_scan *scan)
         size_t end = n > 0 ? at : scan->len;
         if (end > pos) {
             const char *s = scan->s + pos;
-            bool ok = t->spm ? encode_spm(m, s, end - pos, prefix) : encode_bpe(m, s, end - pos);
+            bool ok = encode_some(m, s, end - pos, prefix);
             if (!ok) return false;
             prefix = false;
         }

@@ -4,6 +4,8 @@
 
     python3 tests/gen_vocab.py CORPUS... ; needs the packages tokenizers, sentencepiece, gguf
     python3 tests/gen_vocab.py --cases NAME...      only the cases of these pre-tokenizers, added to vocab-cases.txt
+    python3 tests/gen_vocab.py --unigram CORPUS...  vocab-ugm.gguf and its cases (sentencepiece), added likewise
+    python3 tests/gen_vocab.py --bert CORPUS...     vocab-wpm.gguf and its cases (tokenizers), added likewise
 
 Trains a byte-level BPE vocabulary (Hugging Face tokenizers) and a SentencePiece BPE vocabulary (sentencepiece) on
 the corpus and the lines below, writes tests/data/vocab-bpe.gguf and vocab-spm.gguf, and in vocab-cases.txt, for
@@ -12,8 +14,10 @@ each pre-tokenizer's published expression, lines "name, text in hex, ids" as tho
 import io
 import random
 import sys
+import tempfile
 
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2 as model_pb2
 from gguf import GGUFReader, GGUFWriter
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
@@ -93,9 +97,12 @@ def texts(rng, more=False):
     return out
 
 
-def write(path, model, pre, tokens, types, scores, merges):
+def write(path, model, pre, tokens, types, scores, merges, charsmap=None):
     w = GGUFWriter(path, "llama")
     w.add_tokenizer_model(model)
+    if charsmap:
+        w.add_precompiled_charsmap(charsmap)
+        w.add_remove_extra_whitespaces(True)
     w.add_tokenizer_pre(pre)
     w.add_token_list(tokens)
     w.add_token_types(types)
@@ -126,7 +133,61 @@ def add_cases(names):
                         fields["tokenizer.ggml.merges"].contents(), True)
 
 
+def read_corpus(paths):
+    return [open(p, encoding="utf-8").read() for p in paths] + LINES * 3
+
+
+def unigram(paths):
+    """A small unigram model with a few normalizing rules of its own (code points -> code points)."""
+    rules = {"ﬁ": "fi", "½": "1⁄2", "é": "e", "e\u0301": "e", "Ａ": "A", "\u00a0": " ", "\u3000": " ", "\t": " ", "\n": " ",
+             "\u200d": "", "...": "…", "²": "2"}
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as tsv:
+        for a, b in rules.items():
+            tsv.write(" ".join("%X" % ord(c) for c in a) + "\t" + " ".join("%X" % ord(c) for c in b) + "\n")
+        tsv.flush()
+        buf = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter("\n".join(read_corpus(paths)).split("\n")), model_writer=buf, model_type="unigram",
+            vocab_size=1000, character_coverage=0.995, normalization_rule_tsv=tsv.name, num_threads=1, minloglevel=2,
+            pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
+    proto = model_pb2.ModelProto()
+    proto.ParseFromString(buf.getvalue())
+    kind = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6}
+    write("tests/data/vocab-ugm.gguf", "t5", "default", [p.piece for p in proto.pieces],
+          [kind[p.type] for p in proto.pieces], [p.score for p in proto.pieces], None,
+          proto.normalizer_spec.precompiled_charsmap)
+    sp = sentencepiece.SentencePieceProcessor(model_proto=buf.getvalue())
+    with open("tests/data/vocab-cases.txt", "a", encoding="ascii") as f:
+        for s in texts(random.Random(200), True):
+            if "\0" not in s and "\u2581" not in s:
+                f.write(f"ugm,{s.encode().hex()},{' '.join(map(str, sp.encode(s)))}\n")
+
+
+def bert(paths):
+    from tokenizers import normalizers
+    t = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
+    t.normalizer = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=True)
+    t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    t.train_from_iterator(read_corpus(paths), trainers.WordPieceTrainer(
+        vocab_size=1200, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"], show_progress=False, limit_alphabet=400))
+    vocab = t.get_vocab()
+    tokens = sorted(vocab, key=vocab.get)
+    spelled = [s[2:] if s.startswith("##") else s if s.startswith("[") and len(s) > 1 else "\u2581" + s for s in tokens]
+    w = GGUFWriter("tests/data/vocab-wpm.gguf", "bert")
+    w.add_tokenizer_model("bert")
+    w.add_token_list(spelled)
+    w.add_token_types([3 if i < 4 else 1 for i in range(len(tokens))])
+    w.add_unk_token_id(1), w.add_bos_token_id(2), w.add_sep_token_id(3), w.add_pad_token_id(0)
+    w.write_header_to_file(), w.write_kv_data_to_file(), w.write_tensors_to_file(), w.close()
+    with open("tests/data/vocab-cases.txt", "a", encoding="ascii") as f:
+        for s in texts(random.Random(300), True):
+            if not any(x in s for x in ("[PAD]", "[UNK]", "[CLS]", "[SEP]")):
+                f.write(f"wpm,{s.encode().hex()},{' '.join(map(str, t.encode(s, add_special_tokens=False).ids))}\n")
+
+
 def main():
+    if sys.argv[1:2] in (["--unigram"], ["--bert"]):
+        return (unigram if sys.argv[1] == "--unigram" else bert)(sys.argv[2:])
     if sys.argv[1:2] == ["--cases"]:
         return add_cases(sys.argv[2:])
     rng = random.Random(5)

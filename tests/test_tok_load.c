@@ -121,14 +121,87 @@ static void test_unsupported(void)
     s->pre = "tek\x1bken";
     refused(s, LUTRA_EUNSUPPORTED, "tek\\x1bken", "qwen2");
     s->pre = "gpt-2";
-    s->model = "bert";
-    refused(s, LUTRA_EUNSUPPORTED, "bert", "gpt2");
+    s->model = "rwkv";
+    refused(s, LUTRA_EUNSUPPORTED, "rwkv", "gpt2");
     s = spec(tok_bpe);
     s->omit = TOK_PRE | TOK_SCORES | TOK_TYPES;
     harmless(s, true);
     s = spec(tok_spm);
     s->pre = "no matter";
     harmless(s, true);
+}
+
+/* ---- the other kinds ---- */
+
+static void tok_unigram(struct tok_spec *s)
+{
+    tok_spm(s);
+    s->model = "t5";
+}
+
+static void tok_bert(struct tok_spec *s)
+{
+    tok_spm(s);
+    s->model = "bert";
+}
+
+static void tok_char(struct tok_spec *s)
+{
+    tok_spm(s);
+    s->model = "gemma4";
+    tok_merge(s, "h e");
+    tok_merge(s, "\xE2\x96\x81 he");
+    tok_merge(s, "nothing");
+}
+
+static uint8_t map_bytes[4096];
+static uint64_t map_n;
+
+static void put_map(struct lutra_gguf_writer *w)
+{
+    lutra_gguf_put_array(w, "tokenizer.ggml.precompiled_charsmap", LUTRA_GGUF_U8, map_bytes, map_n);
+}
+
+/* Maps of random nodes: a trie may point anywhere. */
+static void test_charsmap(void)
+{
+    struct tok_spec *s = spec(tok_unigram);
+    static const char key[] = "precompiled_charsmap";
+    s->extra = put_map;
+    map_n = 4;
+    refused(s, LUTRA_EFORMAT, key, "too short");
+    map_n = 64;
+    memset(map_bytes, 0xFF, sizeof map_bytes);
+    refused(s, LUTRA_EFORMAT, key, "longer");
+    memcpy(map_bytes, "\x10\0\0\0", 4);
+    refused(s, LUTRA_EFORMAT, key, "no end");
+    for (int round = 0; round < 300; round++) {
+        uint32_t trie = (uint32_t)check_rand_int(0, 900) * 4;
+        map_n = 5 + trie + (uint64_t)check_rand_int(0, 100);
+        for (uint64_t i = 0; i < map_n; i++) {
+            int c = check_rand_int(0, 255);
+            map_bytes[i] = (uint8_t)(i % 4 == 0 && c < 128 ? "helo wrd"[c % 8] : c);
+        }
+        memcpy(map_bytes, &trie, 4);
+        map_bytes[map_n - 1] = 0;
+        harmless(s, false);
+    }
+}
+
+static void test_kinds(void)
+{
+    void (*const fill[])(struct tok_spec *) = {tok_unigram, tok_bert, tok_char};
+    for (int i = 0; i < 3; i++) {
+        struct tok_spec *s = spec(fill[i]);
+        harmless(s, fill[i] == tok_char);
+        s->omit = TOK_TYPES | TOK_SCORES;
+        harmless(s, false);
+        s = spec(fill[i]);
+        for (int k = 0; k < s->n; k++) s->score[k] = k % 3 ? INFINITY : -INFINITY;
+        harmless(s, false);
+    }
+    bad(tok_char, TOK_MERGES, "tokenizer.ggml.merges", NULL);
+    bad(tok_unigram, TOK_SCORES, "tokenizer.ggml.scores", put_short);
 }
 
 static void test_values(void)
@@ -294,6 +367,8 @@ int main(int argc, char **argv)
     check_init(argc, argv, "test_tok_load");
     CHECK_CASE("keys") test_keys();
     CHECK_CASE("unsupported") test_unsupported();
+    CHECK_CASE("charsmap") test_charsmap();
+    CHECK_CASE("kinds") test_kinds();
     CHECK_CASE("values") test_values();
     CHECK_CASE("texts") test_texts();
     CHECK_CASE("merges") test_merges();
