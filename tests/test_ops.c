@@ -188,6 +188,9 @@ static void twins(void)
             types[i].rows = 67; /* the last tile is not full */
             types[i].cols = 512;
             twin(&types[i], &s);
+            if (!types[i].ternary) continue;
+            types[i].cols = 515; /* no block, no unit */
+            twin(&types[i], &s);
         }
     }
 }

@@ -56,10 +56,56 @@ bool lutra_kernel_shape(const char *text, int *rows, int *cols)
 
 /* ---- operands ---- */
 
+/* The plan of a case. Base-3 codes are padded to whole units, not to the blocks of the type that
+ * the file has them in: a row of any length can be held. */
+static lutra_status plan_case(struct lutra_mat *m, const struct lutra_kernel_case *c,
+                              lutra_error *err)
+{
+    int block = lutra_type_info((uint32_t)c->type)->block;
+    int whole = (c->cols + block - 1) / block * block;
+    lutra_status st =
+        lutra_pack_plan(m, c->type, c->rows, c->ternary ? whole : c->cols, c->ternary, err);
+    if (st != LUTRA_OK || m->n_cols == c->cols) return st;
+    int units = (whole + m->unit_k - 1) / m->unit_k, left = (c->cols + m->unit_k - 1) / m->unit_k;
+    m->tile_bytes -= (size_t)(units - left) * m->unit_bytes;
+    m->bytes = m->tile_bytes * (size_t)lutra_mat_tiles(m);
+    m->n_cols = m->group = c->cols;
+    return LUTRA_OK;
+}
+
+/* A tile of rows that fill their blocks, or of which the last block goes on with zeros. */
+static bool pack_tile(const struct lutra_mat *m, int t, uint8_t *rows, int n)
+{
+    int block = lutra_type_info((uint32_t)m->type)->block;
+    int whole = (m->n_cols + block - 1) / block * block;
+    size_t row_bytes = (size_t)(whole / block * lutra_type_info((uint32_t)m->type)->bytes);
+    struct lutra_mat padded = *m;
+    if (whole == m->n_cols) {
+        lutra_pack_tile(m, t, rows, n);
+        return true;
+    }
+    if (lutra_pack_plan(&padded, m->type, m->tile_rows, whole, true, NULL)) return false;
+    float *w = calloc((size_t)whole, sizeof *w);
+    padded.data = malloc(padded.bytes);
+    for (int r = 0; w && padded.data && r < n; r++) {
+        lutra_decode_row(m->type, w, rows + (size_t)r * row_bytes, whole);
+        memset(w + m->n_cols, 0, (size_t)(whole - m->n_cols) * sizeof *w);
+        lutra_encode_row(m->type, rows + (size_t)r * row_bytes, w, whole);
+    }
+    bool ok = w && padded.data;
+    if (ok) {
+        lutra_pack_tile(&padded, 0, rows, n);
+        memcpy(m->data + (size_t)t * m->tile_bytes, padded.data, m->tile_bytes);
+    }
+    free(w);
+    free(padded.data);
+    return ok;
+}
+
 static bool pack_random(struct lutra_kernel_bench *b, struct lutra_mat *m)
 {
     const struct lutra_type_info *info = lutra_type_info((uint32_t)m->type);
-    size_t blocks = (size_t)(m->n_cols / info->block);
+    size_t blocks = (size_t)((m->n_cols + info->block - 1) / info->block);
     struct lutra_synth_fill fill = {.type = m->type,
                                     .size = 1.0f / sqrtf((float)m->n_cols),
                                     .equal_scales = m->kind == LUTRA_MAT_TERN,
@@ -75,7 +121,9 @@ static bool pack_random(struct lutra_kernel_bench *b, struct lutra_mat *m)
         int left = m->n_rows - t * m->tile_rows;
         int n = left < m->tile_rows ? left : m->tile_rows;
         lutra_synth_blocks(&fill, rows, blocks * (size_t)n);
-        lutra_pack_tile(m, t, rows, n);
+        if (pack_tile(m, t, rows, n)) continue;
+        free(rows);
+        return false;
     }
     free(rows);
     return true;
@@ -136,7 +184,7 @@ lutra_status lutra_kernel_open(struct lutra_kernel_bench *b, const struct lutra_
     memset(b, 0, sizeof *b);
     lutra_ops_init(&b->ops, s->features);
     b->most_vectors = most_vectors;
-    lutra_status st = lutra_pack_plan(&b->mats[0], c->type, c->rows, c->cols, c->ternary, err);
+    lutra_status st = plan_case(&b->mats[0], c, err);
     if (st == LUTRA_OK) st = lutra_pool_open(&b->pool, s->n_threads, NULL, err);
     if (st != LUTRA_OK) return st;
     b->engine.ops = &b->ops;
