@@ -61,6 +61,7 @@ bool lutra_kernel_shape(const char *text, int *rows, int *cols)
 static lutra_status plan_case(struct lutra_mat *m, const struct lutra_kernel_case *c,
                               lutra_error *err)
 {
+    if (c->bits > 0) return lutra_pack_plan_bits(m, c->bits, c->group, c->rows, c->cols, err);
     int block = lutra_type_info((uint32_t)c->type)->block;
     int whole = (c->cols + block - 1) / block * block;
     lutra_status st =
@@ -102,8 +103,36 @@ static bool pack_tile(const struct lutra_mat *m, int t, uint8_t *rows, int n)
     return ok;
 }
 
+/* Random codes of no type. */
+static bool pack_bits(struct lutra_mat *m)
+{
+    size_t n = (size_t)m->n_cols * (size_t)m->tile_rows;
+    uint8_t *q = malloc(n);
+    float *scales = malloc(n * sizeof *scales);
+    uint32_t r = 2463534242u;
+    bool ok = q && scales;
+    for (int t = 0; ok && t < lutra_mat_tiles(m); t++) {
+        int left = m->n_rows - t * m->tile_rows;
+        for (size_t i = 0; i < n; i++) {
+            r ^= r << 13;
+            r ^= r >> 17;
+            r ^= r << 5;
+            q[i] = (uint8_t)(r >> (32 - m->bits));
+            scales[i] = 0.01f + (float)(r & 255) * 1e-4f;
+        }
+        lutra_pack_bits(m, t, q, scales, left < m->tile_rows ? left : m->tile_rows);
+    }
+    free(q);
+    free(scales);
+    return ok;
+}
+
 static bool pack_random(struct lutra_kernel_bench *b, struct lutra_mat *m)
 {
+    if (m->kind == LUTRA_MAT_BITS) {
+        m->data = lutra_arena_take(&b->arena, m->bytes);
+        return m->data != NULL && pack_bits(m);
+    }
     const struct lutra_type_info *info = lutra_type_info((uint32_t)m->type);
     size_t blocks = (size_t)((m->n_cols + info->block - 1) / info->block);
     struct lutra_synth_fill fill = {.type = m->type,

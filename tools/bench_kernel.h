@@ -10,6 +10,8 @@
 struct lutra_kernel_case {
     int type, rows, cols;
     bool ternary; /* base-3 codes (TQ2_0) */
+    int bits;     /* above 0: planes of so many bits instead of a type, ... */
+    int group;    /* ... one scale for so many columns; 0: one per row */
 };
 
 enum { LUTRA_KERNEL_COPIES = 64 };

@@ -67,6 +67,8 @@ static const struct lutra_opt kernels[] = {
      "with --kernels, --ops: how they multiply (auto; --ops: lut)", NULL},
     {"--bits", "LIST", LUTRA_OPT_STR, AT(bits), 0, 0,
      "with --kernels: lookup time against the bits of a weight, and the line through it", NULL},
+    {"--group", "N", LUTRA_OPT_INT, AT(group), 0, 256,
+     "with --bits: columns under one scale, 32, 128 or 256 (0: the whole row)", NULL},
     {"--shape", "RxC", LUTRA_OPT_LIST, AT(shapes), 0, 0, "with --kernels, --ops: rows x columns", NULL},
     {"--type", "LIST", LUTRA_OPT_STR, AT(type), 0, 0, "with --kernels, --ops: types such as Q4_0,TQ2_0",
      NULL},

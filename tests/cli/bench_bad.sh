@@ -29,6 +29,8 @@ bad 2 'needs a model' --kernels lut
 bad 2 'needs a model' --kernels dot -t 1
 bad 2 'one --shape' --ops --shape 4x4 --shape 8x8
 bad 2 '--bits' --kernels --bits 0
+bad 2 '--bits' --kernels --bits 9
+bad 1 'groups of 64' --kernels --bits 2 --group 64
 bad 2 '--shape 4096' --kernels --shape 4096
 bad 2 '--type Q9_9' --kernels --type Q9_9
 bad 2 '--vectors' --kernels --vectors 0
