@@ -73,6 +73,7 @@ $(BUILD)/liblutra.a: $(LIB_OBJ)
 %_avx512.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c
 %_neon.o: ISAFLAGS := -O3
 %_dotprod.o: ISAFLAGS := -O3 -march=armv8.2-a+dotprod
+%_i8mm.o: ISAFLAGS := -O3 -march=armv8.2-a+dotprod+i8mm
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

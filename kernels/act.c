@@ -40,6 +40,7 @@ void lutra_act_bind(struct lutra_act *a, const struct lutra_ops *ops, void *mem,
     a->n = n;
     a->k = k;
     a->k_pad = (int)k_pad;
+    a->code_max = LUTRA_CODE_MAX;
     a->quad_bytes = k_pad / 4 * 32;
     a->trip_bytes = k_pad / 3 * ops->trip_bytes;
     a->codes = NULL;
@@ -104,6 +105,7 @@ void lutra_act_fill(const struct lutra_engine *e, struct lutra_act *a, unsigned 
 {
     struct fill_job job = {e, a, parts};
     if (!(parts & LUTRA_ACT_CODES)) return;
+    a->code_max = e->code_max;
     if (a->n == 1 || !e->pool || (size_t)a->n * (size_t)a->k < FILL_INLINE)
         fill_some(&job, 0, a->n, 0);
     else

@@ -23,7 +23,8 @@ enum lutra_cpu_feature {
  * `--cpu NAME` those of the named level if the machine has them all. ("avx512" does not ask for
  * AVX-VNNI, which many processors with AVX-512 lack and whose work VNNI512 does.) */
 struct lutra_cpu_level {
-    const char *name;  /* "scalar", "ssse3", "avx2", "avx2vnni", "avx512"; "neon", "dotprod" */
+    /* "scalar", "ssse3", "avx2", "avx2vnni", "avx512"; "neon", "dotprod", "i8mm" */
+    const char *name;
     uint32_t features; /* cumulative bits */
 };
 

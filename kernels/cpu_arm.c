@@ -35,6 +35,7 @@ const struct lutra_cpu_level *lutra_cpu_levels(void)
         {"scalar", 0},
         {"neon", LUTRA_CPU_NEON},
         {"dotprod", LUTRA_CPU_NEON | LUTRA_CPU_DOTPROD},
+        {"i8mm", LUTRA_CPU_NEON | LUTRA_CPU_DOTPROD | LUTRA_CPU_I8MM},
         {NULL, 0},
     };
     return levels;

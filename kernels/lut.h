@@ -225,6 +225,7 @@ struct lutra_act {
     int k_pad;           /* row stride of codes: k up to a multiple of 96 (of 32 and 24); rest 0 */
     const float *x;      /* [n][x_stride] the float vectors themselves */
     size_t x_stride;     /* in floats */
+    int code_max;        /* no |code| is larger; LUTRA_CODE_MAX where nobody knows better */
     int16_t *codes;      /* [n][k_pad] */
     float *scale;        /* [n] */
     int32_t *sums;       /* [n][k_pad/16] sums of 16 codes */

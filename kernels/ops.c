@@ -58,5 +58,9 @@ void lutra_ops_init(struct lutra_ops *ops, uint32_t features)
         ops->name = "dotprod";
         lutra_mm_init_dotprod(ops);
     }
+    if (has_all(features, LUTRA_CPU_NEON | LUTRA_CPU_DOTPROD | LUTRA_CPU_I8MM)) {
+        ops->name = "i8mm";
+        lutra_mm_init_i8mm(ops);
+    }
 #endif
 }

@@ -193,6 +193,7 @@ static inline int case_code(enum check_fill fill, int k, int max)
 static inline void case_act_fill(struct case_act *c, enum check_fill fill, int max)
 {
     struct lutra_act *a = &c->a;
+    a->code_max = max;
     for (int v = 0; v < a->n; v++) {
         int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
         int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
@@ -226,6 +227,7 @@ static inline void case_act_copy(struct case_act *dst, const struct case_act *sr
     memcpy(dst->a.codes, src->a.codes, n * pad * sizeof(int16_t));
     memcpy(dst->a.sums, src->a.sums, n * pad / 16 * sizeof(int32_t));
     memcpy(dst->a.scale, src->a.scale, n * sizeof(float));
+    dst->a.code_max = src->a.code_max;
     memcpy(dst->x, src->x, n * (size_t)src->a.k * sizeof(float));
 }
 

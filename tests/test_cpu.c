@@ -48,6 +48,8 @@ static void level_cases(void)
         CHECK_STR(lutra_cpu_best(LUTRA_CPU_NEON)->name, "neon");
         CHECK_STR(lutra_cpu_best(LUTRA_CPU_NEON | LUTRA_CPU_DOTPROD)->name, "dotprod");
         CHECK_STR(lutra_cpu_best(LUTRA_CPU_NEON | LUTRA_CPU_I8MM)->name, "neon");
+        CHECK_STR(lutra_cpu_best(LUTRA_CPU_NEON | LUTRA_CPU_DOTPROD | LUTRA_CPU_I8MM)->name,
+                  "i8mm");
 #else
         check_skip("no named machines for this architecture");
 #endif

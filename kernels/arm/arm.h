@@ -22,6 +22,10 @@
 #define ARM_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* Loads stay on their side of this: gcc would rather move them all to the front of a loop, and then
+ * has no registers left for sums. */
+#define ARM_FENCE() __asm__ volatile("" ::: "memory")
+
 /* Packed weights come from DRAM once; the cores' own prefetchers stop at page ends, so ask ahead.
  */
 enum { LUTRA_ARM_AHEAD = 768 };
@@ -181,13 +185,9 @@ ARM_INLINE int32_t group_codes(const int32_t *sums, int group)
     return x;
 }
 
-/* kernels/arm/unpack_neon.c: codes as bytes q[column][16 rows] */
-
-/* One group of PLANES or I8, mul times each code; returns what to subtract from that. */
-int lutra_arm_unpack_group(uint8_t *q, const struct lutra_mat *m, const uint8_t *code);
-
-/* `cols` columns (a multiple of 24) of half a TERN tile as trits + 1; `step` points at the first of
- * its 16 rows. */
-void lutra_arm_unpack_tern(uint8_t *q, const struct lutra_mat *m, const uint8_t *step, int cols);
+/* Eight columns of codes, 16 rows each. */
+struct columns {
+    uint8x16_t c[8];
+};
 
 #endif

@@ -6,12 +6,10 @@
 
 #include "kernels/ops.h"
 
-/* NEON's panel_mul, for kinds that dotprod leaves to it. */
-void lutra_panel_mul_neon(float *y, size_t y_stride, const struct lutra_mat *m,
-                          const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
-                          void *scratch);
-
 /* panel_mul alone, over what NEON has filled in; needs LUTRA_CPU_DOTPROD. */
 void lutra_mm_init_dotprod(struct lutra_ops *ops);
+
+/* panel_mul again; needs LUTRA_CPU_I8MM. */
+void lutra_mm_init_i8mm(struct lutra_ops *ops);
 
 #endif

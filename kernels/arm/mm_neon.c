@@ -11,6 +11,29 @@
 
 #include "kernels/lut_init.h"
 
+/* Codes stay as they are, column after column, until they become floats. */
+ARM_INLINE void put_columns(int8_t *w, struct columns u, uint8x16_t off)
+{
+    (void)off;
+    ARM_UNROLL
+    for (int i = 0; i < 8; i++) vst1q_u8((uint8_t *)w + 16 * i, u.c[i]);
+}
+
+/* Signed bytes to codes with offset 128. */
+ARM_INLINE void put_pairs(int8_t *w, const uint8_t *code)
+{
+    const uint8x16_t flip = vdupq_n_u8(0x80);
+
+    ARM_UNROLL
+    for (int i = 0; i < 8; i += 2) {
+        uint8x16_t a = vld1q_u8(code + 16 * i), b = vld1q_u8(code + 16 * i + 16);
+        vst1q_u8((uint8_t *)w + 16 * i, veorq_u8(vuzp1q_u8(a, b), flip));
+        vst1q_u8((uint8_t *)w + 16 * i + 16, veorq_u8(vuzp2q_u8(a, b), flip));
+    }
+}
+
+#include "kernels/arm/unpack_body.h"
+
 enum {
     VECTORS = 64,      /* share one unpacking */
     PANEL_COLS = 256,  /* the largest group */
@@ -185,8 +208,9 @@ static void panel_tile(const struct strip *s, const uint8_t *unit)
         prefetch_bytes(unit, (int)m->unit_bytes);
         for (int g = 0; g < m->unit_k / m->group; g++, code += group_bytes(m)) {
             const struct lutra_scales gs = scales_of_group(unit, us, m->scales, g);
-            int offset = lutra_arm_unpack_group(s->p->q, m, code);
+            const int offset = m->kind == LUTRA_MAT_I8 ? 128 : m->offset;
 
+            unpack_group((int8_t *)s->p->q, m, code, offset);
             widen_codes(s->p, m->group, offset);
             panel_group(s, &gs, k + g * m->group);
         }
@@ -220,7 +244,8 @@ static void tern_half(const struct strip *s, const uint8_t *step)
     for (int k = 0; k < k_pad; k += TERN_COLS) {
         int cols = k_pad - k < TERN_COLS ? k_pad - k : TERN_COLS;
 
-        lutra_arm_unpack_tern(s->p->q, m, step + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes, cols);
+        unpack_tern((int8_t *)s->p->q, m, step + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes,
+                    cols, 0);
         widen_codes(s->p, cols, 1);
         tern_group(s, k, cols);
     }
@@ -260,8 +285,9 @@ static void exact_tile(const struct strip *s, const uint8_t *unit)
 
         for (int g = 0; g < m->unit_k / m->group; g++, code += group_bytes(m)) {
             const struct lutra_scales gs = scales_of_group(unit, us, m->scales, g);
-            int offset = lutra_arm_unpack_group(s->p->q, m, code);
+            const int offset = m->kind == LUTRA_MAT_I8 ? 128 : m->offset;
 
+            unpack_group((int8_t *)s->p->q, m, code, offset);
             widen_weights(s->p, m->group, offset, &gs, scales_have_min(m->scales));
             exact_group(s, k + g * m->group, m->group);
         }
@@ -277,7 +303,7 @@ static void exact_half(const struct strip *s, const uint8_t *step)
     for (int k = 0; k < m->n_cols; k += LUTRA_TERN_K, step += m->unit_bytes) {
         int cols = m->n_cols - k < LUTRA_TERN_K ? m->n_cols - k : LUTRA_TERN_K;
 
-        lutra_arm_unpack_tern(s->p->q, m, step, LUTRA_TERN_K);
+        unpack_tern((int8_t *)s->p->q, m, step, LUTRA_TERN_K, 0);
         widen_weights(s->p, LUTRA_TERN_K, 1, &sc, false);
         exact_group(s, k, cols);
     }
@@ -322,9 +348,9 @@ ARM_INLINE void run(const struct method *how, float *y, size_t y_stride, struct 
     }
 }
 
-void lutra_panel_mul_neon(float *y, size_t y_stride, const struct lutra_mat *m,
-                          const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
-                          void *scratch)
+static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
+                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                      void *scratch)
 {
     static const struct method how = {panel_tile, tern_half, true};
     struct strip s = {m, a, scratch, v0, 0, 0};
@@ -344,7 +370,7 @@ static void exact_mul(float *y, size_t y_stride, const struct lutra_mat *m,
 
 void lutra_mm_init_neon(struct lutra_ops *ops)
 {
-    ops->panel_mul = lutra_panel_mul_neon;
+    ops->panel_mul = panel_mul;
     ops->exact_mul = exact_mul;
     ops->panel_scratch = sizeof(struct panel);
 }

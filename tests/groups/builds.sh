@@ -98,8 +98,9 @@ group_arm() {
     other_build arm CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar LDFLAGS=-static WERROR=1 || return
     if have aarch64-linux-gnu-objdump; then check_opcodes aarch64-linux-gnu-objdump "$BUILD-arm"; else skip "aarch64-linux-gnu-objdump is missing"; fi
     local cpu
-    for cpu in cortex-a72 cortex-a76; do
+    for cpu in cortex-a72 cortex-a76 max; do # NEON alone; SDOT; SMMLA
         suite_of arm "check_*" qemu-aarch64 -cpu $cpu
+        suite_of arm "test_cpu" qemu-aarch64 -cpu $cpu
         golden_texts qemu-aarch64 -cpu $cpu "$BUILD-arm/lutra"
     done
     check_sums "NEON" qemu-aarch64 -cpu cortex-a76 "$BUILD-arm/lutra"

@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Cycles per weight of the ARM kernels, counted without an ARM machine: qemu writes down every instruction of one
+# call of a kernel (one tile of rows, all operands small), llvm-mca works out how long a Neoverse N1, which is the
+# Cortex-A76 core, takes for that stream if every load hits L1 and every branch is guessed. Not a measurement.
+#   tests/arm_mca.sh                                       the table of kernels/README.md
+#   tests/arm_mca.sh LEVEL TYPE lookup|panel|tables N [int8]   one line:  weights per cycle, instructions per cycle
+# Environment: BUILD (default build-arm), MCPU (neoverse-n1; neoverse-n2 for i8mm), KEEP=FILE keeps the assembly.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+B=${BUILD:-build-arm} MCA=${MCA:-llvm-mca-19} QEMU=${QEMU:-qemu-aarch64} GCC=aarch64-linux-gnu-gcc
+for tool in $MCA $QEMU $GCC aarch64-linux-gnu-objdump; do
+    command -v "$tool" >/dev/null || { echo "skipped: $tool is missing"; exit 0; }
+done
+make -s CC=$GCC AR=aarch64-linux-gnu-ar LDFLAGS=-static BUILD="$B" "$B/liblutra.a" "$B/tests/check.o" || exit 1
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+exe=$tmp/arm_trace
+$GCC -std=c11 -D_GNU_SOURCE -I. -O1 -static -pthread -o "$exe" tests/arm_trace.c "$B/tests/check.o" "$B/liblutra.a" -lm || exit 1
+aarch64-linux-gnu-objdump -d --no-show-raw-insn "$exe" >"$tmp/code"
+
+# address -> instruction, targets of branches and pages replaced by a number
+count() { # LEVEL TYPE KERNEL N [int8]
+    $QEMU -cpu max -singlestep -d exec,nochain -D "$tmp/trace" "$exe" "$@" >"$tmp/weights" || return 1
+    awk -v keep="${KEEP:-$tmp/asm}" '
+        FNR == NR {
+            if ($2 == "<trace_begin>:") begin = $1
+            if ($2 == "<trace_end>:") end = $1
+            if ($1 ~ /^[0-9a-f]+:$/) {
+                at = substr($1, 1, length($1) - 1)
+                sub(/^[ \t]*[0-9a-f]+:[ \t]*/, ""); sub(/[ \t]*\/\/.*/, "")
+                if (/<.*>$/) { sub(/[ \t]*<[^>]*>$/, ""); sub(/[0-9a-f]+$/, "0") }
+                if ($1 == "bl" || $1 == "blr" || $1 == "ret") $0 = "nop" # no call is as slow as llvm-mca thinks
+                code[at] = $0
+            }
+            next
+        }
+        /^Trace/ {
+            split($0, part, "/"); at = part[2]; sub(/^0+/, "", at)
+            if (!b) { b = begin; e = end; sub(/^0+/, "", b); sub(/^0+/, "", e) }
+            if (at == b) { on = 1; skip = 2 }
+            if (at == e) on = 0
+            if (on) print code[at] > keep
+        }' "$tmp/code" "$tmp/trace"
+    # MTE and the like do not occur; what llvm-mca cannot read it names
+    $MCA -mtriple=aarch64 -mcpu="${MCPU:-neoverse-n1}" -mattr=+dotprod,+i8mm,+fullfp16 -iterations=1 --instruction-info=0 \
+        --resource-pressure=0 "${KEEP:-$tmp/asm}" >"$tmp/mca" 2>"$tmp/err" || { head -5 "$tmp/err"; return 1; }
+    awk -v n="$4" -v what="$*" -v weights="$(cat "$tmp/weights")" '
+        /^Instructions:/ { i = $2 } /^Total Cycles:/ { c = $3 }
+        END { printf "%-36s %8d cycles  %6.2f weights per cycle  %5.2f instructions per cycle\n", what, c, weights * n / c, i / c }' "$tmp/mca"
+}
+
+[ $# -gt 0 ] && { count "$@"; exit; }
