@@ -56,6 +56,7 @@ void lutra_ops_init(struct lutra_ops *ops, uint32_t features)
     }
     if (has_all(features, LUTRA_CPU_NEON | LUTRA_CPU_DOTPROD)) {
         ops->name = "dotprod";
+        lutra_lut_init_dotprod(ops);
         lutra_mm_init_dotprod(ops);
     }
     if (has_all(features, LUTRA_CPU_NEON | LUTRA_CPU_DOTPROD | LUTRA_CPU_I8MM)) {

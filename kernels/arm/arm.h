@@ -185,6 +185,63 @@ ARM_INLINE int32_t group_codes(const int32_t *sums, int group)
     return x;
 }
 
+/* A table of 32 bytes from two places. Left alone, gcc loads anywhere and then moves each half
+ * beside the other, again for every lookup. */
+ARM_INLINE int8x16x2_t table_pair(const int8_t *p, const int8_t *q)
+{
+#if defined(__clang__)
+    return (int8x16x2_t){{vld1q_s8(p), vld1q_s8(q)}};
+#else
+    int8x16x2_t r;
+    __asm__("ld1 {%S0.16b}, [%1]\n\tld1 {%T0.16b}, [%2]"
+            : "=&w"(r)
+            : "r"(p), "r"(q), "m"(*(const int8_t(*)[16])p), "m"(*(const int8_t(*)[16])q));
+    return r;
+#endif
+}
+
+/* ---- sums that become floats ----
+ * A conversion runs at a quarter of the speed of an addition. So sums start from MAGIC, the bits of
+ * the float 1.5 * 2^23: MAGIC + S is that float + S while |S| < 2^22, and subtracting the float
+ * gives S. Codes are centred for that: |q - centre| <= 2^(bits-1), and 32 * 16, 16 * 32 and 2 * 256
+ * times LUTRA_CODE_MAX are 4161536 < 2^22 = 4194304. What centring changes, (centre - offset) * X,
+ * goes into the float that is subtracted: an integer below 2^24, so exact, as is the result. */
+enum { MAGIC = 0x4B400000, MAGIC_HI = MAGIC >> 8, MAGIC_VALUE = 12582912 };
+
+struct ints {
+    int32x4_t v[4]; /* rows 4i..4i+3 in v[i] */
+};
+
+ARM_INLINE int centre_of(int offset, int bits)
+{
+    return offset ? offset : 1 << (bits - 1);
+}
+
+/* Sums that started from MAGIC, plus an integer. */
+ARM_INLINE struct lutra_rows rows_from_magic(struct ints s, int32_t plus)
+{
+    const float32x4_t back = vdupq_n_f32((float)(MAGIC_VALUE - plus));
+    struct lutra_rows r;
+
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) r.v[i] = vsubq_f32(vreinterpretq_f32_s32(s.v[i]), back);
+    return r;
+}
+
+/* ---- between files ---- */
+
+/* planes_lookup of tiles [tile0, tile1): y[row of the matrix] */
+struct planes_job {
+    float *y;
+    const struct lutra_mat *m;
+    const uint8_t *tab; /* quad tables of the vector */
+    const int32_t *sums;
+    float scale;
+    int tile0, tile1;
+};
+
+void lutra_planes_bits_neon(const struct planes_job *j); /* weights of one bit */
+
 /* Eight columns of codes, 16 rows each. */
 struct columns {
     uint8x16_t c[8];

@@ -6,7 +6,10 @@
 
 #include "kernels/ops.h"
 
-/* panel_mul alone, over what NEON has filled in; needs LUTRA_CPU_DOTPROD. */
+/* planes_lookup alone, over what NEON has filled in; needs LUTRA_CPU_DOTPROD. */
+void lutra_lut_init_dotprod(struct lutra_ops *ops);
+
+/* panel_mul alone. */
 void lutra_mm_init_dotprod(struct lutra_ops *ops);
 
 /* panel_mul again; needs LUTRA_CPU_I8MM. */

@@ -138,10 +138,10 @@ ARM_INLINE struct sums look_pair(struct sums s, const uint8_t *code, const uint8
 ARM_INLINE struct sums look_odd(struct sums s, const uint8_t *code, const uint8_t *tab, bool first)
 {
     const int8_t *t = (const int8_t *)tab;
-    const int8x16x2_t lo0 = {{vld1q_s8(t), vld1q_s8(t + 64)}};
-    const int8x16x2_t hi0 = {{vld1q_s8(t + 16), vld1q_s8(t + 80)}};
-    const int8x16x2_t lo1 = {{vld1q_s8(t + 32), vld1q_s8(t + 96)}};
-    const int8x16x2_t hi1 = {{vld1q_s8(t + 48), vld1q_s8(t + 112)}};
+    const int8x16x2_t lo0 = table_pair(t, t + 64);
+    const int8x16x2_t hi0 = table_pair(t + 16, t + 80);
+    const int8x16x2_t lo1 = table_pair(t + 32, t + 96);
+    const int8x16x2_t hi1 = table_pair(t + 48, t + 112);
     const uint8x16_t second = vreinterpretq_u8_u16(vdupq_n_u16(0x1000));
 
     ARM_UNROLL
@@ -186,51 +186,31 @@ ARM_INLINE struct sums group_sums(const uint8_t *code, const uint8_t *tab, int b
     return acc;
 }
 
-/* S - offset*X as floats, rows in natural order: slots 4-7 and 8-11 change places in the pairwise
- * add. */
-ARM_INLINE struct lutra_rows sums_finish(struct sums s, int32_t offset_x)
+/* Even lanes + 2 * odd ones. */
+ARM_INLINE int16x8_t add_pairs(int16x8_t a, int16x8_t b)
 {
-    const int32x4_t sub = vdupq_n_s32(offset_x);
-    struct lutra_rows r;
+    return vaddq_s16(vpaddq_s16(a, b), vuzp2q_s16(a, b));
+}
 
-    s = sums_shift(s, 0, 1);
+/* start + S of a group, rows in natural order: slots 4-7 and 8-11 change places in the pairwise
+ * add. */
+ARM_INLINE struct ints group_ints(const uint8_t *code, const uint8_t *tab, int bits, int group,
+                                  int32_t start)
+{
+    const struct sums s = group_sums(code, tab, bits, group);
+    const int32x4_t from = vdupq_n_s32(start);
+    struct ints r;
+
     ARM_UNROLL
     for (int i = 0; i < 2; i++) {
-        int16x8_t lo = vpaddq_s16(s.lo[i], s.lo[i + 2]);
-        int16x8_t hi = vpaddq_s16(s.hi[i], s.hi[i + 2]);
+        int16x8_t lo = add_pairs(s.lo[i], s.lo[i + 2]), hi = add_pairs(s.hi[i], s.hi[i + 2]);
         int32x4_t a = vaddw_s16(vshll_n_s16(vget_low_s16(hi), 8), vget_low_s16(lo));
         int32x4_t b = vaddw_high_s16(vshll_high_n_s16(hi, 8), lo);
 
-        r.v[2 * i] = vcvtq_f32_s32(vsubq_s32(a, sub));
-        r.v[2 * i + 1] = vcvtq_f32_s32(vsubq_s32(b, sub));
+        r.v[2 * i] = vaddq_s32(a, from);
+        r.v[2 * i + 1] = vaddq_s32(b, from);
     }
     return r;
-}
-
-ARM_INLINE struct lutra_rows planes_unit(struct lutra_rows acc, const struct lutra_mat *m,
-                                         const uint8_t *unit, const uint8_t *tab,
-                                         const int32_t *sums, int bits, int group)
-{
-    const uint8_t *code = unit + m->scale_bytes;
-    const int groups = m->unit_k / group;
-    const bool minima = scales_have_min(m->scales);
-    const struct lutra_scales us = scales_of_unit(unit, m->scales);
-
-    prefetch_bytes(unit, (int)m->scale_bytes);
-    for (int g = 0; g < groups; g++) {
-        const struct lutra_scales gs = scales_of_group(unit, us, m->scales, g);
-        int32_t x = group_codes(sums, group);
-        struct lutra_rows s;
-
-        prefetch_bytes(code, group * bits * 2);
-        s = sums_finish(group_sums(code, tab, bits, group), m->offset * x);
-        acc = rows_add(acc, rows_mul(gs.d, s));
-        if (minima) acc = rows_add(acc, rows_scale(gs.m, (float)x));
-        code += group * bits * 2;
-        tab += group * 8;
-        sums += group / 16;
-    }
-    return acc;
 }
 
 /* One bit: mul*S - offset*X of one half of a tile of 32 rows, in natural order. look_pair leaves
@@ -252,57 +232,8 @@ ARM_INLINE struct lutra_rows bit_finish(const struct sums *s, int half, int mul,
     return r;
 }
 
-struct planes_job {
-    float *y;
-    const struct lutra_mat *m;
-    const uint8_t *tab;
-    const int32_t *sums;
-    float scale;
-    int tile0, tile1;
-};
-
-ARM_INLINE void planes_tiles(const struct planes_job *j, int bits, int group)
-{
-    const struct lutra_mat *m = j->m;
-
-    for (int t = j->tile0; t < j->tile1; t++) {
-        const uint8_t *unit = lutra_mat_tile(m, t);
-        struct lutra_rows acc = rows_fill(0.0f);
-
-        for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes)
-            acc = planes_unit(acc, m, unit, j->tab + (size_t)k * 8, j->sums + k / 16, bits, group);
-        rows_store_part(j->y + (size_t)t * 16, rows_scale(acc, j->scale), m->n_rows - t * 16);
-    }
-}
-
-/* One copy of the loop for each shape that a format has, so that bits and group are constants in
- * it. */
-static void planes_2_16(const struct planes_job *j)
-{
-    planes_tiles(j, 2, 16);
-}
-static void planes_2_256(const struct planes_job *j)
-{
-    planes_tiles(j, 2, 256);
-}
-static void planes_3_16(const struct planes_job *j)
-{
-    planes_tiles(j, 3, 16);
-}
-static void planes_4_32(const struct planes_job *j)
-{
-    planes_tiles(j, 4, 32);
-}
-static void planes_5_32(const struct planes_job *j)
-{
-    planes_tiles(j, 5, 32);
-}
-static void planes_6_16(const struct planes_job *j)
-{
-    planes_tiles(j, 6, 16);
-}
 /* One bit: an octet of 32 rows lies like a plane pair of 16, see lut.h. */
-static void planes_bits(const struct planes_job *j)
+void lutra_planes_bits_neon(const struct planes_job *j)
 {
     const struct lutra_mat *m = j->m;
     const int16x8_t zero = vdupq_n_s16(0);
@@ -331,63 +262,12 @@ static void planes_bits(const struct planes_job *j)
     }
 }
 
-static void planes_2_64(const struct planes_job *j)
+static void planes_bits(const struct planes_job *j)
 {
-    planes_tiles(j, 2, 64);
-}
-static void planes_2_128(const struct planes_job *j)
-{
-    planes_tiles(j, 2, 128);
-}
-static void planes_any(const struct planes_job *j)
-{
-    planes_tiles(j, j->m->bits, j->m->group);
+    lutra_planes_bits_neon(j);
 }
 
-static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
-                          int tile0, int tile1)
-{
-    const struct planes_job j = {.y = y,
-                                 .m = m,
-                                 .tab = a->quads + (size_t)v * a->quad_bytes,
-                                 .sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16),
-                                 .scale = a->scale[v],
-                                 .tile0 = tile0,
-                                 .tile1 = tile1};
-
-    switch (m->bits << 16 | m->group) {
-    case 2 << 16 | 16:
-        planes_2_16(&j);
-        break;
-    case 1 << 16 | 128:
-        planes_bits(&j);
-        break;
-    case 2 << 16 | 64:
-        planes_2_64(&j);
-        break;
-    case 2 << 16 | 128:
-        planes_2_128(&j);
-        break;
-    case 2 << 16 | 256:
-        planes_2_256(&j);
-        break;
-    case 3 << 16 | 16:
-        planes_3_16(&j);
-        break;
-    case 4 << 16 | 32:
-        planes_4_32(&j);
-        break;
-    case 5 << 16 | 32:
-        planes_5_32(&j);
-        break;
-    case 6 << 16 | 16:
-        planes_6_16(&j);
-        break;
-    default:
-        planes_any(&j);
-        break;
-    }
-}
+#include "kernels/arm/planes_body.h"
 
 /* ---- TERN ---- */
 

@@ -56,7 +56,8 @@ ARM_INLINE void put_pairs(int8_t *w, const uint8_t *code)
     uint16x8_t p[8];
 
     ARM_UNROLL
-    for (int i = 0; i < 8; i++) p[i / 2 + i % 2 * 4] = vreinterpretq_u16_u8(vld1q_u8(code + 16 * i));
+    for (int i = 0; i < 8; i++)
+        p[i / 2 + i % 2 * 4] = vreinterpretq_u16_u8(vld1q_u8(code + 16 * i));
     put_rows(w, p);
     put_rows(w + 64, p + 4);
 }

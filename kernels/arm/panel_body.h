@@ -8,19 +8,12 @@
  * first and shifted where they stand, then those of lo go on top: one set of registers serves both.
  * Vectors of int8 codes (BitNet's always are) have no hi and take half the time.
  *
- * From integer to float without a conversion, which runs at a quarter of the speed of additions:
- * sums start from MAGIC, the bits of the float 1.5 * 2^23, so that MAGIC + S is that float + S while
- * |S| < 2^22; subtracting the float gives S. Codes are centred for that: |q - centre| <= 2^(b-1), and
- * 32 * 16, 16 * 32 and 2 * 256 times LUTRA_CODE_MAX are 4161536 < 2^22 = 4194304. What centring
- * changes, (centre - offset) * X, goes into the float that is subtracted: an integer below 2^24, so
- * exact, as is the result. I8 is wider and is converted. */
+ * Sums of planes start from MAGIC (arm.h); those of I8 are too large for that and are converted. */
 #ifndef LUTRA_KERNELS_ARM_PANEL_BODY_H
 #define LUTRA_KERNELS_ARM_PANEL_BODY_H
 
 #include "kernels/arm/panel_types.h"
 #include "kernels/arm/unpack_body.h"
-
-enum { MAGIC = 0x4B400000, MAGIC_HI = MAGIC >> 8, MAGIC_VALUE = 12582912 };
 
 /* What a call works on: vectors [v0, v0 + n) of `a`, 16 rows. */
 struct strip {
@@ -32,9 +25,9 @@ struct strip {
     bool wide; /* codes exceed a byte */
 };
 
-/* start + sums of `cols` columns with vectors b .. b+nv-1 of the strip, from column k of the matrix,
- * the first of the panel; past the last vector of the strip the last one again. start_hi = start /
- * 256. */
+/* start + sums of `cols` columns with vectors b .. b+nv-1 of the strip, from column k of the
+ * matrix, the first of the panel; past the last vector of the strip the last one again. start_hi =
+ * start / 256. */
 ARM_INLINE struct sums dot_some(const struct strip *s, int nv, int b, int k, int cols,
                                 int32_t start, int32_t start_hi)
 {
@@ -64,9 +57,9 @@ static int take(int left)
 
 /* ---- groups with their own scales ---- */
 
-static int centre_of(const struct lutra_mat *m)
+static int panel_centre(const struct lutra_mat *m)
 {
-    return m->offset || m->kind == LUTRA_MAT_I8 ? m->offset : 1 << (m->bits - 1);
+    return m->kind == LUTRA_MAT_I8 ? 0 : centre_of(m->offset, m->bits);
 }
 
 /* acc += D*S, then + M*X: one group from column k on */
@@ -77,7 +70,7 @@ ARM_INLINE void scaled_some(const struct strip *s, int nv, int b, const struct l
     const struct sums t =
         dot_some(s, nv, b, k, m->group, magic ? MAGIC : 0, magic ? MAGIC_HI : 0);
     const size_t sum_stride = (size_t)(s->a->k_pad / 16);
-    const int moved = centre_of(m) - m->offset;
+    const int moved = panel_centre(m) - m->offset;
     const bool minima = scales_have_min(m->scales);
 
     ARM_UNROLL
@@ -91,10 +84,8 @@ ARM_INLINE void scaled_some(const struct strip *s, int nv, int b, const struct l
             group_x = group_codes(
                 s->a->sums + (size_t)(s->v0 + b + i) * sum_stride + k / 16, m->group);
         if (magic) {
-            const float32x4_t back = vdupq_n_f32((float)(MAGIC_VALUE - moved * group_x));
-            ARM_UNROLL
-            for (int j = 0; j < 4; j++)
-                x.v[j] = vsubq_f32(vreinterpretq_f32_s32(t.v[i][j]), back);
+            x = rows_from_magic(
+                (struct ints){{t.v[i][0], t.v[i][1], t.v[i][2], t.v[i][3]}}, moved * group_x);
         } else {
             ARM_UNROLL
             for (int j = 0; j < 4; j++) x.v[j] = vcvtq_f32_s32(t.v[i][j]);
@@ -136,7 +127,7 @@ static void i8_group(const struct strip *s, const struct lutra_scales *scales, i
 static void scaled_tile(const struct strip *s, const uint8_t *unit)
 {
     const struct lutra_mat *m = s->m;
-    const int centre = centre_of(m);
+    const int centre = panel_centre(m);
     const size_t step = (size_t)m->group *
                         (m->kind == LUTRA_MAT_I8 ? 16u : (size_t)(m->bits * m->tile_rows) / 8);
 

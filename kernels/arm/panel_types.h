@@ -14,7 +14,7 @@ enum {
 };
 
 struct panel {                 /* the scratch of a thread */
-    int8_t w[PANEL_COLS * 16]; /* eight columns of 16 rows are 128 bytes; their order is the file's */
+    int8_t w[PANEL_COLS * 16]; /* eight columns of 16 rows in 128 bytes, in the file's order */
     union {
         float f[VECTORS * 16];
         int32_t i[VECTORS * 16]; /* TERN: one group, so its sums stay integers */

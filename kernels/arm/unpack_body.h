@@ -183,7 +183,8 @@ ARM_INLINE uint8x16_t triple_index(const uint8_t *step, uint8x16_t signs, int j)
 
 /* `cols` columns (a multiple of 24) of half a TERN tile, trits + 1 less `off`; `step` points at the
  * first of its 16 rows. */
-static void unpack_tern(int8_t *w, const struct lutra_mat *m, const uint8_t *step, int cols, int off)
+static void unpack_tern(int8_t *w, const struct lutra_mat *m, const uint8_t *step, int cols,
+                        int off)
 {
     uint8x16x2_t t[3];
 
