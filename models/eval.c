@@ -90,7 +90,7 @@ static bool make_layout(struct layout *l, const struct lutra_config *c, const st
                   {Q, n, c->max_q},
                   {K, n, c->max_k},
                   {V, n, c->max_k},
-                  {ATT, n, most(c->max_q, c->ssm_inner)},
+                  {ATT, n, most(most(c->max_q, c->ssm_inner), c->n_embd)},
                   {GATE, n, ff_cols(c, n)},
                   {UP, n, ff_cols(c, n)},
                   {WIDE, n, c->n_wide},

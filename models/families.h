@@ -15,6 +15,9 @@ extern const struct lutra_arch lutra_arch_phi3;                       /* phi3.c 
 extern const struct lutra_arch lutra_arch_smollm3;                    /* smollm3.c */
 extern const struct lutra_arch lutra_arch_granite;                    /* granite.c */
 extern const struct lutra_arch lutra_arch_mistral3;                   /* mistral3.c */
+extern const struct lutra_arch lutra_arch_lfm2;                       /* lfm2.c */
+extern const struct lutra_arch lutra_arch_qwen35;                     /* qwen35.c, delta.c */
+extern const struct lutra_arch lutra_arch_mamba2;                     /* mamba2.c */
 
 /* Rows of a tensor table. A matrix [rows, cols] takes cols inputs and gives rows outputs. */
 #define LUTRA_DIM(x) offsetof(struct lutra_dims, x)

@@ -107,7 +107,7 @@ struct lutra_dims {
     int zero, one, n_embd, n_ff, q, k, v, o, head, n_head, vocab;
     int q2, qk, qkv, ff2, embd3;      /* sums of them: fused tensors */
     int n_expert, ff_expert, ff_shared;
-    int taps, conv, inner, heads, state, in_proj;
+    int taps, conv, inner, heads, state, in_proj, group, groups;
     int pe, pe_all;
 };
 

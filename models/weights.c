@@ -43,6 +43,7 @@ static struct lutra_dims dims_of(const struct lutra_config *c, int il)
                            .inner = c->ssm_inner,
                            .heads = c->ssm_heads,
                            .state = c->ssm_state,
+                           .groups = c->ssm_groups,
                            .pe = c->n_embd_layer,
                            .pe_all = c->n_embd_layer * c->n_layer};
     d.q2 = 2 * d.q;
@@ -51,6 +52,7 @@ static struct lutra_dims dims_of(const struct lutra_config *c, int il)
     d.ff2 = 2 * d.n_ff;
     d.embd3 = 3 * d.n_embd;
     d.in_proj = d.inner + d.conv + d.heads;
+    d.group = d.groups > 0 ? d.inner / d.groups : 0;
     return d;
 }
 

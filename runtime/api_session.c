@@ -123,16 +123,29 @@ static lutra_status check_feed(const lutra_session *s, const int32_t *ids, int n
     return LUTRA_OK;
 }
 
+/* Recurrent layers cannot forget single tokens: states are kept at the end of what was fed and a little before it,
+ * where the next prompt most likely differs. */
+enum { TAIL = 32 };
+
+/* Tokens of the next batch when `left` are to come. */
+static int step_of(const lutra_session *s, int left)
+{
+    int step = left < s->eval->n_batch ? left : s->eval->n_batch;
+    bool to_tail = s->eval->state.floats > 0 && left > TAIL && step > left - TAIL;
+    return to_tail ? left - TAIL : step;
+}
+
 static lutra_status feed_batches(lutra_session *s, const int32_t *ids, int n, lutra_error *err)
 {
     double start = lutra_clock();
     lutra_status st = LUTRA_OK;
     int done = 0;
     while (done < n && st == LUTRA_OK) {
-        int step = n - done < s->eval->n_batch ? n - done : s->eval->n_batch;
+        int step = step_of(s, n - done);
         st = lutra_session_eval(s, ids + done, step, err);
         if (st != LUTRA_OK) break;
         done += step;
+        if (n - done == TAIL || done == n) lutra_eval_save(s->eval);
         if (s->on_progress && s->on_progress(s->progress_user, done, n) != 0 && done < n)
             st = lutra_fail(err, LUTRA_ECANCEL, "stopped");
     }
@@ -150,12 +163,26 @@ lutra_status lutra_session_feed(lutra_session *s, const int32_t *ids, int n, lut
     return st;
 }
 
+/* The first n of the tokens held once more, from the latest state that is kept before them. */
+static lutra_status replay(lutra_session *s, int n, lutra_error *err)
+{
+    lutra_status st = LUTRA_OK;
+    while (s->eval->kv.n < n && st == LUTRA_OK) {
+        int at = s->eval->kv.n, step = n - at < s->eval->n_batch ? n - at : s->eval->n_batch;
+        if (!lutra_eval_tokens(s->eval, s->ids + at, step, NULL, NULL)) st = lutra_fail(err, LUTRA_ECANCEL, "stopped");
+    }
+    return st;
+}
+
 lutra_status lutra_session_truncate(lutra_session *s, int n, lutra_error *err)
 {
     if (s == NULL || n < 0 || n > s->eval->kv.n) return bad(err, "lutra_session_truncate: position out of range");
-    if (n != s->eval->kv.n) s->has_logits = false;
-    s->eval->kv.n = n;
-    return LUTRA_OK;
+    if (n == s->eval->kv.n) return LUTRA_OK;
+    s->has_logits = false;
+    lutra_eval_rewind(s->eval, n);
+    lutra_status st = replay(s, n, err);
+    if (st != LUTRA_OK) atomic_store(&s->cancel, 0);
+    return st;
 }
 
 lutra_status lutra_session_sync(lutra_session *s, const int32_t *ids, int n, int *reused, lutra_error *err)
@@ -165,7 +192,8 @@ lutra_status lutra_session_sync(lutra_session *s, const int32_t *ids, int n, int
     if (n == 0) return lutra_session_truncate(s, 0, err);
     int same = 0;
     while (same < n - 1 && same < s->eval->kv.n && s->ids[same] == ids[same]) same++;
-    lutra_session_truncate(s, same, NULL);
+    if (same != s->eval->kv.n) s->has_logits = false;
+    same = lutra_eval_rewind(s->eval, same);
     if (reused) *reused = same;
     s->stats.reused_tokens += (uint64_t)same;
     st = feed_batches(s, ids + same, n - same, err);

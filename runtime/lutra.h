@@ -213,7 +213,8 @@ LUTRA_API lutra_status lutra_session_feed(lutra_session *s, const int32_t *ids, 
  * the last token, so that logits are fresh). *reused (may be NULL): tokens kept. */
 LUTRA_API lutra_status lutra_session_sync(lutra_session *s, const int32_t *ids, int n, int *reused, lutra_error *err);
 
-/* Drop all tokens from position n on. */
+/* Drop all tokens from position n on. Models with recurrent layers may have to evaluate some of the kept tokens again.
+ *   Errors  LUTRA_EINVAL; LUTRA_ECANCEL while doing so: fewer than n tokens are held then */
 LUTRA_API lutra_status lutra_session_truncate(lutra_session *s, int n, lutra_error *err);
 
 /* n_vocab logits of the last token fed; NULL before any. Valid until the next call on the session. */

@@ -67,8 +67,8 @@ lutra_status lutra_choose_ctx(const struct lutra_config *c, const struct lutra_o
     if (free_choice) opt->n_ctx = c->n_ctx_train < CTX_DEFAULT ? c->n_ctx_train : CTX_DEFAULT;
     while (free_choice && opt->n_ctx / 2 >= CTX_LEAST && !fits(c, ops, opt, room)) opt->n_ctx /= 2;
     if (fits(c, ops, opt, room)) return LUTRA_OK;
-    uint64_t kv = UINT64_MAX;
-    lutra_kv_bytes(c, opt->n_ctx, opt->precision == LUTRA_PREC_HIGH, &kv);
+    uint64_t kv = UINT64_MAX, scratch;
+    lutra_eval_plan(c, ops, opt, &kv, &scratch);
     return lutra_fail(err, LUTRA_ENOMEM,
                       "a context of %d tokens needs %llu MiB for keys and values, %llu MiB are free; ask for less with -c",
                       opt->n_ctx, (unsigned long long)(kv >> 20), (unsigned long long)(room >> 20));

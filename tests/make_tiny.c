@@ -21,6 +21,8 @@ struct family {
     void (*whole)(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s);
     bool all_types; /* else a few */
     int n_rot;      /* 0: HEAD_DIM */
+    const char *norm; /* NULL: output_norm.weight */
+    bool no_heads_kv, headless; /* keys that the family writes itself, or has as 0 */
 };
 
 static void put_key_int(struct lutra_gguf_writer *w, const struct family *f, const char *name, int v)
@@ -208,6 +210,108 @@ static void gptoss_layer(struct lutra_gguf_writer *w, const struct family *f, co
     put_f32(w, il, "ffn_down_exps.bias", s->n_embd, EXPERTS, 0.1f, 0.0f);
 }
 
+/* ---- recurrent layers ---- */
+
+static void put_key_ints(struct lutra_gguf_writer *w, const struct family *f, const char *name, const int32_t *v, int n)
+{
+    char key[96];
+    snprintf(key, sizeof key, "%s.%s", f->arch ? f->arch : f->name, name);
+    lutra_gguf_put_array(w, key, LUTRA_GGUF_I32, v, (uint64_t)n);
+}
+
+static void dense_ffn(struct lutra_gguf_writer *w, const struct shape *s, int il, const char *norm)
+{
+    put_norm(w, il, norm, s->n_embd);
+    put_blk(w, s, il, "ffn_gate", s->n_embd, s->n_ff);
+    put_blk(w, s, il, "ffn_up", s->n_embd, s->n_ff);
+    put_blk(w, s, il, "ffn_down", s->n_ff, s->n_embd);
+}
+
+enum { LFM2_LAYERS = 4, LFM2_TAPS = 3 };
+static const int32_t lfm2_heads_kv[LFM2_LAYERS] = {0, HEADS_KV, 0, 0};
+
+static void lfm2_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    (void)s;
+    put_key_int(w, f, "shortconv.l_cache", LFM2_TAPS);
+    put_key_ints(w, f, "attention.head_count_kv", lfm2_heads_kv, LFM2_LAYERS);
+}
+
+static void lfm2_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
+{
+    if (lfm2_heads_kv[il] > 0) {
+        attention_tensors(w, s, il);
+        put_norms(w, f, s, il);
+    } else {
+        put_norm(w, il, "attn_norm.weight", s->n_embd);
+        put_f32(w, il, "shortconv.conv.weight", LFM2_TAPS, s->n_embd, 0.6f, 0.0f);
+        put_blk(w, s, il, "shortconv.in_proj", s->n_embd, 3 * s->n_embd);
+        put_blk(w, s, il, "shortconv.out_proj", s->n_embd, s->n_embd);
+    }
+    dense_ffn(w, s, il, "ffn_norm.weight");
+}
+
+enum { SSM_TAPS = 4, SSM_STATE = 32, SSM_HEADS = 8, SSM_GROUPS = 2, SSM_INNER = SSM_STATE * SSM_HEADS,
+       SSM_CONV = SSM_INNER + 2 * SSM_GROUPS * SSM_STATE };
+
+static void ssm_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    (void)s;
+    put_key_int(w, f, "ssm.conv_kernel", SSM_TAPS);
+    put_key_int(w, f, "ssm.inner_size", SSM_INNER);
+    put_key_int(w, f, "ssm.state_size", SSM_STATE);
+    put_key_int(w, f, "ssm.time_step_rank", SSM_HEADS);
+    put_key_int(w, f, "ssm.group_count", SSM_GROUPS);
+}
+
+static void put_ssm(struct lutra_gguf_writer *w, const struct shape *s, int il)
+{
+    put_norm(w, il, "attn_norm.weight", s->n_embd);
+    put_f32(w, il, "ssm_conv1d.weight", SSM_TAPS, SSM_CONV, 0.5f, 0.0f);
+    put_f32(w, il, "ssm_dt.bias", SSM_HEADS, 1, 1.0f, -1.0f);
+    put_blk(w, s, il, "ssm_out", SSM_INNER, s->n_embd);
+}
+
+static void qwen35_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    static const int32_t sections[4] = {6, 5, 5, 0};
+    ssm_keys(w, f, s);
+    put_key_int(w, f, "full_attention_interval", 3);
+    put_key_ints(w, f, "rope.dimension_sections", sections, 4);
+}
+
+static void qwen35_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
+{
+    if ((il + 1) % 3 == 0) {
+        put_norm(w, il, "attn_norm.weight", s->n_embd);
+        put_blk(w, s, il, "attn_q", s->n_embd, 2 * HEADS * HEAD_DIM);
+        put_blk(w, s, il, "attn_k", s->n_embd, HEADS_KV * HEAD_DIM);
+        put_blk(w, s, il, "attn_v", s->n_embd, HEADS_KV * HEAD_DIM);
+        put_blk(w, s, il, "attn_output", HEADS * HEAD_DIM, s->n_embd);
+        put_norms(w, f, s, il);
+    } else {
+        put_ssm(w, s, il);
+        put_blk(w, s, il, "attn_qkv", s->n_embd, SSM_CONV);
+        put_blk(w, s, il, "attn_gate", s->n_embd, SSM_INNER);
+        put_blk(w, s, il, "ssm_alpha", s->n_embd, SSM_HEADS);
+        put_blk(w, s, il, "ssm_beta", s->n_embd, SSM_HEADS);
+        put_f32(w, il, "ssm_a", SSM_HEADS, 1, 0.1f, -0.5f);
+        put_norm(w, il, "ssm_norm.weight", SSM_STATE);
+    }
+    dense_ffn(w, s, il, "post_attention_norm.weight");
+}
+
+static void mamba2_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
+{
+    (void)f;
+    put_ssm(w, s, il);
+    put_blk(w, s, il, "ssm_in", s->n_embd, SSM_INNER + SSM_CONV + SSM_HEADS);
+    put_f32(w, il, "ssm_conv1d.bias", SSM_CONV, 1, 0.2f, 0.0f);
+    put_f32(w, il, "ssm_a", 1, SSM_HEADS, 0.2f, -1.0f);
+    put_f32(w, il, "ssm_d", 1, SSM_HEADS, 0.2f, 1.0f);
+    put_f32(w, il, "ssm_norm.weight", SSM_INNER / SSM_GROUPS, SSM_GROUPS, 0.1f, 1.0f);
+}
+
 /* ---- dense families with keys of their own ---- */
 
 static void granite_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
@@ -266,6 +370,12 @@ static const struct family families[] = {
     {.name = "olmoe", .tokenizer = "gpt2", .pre = "gpt-2", .n_layer = 2, .keys = expert_keys, .layer = olmoe_layer},
     {.name = "gpt-oss", .tokenizer = "gpt2", .pre = "llama-bpe", .n_layer = 2, .window = 6, .keys = gptoss_keys,
      .layer = gptoss_layer},
+    {.name = "lfm2", .tokenizer = "gpt2", .pre = "lfm2", .qk_norm = true, .tied = true, .n_layer = LFM2_LAYERS,
+     .keys = lfm2_keys, .layer = lfm2_layer, .no_heads_kv = true, .norm = "token_embd_norm.weight"},
+    {.name = "qwen35", .tokenizer = "gpt2", .pre = "qwen2", .qk_norm = true, .tied = true, .n_layer = 6, .n_rot = 16,
+     .keys = qwen35_keys, .layer = qwen35_layer},
+    {.name = "mamba2", .tokenizer = "gpt2", .pre = "gpt-2", .tied = true, .n_layer = 2, .keys = ssm_keys,
+     .layer = mamba2_layer, .headless = true},
 };
 enum { N_FAMILIES = sizeof families / sizeof families[0] };
 
@@ -290,12 +400,12 @@ static void put_config(struct lutra_gguf_writer *w, const struct family *f, cons
     put_key_int(w, f, "block_count", f->n_layer);
     put_key_int(w, f, "context_length", 256);
     put_key_int(w, f, "embedding_length", s->n_embd);
-    put_key_int(w, f, "feed_forward_length", s->n_ff);
-    put_key_int(w, f, "attention.head_count", HEADS);
-    put_key_int(w, f, "attention.head_count_kv", HEADS_KV);
-    put_key_int(w, f, "attention.key_length", HEAD_DIM);
-    put_key_int(w, f, "attention.value_length", HEAD_DIM);
-    put_key_int(w, f, "rope.dimension_count", f->n_rot ? f->n_rot : HEAD_DIM);
+    put_key_int(w, f, "feed_forward_length", f->headless ? 0 : s->n_ff);
+    put_key_int(w, f, "attention.head_count", f->headless ? 0 : HEADS);
+    if (!f->no_heads_kv) put_key_int(w, f, "attention.head_count_kv", f->headless ? 0 : HEADS_KV);
+    if (!f->headless) put_key_int(w, f, "attention.key_length", HEAD_DIM);
+    if (!f->headless) put_key_int(w, f, "attention.value_length", HEAD_DIM);
+    if (!f->headless) put_key_int(w, f, "rope.dimension_count", f->n_rot ? f->n_rot : HEAD_DIM);
     put_key_float(w, f, "rope.freq_base", 50000.0f);
     put_key_float(w, f, "attention.layer_norm_rms_epsilon", 1e-5f);
     if (f->window) put_key_int(w, f, "attention.sliding_window", f->window);
@@ -343,7 +453,7 @@ int main(int argc, char **argv)
     put_vocab(w, f->tokenizer, f->pre);
     bool ternary = s.type == LUTRA_TYPE_TQ1_0 || s.type == LUTRA_TYPE_TQ2_0;
     put(w, "token_embd.weight", ternary ? LUTRA_TYPE_Q8_0 : s.type, s.n_embd, n_vocab, 0.5f, 0.0f);
-    put_norm(w, -1, "output_norm.weight", s.n_embd);
+    put_norm(w, -1, f->norm ? f->norm : "output_norm.weight", s.n_embd);
     if (!f->tied) put_matrix(w, "output.weight", ternary ? LUTRA_TYPE_Q8_0 : s.type, s.n_embd, n_vocab);
     if (f->rope_freqs) put(w, "rope_freqs.weight", LUTRA_TYPE_F32, HEAD_DIM / 2, 1, 0.05f, 2.0f);
     if (f->whole) f->whole(w, f, &s);

@@ -145,7 +145,12 @@ def attention(m, il, h, n_ctx):
     eps = m.key("attention.layer_norm_rms_epsilon")
     local = is_local(m, il)
     pos = np.arange(n, dtype=np.float64)
-    if has("attn_qkv.weight"):
+    gate = None
+    if arch == "qwen35":  # each head of q is followed by its gate
+        both = (h @ w("attn_q.weight").T).reshape(n, heads, 2, dim)
+        q, gate = both[:, :, 0], both[:, :, 1].reshape(n, heads * dim)
+        k, v = h @ w("attn_k.weight").T, h @ w("attn_v.weight").T
+    elif has("attn_qkv.weight"):
         q, k, v = np.split(h @ w("attn_qkv.weight").T, [heads * dim, (heads + kv_heads) * dim], axis=1)
     else:
         q, k, v = (h @ w(f"attn_{c}.weight").T for c in "qkv")
@@ -183,6 +188,8 @@ def attention(m, il, h, n_ctx):
             continue
         out[:, head] = softmax(s) @ vh
     a = out.reshape(n, heads * dim)
+    if gate is not None:
+        a = a * sigmoid(gate)
     if has("attn_sub_norm.weight"):
         a = rmsnorm(a, w("attn_sub_norm.weight"), eps)
     a = a @ w("attn_output.weight").T
@@ -200,6 +207,70 @@ def feed_forward(m, il, h):
     if has("ffn_sub_norm.weight"):
         g = rmsnorm(g, w("ffn_sub_norm.weight"), m.key("attention.layer_norm_rms_epsilon"))
     return g @ w("ffn_down.weight").T
+
+
+def causal_convolution(x, kernel):  # x [n, channels], kernel [channels, taps], the present token last
+    taps = kernel.shape[1]
+    padded = np.concatenate([np.zeros((taps - 1, x.shape[1])), x])
+    return sum(padded[k : k + len(x)] * kernel[:, k] for k in range(taps))
+
+
+def short_convolution(m, il, h):
+    w = lambda name: m.t[f"blk.{il}.{name}"]
+    b, c, x = np.split(h @ w("shortconv.in_proj.weight").T, 3, axis=1)
+    return (c * causal_convolution(b * x, w("shortconv.conv.weight"))) @ w("shortconv.out_proj.weight").T
+
+
+def delta_net(m, il, h):
+    w = lambda name: m.t[f"blk.{il}.{name}"]
+    n, eps = len(h), m.key("attention.layer_norm_rms_epsilon")
+    dim, heads, groups = m.key("ssm.state_size"), m.key("ssm.time_step_rank"), m.key("ssm.group_count")
+    mixed = silu(causal_convolution(h @ w("attn_qkv.weight").T, w("ssm_conv1d.weight")))
+    q, k, v = np.split(mixed, [groups * dim, 2 * groups * dim], axis=1)
+    unit = lambda a: a / np.sqrt((a * a).sum(axis=-1, keepdims=True) + eps)
+    q, k, v = unit(q.reshape(n, groups, dim)), unit(k.reshape(n, groups, dim)), v.reshape(n, heads, dim)
+    alpha, beta = h @ w("ssm_alpha.weight").T, sigmoid(h @ w("ssm_beta.weight").T)
+    decay = np.exp(w("ssm_a") * np.log1p(np.exp(alpha + w("ssm_dt.bias"))))
+    out = np.zeros((n, heads, dim))
+    for head in range(heads):
+        state, g = np.zeros((dim, dim)), head % groups  # state: keys by values
+        for i in range(n):
+            state = state * decay[i, head]
+            state = state + np.outer(k[i, g], beta[i, head] * (v[i, head] - k[i, g] @ state))
+            out[i, head] = q[i, g] @ state / np.sqrt(dim)
+    out = rmsnorm(out, w("ssm_norm.weight"), eps).reshape(n, heads * dim)
+    return (out * silu(h @ w("attn_gate.weight").T)) @ w("ssm_out.weight").T
+
+
+def mamba2(m, il, h):
+    w = lambda name: m.t[f"blk.{il}.{name}"]
+    n, eps, inner = len(h), m.key("attention.layer_norm_rms_epsilon"), m.key("ssm.inner_size")
+    states, heads, groups = m.key("ssm.state_size"), m.key("ssm.time_step_rank"), m.key("ssm.group_count")
+    dim = inner // heads
+    z, mixed, dt = np.split(h @ w("ssm_in.weight").T, [inner, 2 * inner + 2 * groups * states], axis=1)
+    mixed = silu(causal_convolution(mixed, w("ssm_conv1d.weight")) + w("ssm_conv1d.bias"))
+    x, b, c = np.split(mixed, [inner, inner + groups * states], axis=1)
+    x, b, c = x.reshape(n, heads, dim), b.reshape(n, groups, states), c.reshape(n, groups, states)
+    dt = np.log1p(np.exp(dt + w("ssm_dt.bias")))
+    a, d = w("ssm_a").reshape(-1), w("ssm_d").reshape(-1)
+    out = np.zeros((n, heads, dim))
+    for head in range(heads):
+        state, g = np.zeros((dim, states)), head * groups // heads
+        for i in range(n):
+            state = state * np.exp(dt[i, head] * a[head]) + np.outer(dt[i, head] * x[i, head], b[i, g])
+            out[i, head] = state @ c[i, g] + d[head] * x[i, head]
+    y = (out.reshape(n, inner) * silu(z)).reshape(n, groups, inner // groups)
+    y = rmsnorm(y, w("ssm_norm.weight").reshape(groups, -1), eps).reshape(n, inner)
+    return y @ w("ssm_out.weight").T
+
+
+def mixer(m, il, h, n_ctx):
+    name = lambda s: f"blk.{il}.{s}" in m.t
+    if name("shortconv.conv.weight"):
+        return short_convolution(m, il, h)
+    if name("ssm_in.weight"):
+        return mamba2(m, il, h)
+    return delta_net(m, il, h) if name("ssm_conv1d.weight") else attention(m, il, h, n_ctx)
 
 
 def expert_feed_forward(m, il, h):
@@ -239,17 +310,19 @@ def forward(m, ids, n_ctx):
     for il in range(m.key("block_count")):
         w = lambda name: t[f"blk.{il}.{name}"]
         has = lambda name: f"blk.{il}.{name}" in t
-        a = attention(m, il, rmsnorm(x, w("attn_norm.weight"), eps), n_ctx)
+        a = mixer(m, il, rmsnorm(x, w("attn_norm.weight"), eps), n_ctx)
         if has("post_attention_norm.weight") and has("ffn_norm.weight"):
             a = rmsnorm(a, w("post_attention_norm.weight"), eps)
         x = x + residual * a
-        # gpt-oss names the norm before the feed-forward block after what comes before it
+        if m.arch == "mamba2":  # no feed-forward block
+            continue
+        # gpt-oss and qwen35 name the norm before the feed-forward block after what comes before it
         h = rmsnorm(x, w("ffn_norm.weight" if has("ffn_norm.weight") else "post_attention_norm.weight"), eps)
         g = expert_feed_forward(m, il, h) if has("ffn_gate_exps.weight") else feed_forward(m, il, h)
         if has("post_ffw_norm.weight"):
             g = rmsnorm(g, w("post_ffw_norm.weight"), eps)
         x = x + residual * g
-    x = rmsnorm(x, t["output_norm.weight"], eps)
+    x = rmsnorm(x, t["output_norm.weight" if "output_norm.weight" in t else "token_embd_norm.weight"], eps)
     x = x @ t.get("output.weight", t["token_embd.weight"]).T
     x = x / m.key("logit_scale", 1.0)
     cap = m.key("final_logit_softcapping", 0.0)
