@@ -6,6 +6,7 @@
 #define LUTRA_MODELS_MODEL_H
 
 #include "kernels/arena.h"
+#include "kernels/matmul.h"
 #include "kernels/ops.h"
 #include "kernels/pool.h"
 #include "models/config.h"
@@ -173,6 +174,11 @@ lutra_status lutra_net_plan(const struct lutra_gguf *g, enum lutra_head_bits hea
 lutra_status lutra_net_load(struct lutra_net **out, const struct lutra_gguf *g, const struct lutra_net_options *opt,
                             lutra_error *err);
 void lutra_net_free(struct lutra_net *net);
+
+/* Threads, at most n_threads, that decode as fast as more would (decode_probe.c), and why in one line: "" where that
+ * was not worth finding out. Takes LUTRA_PROBE_MS. */
+int lutra_net_probe_threads(const struct lutra_net *net, enum lutra_mode mode, int n_threads, char *why,
+                            size_t why_cap);
 
 /* Run every kind of matrix in the net through its kernels against scalar on real rows. Drops to lower levels until all
  * agree; writes net->ops and net->self_test. LUTRA_ESELFTEST if not even scalar agrees with itself (broken memory). */

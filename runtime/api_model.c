@@ -164,6 +164,20 @@ static lutra_status load(lutra_model *m, const struct lutra_gguf *g, struct sett
     return lutra_net_load(&m->net, g, &o, err);
 }
 
+/* Memory may be read as fast by fewer threads than there are cores. Finding that out belongs to loading, which takes
+ * longer: a session opens at once. Who named a number of threads is not asked again. */
+static void plan_threads(lutra_model *m, const struct settings *s)
+{
+    char why[200], probe[160] = "";
+    m->n_threads = m->n_threads_batch = lutra_threads_default(why, sizeof why);
+    if (s->opt == NULL || s->opt->n_threads == 0)
+        m->n_threads = lutra_net_probe_threads(m->net, m->mode, m->n_threads_batch, probe, sizeof probe);
+    if (probe[0])
+        lutra_format(m->threads, sizeof m->threads, "%s; for single tokens %d: %s", why, m->n_threads, probe);
+    else
+        lutra_format(m->threads, sizeof m->threads, "%s", why);
+}
+
 lutra_status lutra_model_open(lutra_model **out, const char *path, const lutra_model_options *opt, lutra_error *err)
 {
     if (out == NULL) return bad(err, "lutra_model_open: out is NULL");
@@ -189,6 +203,7 @@ lutra_status lutra_model_open(lutra_model **out, const char *path, const lutra_m
         lutra_model_free(m);
         return st;
     }
+    plan_threads(m, &s);
     m->load_seconds = lutra_clock() - start;
     *out = m;
     return LUTRA_OK;
@@ -215,6 +230,7 @@ lutra_status lutra_model_describe(const lutra_model *m, lutra_model_info *info)
                                .kernel = net->ops.name,
                                .self_test = net->self_test,
                                .head = net->head,
+                               .threads = m->threads,
                                .n_params = net->n_params,
                                .file_bytes = m->file_bytes,
                                .weight_bytes = net->arena.used,

@@ -2,7 +2,6 @@
 /* The session half of lutra.h: one timeline of tokens. */
 #include "runtime/session.h"
 
-#include "kernels/cpu.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,12 +25,10 @@ static lutra_status check_options(const lutra_session_options *o, lutra_error *e
 static lutra_status open_eval(lutra_session *s, const lutra_session_options *o, lutra_error *err)
 {
     const lutra_model *m = s->model;
-    int cpus[256];
-    char why[200];
     struct lutra_eval_options eo = {.precision = m->precision, .mode = m->mode};
-    int planned = lutra_cpu_thread_plan(cpus, 256, why, sizeof why);
-    eo.n_threads = o && o->n_threads ? o->n_threads : planned;
-    eo.n_threads_batch = o && o->n_threads_batch ? o->n_threads_batch : eo.n_threads;
+    bool given = o && o->n_threads;
+    eo.n_threads = given ? o->n_threads : m->n_threads;
+    eo.n_threads_batch = o && o->n_threads_batch ? o->n_threads_batch : given ? eo.n_threads : m->n_threads_batch;
     eo.n_batch = lutra_batch_step(o ? o->n_batch : 0);
     eo.n_ctx = o ? o->n_ctx : 0;
     lutra_status st = lutra_choose_ctx(&m->net->config, &m->net->ops, &eo, 0, err);

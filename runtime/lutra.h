@@ -122,6 +122,7 @@ typedef struct lutra_model_info {
     const char *kernel;        /* CPU level in use: "avx2" */
     const char *self_test;     /* "ok", or which kernel fell back and to what */
     const char *head;          /* "Q6_K, as in the file", or what it was changed to and what that costs */
+    const char *threads;       /* threads a session takes by default, and why */
     uint64_t n_params;         /* weights */
     uint64_t file_bytes;
     uint64_t weight_bytes;     /* packed, in memory */
@@ -148,8 +149,8 @@ typedef struct lutra_session_options {
     size_t size;               /* sizeof(lutra_session_options) */
     int n_ctx;                 /* tokens of context; default 0: min(model, 8192, what memory allows) */
     int n_batch;               /* tokens fed at once; default 0: 2048; 1..65536. Never changes a result */
-    int n_threads;             /* threads for one token; default 0: lutra_threads_default; 1..256 */
-    int n_threads_batch;       /* threads for many tokens; default 0: n_threads */
+    int n_threads;             /* threads for one token; default 0: lutra_threads_default, or those that saturate memory */
+    int n_threads_batch;       /* threads for many tokens; default 0: n_threads, or lutra_threads_default */
 } lutra_session_options;
 
 /* The RAM plan of a file, from its header alone. opt, sopt may be NULL.

@@ -28,6 +28,8 @@ struct lutra_model {
     char name[128];           /* escaped */
     uint64_t file_bytes;
     double load_seconds;
+    int n_threads, n_threads_batch; /* default of sessions: for one token, for many */
+    char threads[400];        /* why, in one line */
 };
 
 struct lutra_session {

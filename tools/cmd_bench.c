@@ -69,9 +69,10 @@ static const struct lutra_opt kernels[] = {
      "with --kernels: lookup time against the bits of a weight, and the line through it", NULL},
     {"--group", "N", LUTRA_OPT_INT, AT(group), 0, 256,
      "with --bits: columns under one scale, 32, 128 or 256 (0: the whole row)", NULL},
-    {"--shape", "RxC", LUTRA_OPT_LIST, AT(shapes), 0, 0, "with --kernels, --ops: rows x columns", NULL},
-    {"--type", "LIST", LUTRA_OPT_STR, AT(type), 0, 0, "with --kernels, --ops: types such as Q4_0,TQ2_0",
+    {"--shape", "RxC", LUTRA_OPT_LIST, AT(shapes), 0, 0, "with --kernels, --ops: rows x columns",
      NULL},
+    {"--type", "LIST", LUTRA_OPT_STR, AT(type), 0, 0,
+     "with --kernels, --ops: types such as Q4_0,TQ2_0", NULL},
     {"--vectors", "LIST", LUTRA_OPT_STR, AT(vectors), 0, 0,
      "with --kernels: vectors at once (1,8,32,128)", NULL},
     {"--cold", NULL, LUTRA_OPT_FLAG, AT(cold), 1, 0,
@@ -243,9 +244,16 @@ static void choose_columns(struct lutra_bench_columns *c, const struct lutra_ben
     }
 }
 
+/* Without -t: the threads that a session of this model takes, for prompts and for single tokens. */
+static void use_defaults(const struct lutra_bench_options *o, const struct lutra_bench_model *m,
+                         struct lutra_bench_test *plan, int n)
+{
+    for (int i = 0; i < n && o->threads.n == 0; i++)
+        plan[i].n_threads = plan[i].n_prompt ? m->model->n_threads_batch : m->model->n_threads;
+}
+
 /* The models stay open until the end: rows point to them. */
-static int bench_models(const struct lutra_bench_options *o, const struct lutra_bench_test *plan,
-                        int n)
+static int bench_models(const struct lutra_bench_options *o, struct lutra_bench_test *plan, int n)
 {
     struct lutra_bench_model *models = calloc((size_t)o->models.n, sizeof *models);
     struct session *s = calloc(1, sizeof *s);
@@ -260,6 +268,7 @@ static int bench_models(const struct lutra_bench_options *o, const struct lutra_
     choose_columns(&s->columns, o, plan, n);
     for (int i = 0; i < o->models.n; i++) {
         int code = lutra_bench_open(&models[i], lutra_find_path(o->models.v[i], path), o);
+        if (code < 0) use_defaults(o, &models[i], plan, n);
         if (code < 0 && o->curve)
             code = lutra_bench_curve_model(o, &models[i], plan);
         else if (code < 0 && o->peer)
@@ -288,14 +297,15 @@ static int check_options(struct lutra_bench_options *o)
 {
     if (o->model && o->models.n < LUTRA_STRINGS_MAX) o->models.v[o->models.n++] = o->model;
     bool alone = o->kernels == LUTRA_BENCH_CASES || o->ops; /* no model */
-    if (!alone &&
-        (o->bits || o->shapes.n || o->type || o->vectors || o->cold || o->way >= 0)) {
-        lutra_cli_say("--bits, --shape, --type, --vectors, --way and --cold go with --kernels alone");
+    if (!alone && (o->bits || o->shapes.n || o->type || o->vectors || o->cold || o->way >= 0)) {
+        lutra_cli_say(
+            "--bits, --shape, --type, --vectors, --way and --cold go with --kernels alone");
         return LUTRA_EXIT_USAGE;
     }
     if (alone && o->models.n > 0) {
-        lutra_cli_say("%s times kernels without a model: leave out -m, or name a mode: --kernels auto",
-                      o->ops ? "--ops" : "--kernels");
+        lutra_cli_say(
+            "%s times kernels without a model: leave out -m, or name a mode: --kernels auto",
+            o->ops ? "--ops" : "--kernels");
         return LUTRA_EXIT_USAGE;
     }
     if (!alone && o->models.n == 0) {
@@ -308,7 +318,8 @@ static int check_options(struct lutra_bench_options *o)
 
 int lutra_cmd_bench(int argc, char **argv)
 {
-    struct lutra_bench_options o = {.reps = 5, .format_err = LUTRA_BENCH_NONE, .kernels = -1, .way = -1};
+    struct lutra_bench_options o = {
+        .reps = 5, .format_err = LUTRA_BENCH_NONE, .kernels = -1, .way = -1};
     struct lutra_bench_test *plan;
     int n, code = lutra_cli_parse(&spec, &o, argc, argv);
     if (code >= 0 || (code = check_options(&o)) >= 0) return code;

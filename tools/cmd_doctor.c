@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* lutra doctor: one screen about this machine, ready to be pasted into a report. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "kernels/cpu.h"
+#include "kernels/probe.h"
 #include "runtime/lutra.h"
 #include "tools/bench.h"
 #include "tools/bench_sensors.h"
 #include "tools/cli.h"
 #include "tools/cmd.h"
 #include "tools/doctor.h"
+#include "tools/find.h"
 #include "tools/report.h"
 
 struct options {
     int levels;
-    const char *report, *model, *bench;
+    const char *report, *model, *bench, *file; /* file: as an argument */
 };
 
 static const struct lutra_opt opts[] = {
@@ -25,7 +28,9 @@ static const struct lutra_opt opts[] = {
     {"--report", "FILE", LUTRA_OPT_STR, offsetof(struct options, report), 0, 0,
      "write all this and bench figures to a file, ready to be pasted", NULL},
     {"-m, --model", "FILE", LUTRA_OPT_STR, offsetof(struct options, model), 0, 0,
-     "with --report: bench this model (without: a few kernels)", NULL},
+     "show which kernels multiply its tensors; with --report: bench it too (without: a few "
+     "kernels)",
+     NULL},
     {"--bench", "FILE", LUTRA_OPT_STR, offsetof(struct options, bench), 0, 0,
      "with --report: take the figures from this file of `lutra bench -o json`", NULL},
 };
@@ -33,13 +38,14 @@ static const struct lutra_opt_group group = {"Options", opts, sizeof opts / size
 
 static const struct lutra_cli_spec spec = {
     "doctor",
-    "[--levels | --report FILE]",
+    "[FILE] [--levels | --report FILE]",
     "Show what this machine can do: processor, instruction sets, whether the kernels compute what "
     "they\n"
-    "should, how fast memory is, and how many threads Lutra will use.",
+    "should, how fast memory is, how many threads Lutra will use, and which kernels multiply which "
+    "weights.",
     &group,
     1,
-    LUTRA_NO_POSITIONAL};
+    offsetof(struct options, file)};
 
 static const struct {
     uint32_t bit;
@@ -102,18 +108,27 @@ static uint64_t meminfo(const char *field)
     return (uint64_t)kib * 1024;
 }
 
-/* Doubling from 1 to all threads. */
-static void print_bandwidth(int max_threads)
+/* Doubling from 1 to all threads; then how many of them a token is worth. */
+static void print_bandwidth(int max_threads, bool say_decode)
 {
-    char shown[24];
+    char shown[24], why[160];
     uint64_t cache = lutra_sensor_cache("");
-    for (int n = 1; n <= max_threads;
-         n = n * 2 > max_threads && n < max_threads ? max_threads : n * 2) {
+    int threads[16], k = 0;
+    double rates[16];
+    for (int n = 1; n <= max_threads && k<16; n = n * 2> max_threads && n < max_threads
+                        ? max_threads
+                        : n * 2) {
         double rate = lutra_bench_bandwidth(n, NULL, 0, cache);
-        printf("%-9s %d thread%s %s GB/s\n", n == 1 ? "bandwidth" : "", n, n == 1 ? " " : "s",
-               lutra_bench_show(shown, sizeof shown, "%.1f", rate / 1e9));
+        printf("%-9s %3d thread%s %s GB/s\n", n == 1 ? "reading" : "", n,
+               n == 1 ? ": " : "s:", lutra_bench_show(shown, sizeof shown, "%.1f", rate / 1e9));
         fflush(stdout);
+        if (!isfinite(rate)) continue;
+        threads[k] = n;
+        rates[k++] = rate;
     }
+    if (k == 0 || !say_decode) return;
+    int enough = lutra_probe_enough(threads, rates, k, why, sizeof why);
+    printf("          %d for single tokens: %s\n", enough, why);
 }
 
 static void print_thermal(void)
@@ -126,24 +141,49 @@ static void print_thermal(void)
            throttled[0] ? ", " : "", throttled);
 }
 
+static const char *huge_pages(void)
+{
+    char text[80];
+    if (!lutra_sensor_text("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text))
+        return "no huge pages";
+    return strstr(text, "[never]") ? "huge pages switched off" : "huge pages";
+}
+
+static lutra_model *examined; /* NULL: no model was named */
+
 static int examine(void)
 {
     char why[200] = "", total[24], available[24];
+    lutra_model_info info = {.size = sizeof info};
     int cpus[256];
     uint32_t have = lutra_cpu_detect();
     print_machine(have);
     int wrong = print_levels(have);
-    printf("memory    %s, %s available\n",
+    printf("memory    %s, %s available, %s\n",
            lutra_cli_bytes(total, sizeof total, meminfo("MemTotal")),
-           lutra_cli_bytes(available, sizeof available, meminfo("MemAvailable")));
+           lutra_cli_bytes(available, sizeof available, meminfo("MemAvailable")), huge_pages());
     int n = lutra_cpu_thread_plan(cpus, 256, why, sizeof why);
-    print_bandwidth(n);
-    printf("threads   %d: %s\n", n, why);
+    if (examined) lutra_model_describe(examined, &info);
+    printf("threads   %s\n", examined ? info.threads : why);
+    print_bandwidth(n, examined == NULL);
     print_thermal();
+    if (examined)
+        lutra_doctor_tensors(examined);
+    else
+        lutra_doctor_types(lutra_cpu_best(have)->features);
     if (wrong)
         puts("Some kernels are wrong on this machine. Models still run: each is tested at load and "
              "falls back.");
     return wrong ? LUTRA_EXIT_SELFTEST : LUTRA_EXIT_OK;
+}
+
+static int open_model(const char *name)
+{
+    char path[LUTRA_FIND_PATH];
+    lutra_error err;
+    if (lutra_model_open(&examined, lutra_find_path(name, path), NULL, &err))
+        return lutra_cli_fail(&err, true);
+    return -1;
 }
 
 int lutra_cmd_doctor(int argc, char **argv)
@@ -155,6 +195,10 @@ int lutra_cmd_doctor(int argc, char **argv)
         print_level_names(lutra_cpu_detect());
         return lutra_cli_flush(LUTRA_EXIT_OK);
     }
-    return lutra_cli_flush(o.report ? lutra_report_write(o.report, o.model, o.bench, examine)
+    if (!o.model) o.model = o.file;
+    if (o.model && (code = open_model(o.model)) >= 0) return code;
+    code = lutra_cli_flush(o.report ? lutra_report_write(o.report, o.model, o.bench, examine)
                                     : examine());
+    lutra_model_free(examined);
+    return code;
 }

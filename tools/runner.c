@@ -49,11 +49,14 @@ static void print_summary(const struct lutra_runner *e, const char *path, bool i
     lutra_session_stats(e->session, &st);
     show_name(name, sizeof name, &e->info, path);
     uint64_t total = e->info.weight_bytes + e->info.vocab_bytes + st.kv_bytes + st.scratch_bytes;
-    fprintf(stderr, "%s · %s · %s %s · ctx %d (KV %s) · RAM %s · %d thread%s · %s · %.2f s%s\n",
+    char batch[40] = "";
+    if (st.n_threads_batch != st.n_threads)
+        snprintf(batch, sizeof batch, " (%d for prompts)", st.n_threads_batch);
+    fprintf(stderr, "%s · %s · %s %s · ctx %d (KV %s) · RAM %s · %d thread%s%s · %s · %.2f s%s\n",
             name, e->info.arch, e->info.type_name,
             lutra_cli_bytes(file, sizeof file, e->info.file_bytes), lutra_session_n_ctx(e->session),
             lutra_cli_bytes(kv, sizeof kv, st.kv_bytes), lutra_cli_bytes(ram, sizeof ram, total),
-            st.n_threads, st.n_threads == 1 ? "" : "s", e->info.kernel, e->info.load_seconds,
+            st.n_threads, st.n_threads == 1 ? "" : "s", batch, e->info.kernel, e->info.load_seconds,
             interactive ? " · Ctrl-C stops, /help" : "");
 }
 
@@ -120,6 +123,7 @@ int lutra_runner_open(struct lutra_runner *e, const struct lutra_options *o, boo
         lutra_cli_say("kernel self-test: %s", e->info.self_test);
     if (chatty) print_summary(e, path, lutra_cli_tty(STDIN_FILENO) && lutra_cli_tty(STDOUT_FILENO));
     if (chatty && o->head) fprintf(stderr, "head: %s\n", e->info.head);
+    if (o->verbose) fprintf(stderr, "threads: %s\n", o->n_threads ? "as asked for with -t" : e->info.threads);
     if (o->verbose) fprintf(stderr, "seed %llu\n", (unsigned long long)e->seed);
     return -1;
 }
