@@ -25,6 +25,7 @@
  * TERN    base-3 codes, sign apart, 1.667 bits.    tile: 32 rows  (true ternary, one scale per
  *         tensor, at most 2^18 columns so that the row's one sum fits int32)
  * I8      Q8_0: signed bytes, integer dot.         tile: 16 rows
+ * BOOK    codebook types: 4-bit codes of 16 values, integer dot.   tile: 16 rows
  * F32, F16, BF16   rows as in the file, dot product with the float activations.  tile: 1 row
  *
  * ---- unit ----
@@ -39,6 +40,8 @@
  *   SUB_MIN     d f16[16], dmin f16[16], sc uint8[8][16], mn uint8[8][16]
  *                                                              group 32; M = -(dmin * mn)
  *   SUB_MIN4    d f16[16], dmin f16[16], scmn uint8[16][16]    group 16; low nibble sc, high mn
+ *   F16_EACH    d f16[unit_k/group][16]                        BOOK; a unit is one group or two
+ *   E8M0        e uint8[unit_k/group][16]                      BOOK; D = 2^(e - 128)
  *
  * ---- PLANES codes ----
  * Columns in steps of 16 (four quads of four columns; octet 0 = quads 0 1, octet 1 = quads 2 3):
@@ -88,6 +91,20 @@
  * ---- I8 codes ----  "pair panel": [unit_k/2 pairs][16 rows][2] int8;
  *   byte 2*r+j of a pair = column 2*pair+j of row r.
  *
+ * ---- BOOK codes ----
+ * A weight is scale * (D * book[code]), book[16] of int8. Columns in octets, 64 bytes each, 4 a row:
+ * words 0 and 1 of a row hold the columns 2i and 2i+1 of the octet in nibble i:
+ *
+ *   byte 4*row + j:   0      1      2      3
+ *     low nibble      col 0  col 4  col 1  col 5
+ *     high nibble     col 2  col 6  col 3  col 7
+ *
+ * so that one shuffle of bytes (or of 16-bit words) through the book and a widening of even or odd
+ * bytes leave columns 2i, 2i+1 side by side, as the activation codes are. There are no planes to look
+ * up: S[r][g] = sum of book * c is an integer dot at every level, |S| <= 32 * 127 * LUTRA_CODE_MAX
+ * < 2^25. int32 holds it; its float is not always exact, but rounded once, to nearest even,
+ * everywhere.  y[r] = (x_scale * scale) * sum over groups of D[r][g] * (float)S[r][g].
+ *
  * ---- TERN tile ----  (32 rows, columns padded with zero weights to k_pad, a multiple of 24)
  *   int32 n_neg[32]: how many triples of the row carry the sign bit (for one's-complement tricks)
  *   then per 24 columns (8 triples): 160 bytes
@@ -120,6 +137,7 @@ enum lutra_mat_kind {
     LUTRA_MAT_TERN,
     LUTRA_MAT_I8,
     LUTRA_MAT_BITS,
+    LUTRA_MAT_BOOK,
     LUTRA_MAT_F32,
     LUTRA_MAT_F16,
     LUTRA_MAT_BF16
@@ -132,7 +150,9 @@ enum lutra_scale_kind {
     LUTRA_SCALE_SUB,
     LUTRA_SCALE_SUB_MIN,
     LUTRA_SCALE_SUB_MIN4,
-    LUTRA_SCALE_ROW /* one per row: BITS, ahead of its units */
+    LUTRA_SCALE_ROW, /* one per row: BITS, ahead of its units */
+    LUTRA_SCALE_F16_EACH,
+    LUTRA_SCALE_E8M0
 };
 
 /* A packed matrix: W[n_rows][n_cols], y = W x. Plain data; its bytes belong to a model's arena. */
@@ -142,13 +162,14 @@ struct lutra_mat {
     int type;        /* enum lutra_type it was read from */
     int n_rows;
     int n_cols;      /* a multiple of the type's block */
-    int bits;        /* PLANES, BITS */
+    int bits;        /* PLANES, BITS; 4 in BOOK */
     int group;       /* columns per scale: 16, 32, 64, 128, 256; all of them */
     int mul;         /* of every code, 1 or 2 (one bit), ... */
     int offset;      /* ... from which this is subtracted */
     int unit_k;      /* 32, 64, 128 or 256 */
     int tile_rows;   /* 16, 32 or 1 */
-    float scale;     /* TERN */
+    float scale;     /* TERN, BOOK */
+    int8_t book[16]; /* BOOK */
     size_t unit_bytes;
     size_t scale_bytes; /* of unit_bytes */
     size_t tile_bytes;
@@ -182,7 +203,7 @@ static inline int lutra_tern_k_pad(int n_cols)
 }
 
 /* Fill every field of `m` but data and scale for a matrix of `type`; TERN if `ternary` (TQ1_0,
- * TQ2_0 whose tensor passed lutra_pack_is_ternary) else the type's own kind. Errors
+ * TQ2_0 whose tensor passed lutra_pack_is_ternary) or I2_S, else the type's own kind. Errors
  * LUTRA_EUNSUPPORTED (type), LUTRA_EINVAL (n_cols not a multiple of the block, size overflow). */
 lutra_status lutra_pack_plan(struct lutra_mat *m, int type, int n_rows, int n_cols, bool ternary,
                              lutra_error *err);

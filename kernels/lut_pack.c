@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "kernels/bits_unit.h"
+#include "kernels/book.h"
 #include "kernels/lut_unit.h"
+#include "kernels/qbook.h"
 
 /* One group of TERN is the whole row: 2^18 columns * LUTRA_CODE_MAX still fit int32. */
 enum { MAX_TERN_COLS = 1 << 18 };
@@ -95,7 +97,10 @@ lutra_status lutra_pack_plan(struct lutra_mat *m, int type, int n_rows, int n_co
         return lutra_fail(err, LUTRA_EINVAL, "%s matrix [%d, %d]: columns must be a multiple of %d",
                           ti->name, n_cols, n_rows, ti->block);
     const struct lutra_code_info *ci = lutra_code_info(type);
-    bool ok = !ci ? plan_float(m) : ternary ? plan_tern(m) : plan_codes(m, ci, ti->block);
+    bool ok = lutra_book_info(type) ? lutra_book_plan(m)
+              : !ci                 ? plan_float(m)
+              : ternary || type == LUTRA_TYPE_I2_S ? plan_tern(m)
+                                    : plan_codes(m, ci, ti->block);
     uint64_t units = ((uint64_t)n_cols + (uint64_t)m->unit_k - 1) / (uint64_t)m->unit_k, tile, all;
     ok = ok && lutra_mul_ok(&tile, units, m->unit_bytes) &&
          lutra_add_ok(&tile, tile, m->kind == LUTRA_MAT_TERN ? 4 * LUTRA_TERN_ROWS : 0) &&
@@ -249,8 +254,8 @@ static int pack_triples(uint8_t *p, int row, const uint8_t *q)
     return n_neg;
 }
 
-/* Blocks of 256 do not divide into 24 columns: three of them do, so codes are handed on 768 at a
- * time. */
+/* Blocks of 256 (and 64) do not divide into 24 columns: three of them do, so codes are handed on 768
+ * at a time. */
 static void pack_tern_row(const struct lutra_mat *m, uint8_t *tile, int row, const uint8_t *src)
 {
     const struct lutra_type_info *ti = lutra_type_info((uint32_t)m->type);
@@ -262,9 +267,9 @@ static void pack_tern_row(const struct lutra_mat *m, uint8_t *tile, int row, con
         int n = m->n_cols - k0 < 768 ? m->n_cols - k0 : 768;
         if (n < 768)
             memset(q, 1, sizeof q); /* the tail of the last 24 columns weighs nothing */
-        for (int k = 0; k < n; k += 256, src += ti->bytes) {
+        for (int k = 0; k < n; k += ti->block, src += ti->bytes) {
             lutra_split_block(m->type, &s, src);
-            memcpy(q + k, s.q, 256);
+            memcpy(q + k, s.q, (size_t)ti->block);
         }
         for (int k = 0; k < n; k += LUTRA_TERN_K, p += m->unit_bytes)
             n_neg += pack_triples(p, row, q + k);
@@ -290,6 +295,9 @@ void lutra_pack_tile(const struct lutra_mat *m, int tile, const void *file_rows,
         break;
     case LUTRA_MAT_TERN:
         pack_tern_tile(m, dst, file_rows, n);
+        break;
+    case LUTRA_MAT_BOOK:
+        lutra_book_pack_tile(m, dst, file_rows, n);
         break;
     default:
         memcpy(dst, file_rows, (size_t)n * m->tile_bytes);
@@ -394,6 +402,8 @@ void lutra_mat_row(const struct lutra_mat *m, int r, float *dst)
         tern_row(m, tile, row, dst);
     } else if (m->kind == LUTRA_MAT_BITS) {
         lutra_bits_row(m, tile, row, dst);
+    } else if (m->kind == LUTRA_MAT_BOOK) {
+        lutra_book_row(m, tile, row, dst);
     } else if (m->kind == LUTRA_MAT_PLANES || m->kind == LUTRA_MAT_I8) {
         for (int k = 0; k < m->n_cols; k += m->unit_k, tile += m->unit_bytes) {
             if (m->kind == LUTRA_MAT_I8)

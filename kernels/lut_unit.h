@@ -15,10 +15,19 @@ static inline float lutra_unit_half(const uint8_t *p, int i)
     return lutra_f16_to_f32(h);
 }
 
+/* 2^(e - 128), e < 255. */
+static inline float lutra_unit_e8m0(uint8_t e)
+{
+    uint32_t twice = e ? (uint32_t)e << 23 : 0x400000;
+    float f;
+    memcpy(&f, &twice, sizeof f);
+    return f * 0.5f;
+}
+
 /* D of group g (of the unit) and row (of the tile). */
 static inline float lutra_unit_d(const struct lutra_mat *m, const uint8_t *unit, int g, int row)
 {
-    float d = lutra_unit_half(unit, row);
+    float d = m->scales == LUTRA_SCALE_E8M0 ? 0.0f : lutra_unit_half(unit, row);
     switch (m->scales) {
     case LUTRA_SCALE_SUB:
         return d * (float)(int8_t)unit[32 + 16 * g + row];
@@ -26,6 +35,10 @@ static inline float lutra_unit_d(const struct lutra_mat *m, const uint8_t *unit,
         return d * (float)unit[64 + 16 * g + row];
     case LUTRA_SCALE_SUB_MIN4:
         return d * (float)(unit[64 + 16 * g + row] & 15);
+    case LUTRA_SCALE_F16_EACH:
+        return lutra_unit_half(unit + 32 * g, row);
+    case LUTRA_SCALE_E8M0:
+        return lutra_unit_e8m0(unit[16 * g + row]);
     default:
         return d;
     }

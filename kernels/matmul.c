@@ -64,6 +64,10 @@ static void lookup_tiles(const struct job *j, int tile0, int tile1)
 static void panel_tiles(const struct job *j, int tile0, int tile1, void *scratch)
 {
     const struct lutra_ops *ops = j->e->ops;
+    if (j->m->kind == LUTRA_MAT_BOOK) {
+        ops->book_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1);
+        return;
+    }
     int n = j->a->n, pass = lutra_panel_pass(ops, j->m, n);
     int some = pass < n ? tiles_cached(j->m) : tile1 - tile0;
     for (int t = tile0; t < tile1; t += some)
@@ -86,7 +90,10 @@ static void run_tiles(void *arg, int begin, int end, int thread)
         panel_tiles(j, begin, end, scratch);
         break;
     case LUTRA_PATH_EXACT:
-        ops->exact_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end, scratch);
+        if (j->m->kind == LUTRA_MAT_BOOK)
+            ops->book_exact(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end);
+        else
+            ops->exact_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end, scratch);
         break;
     case LUTRA_PATH_FLOAT:
         ops->float_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "kernels/book.h"
 #include "kernels/cpu.h"
 #include "kernels/lut_init.h"
 #include "kernels/vec.h"
@@ -28,31 +29,37 @@ void lutra_ops_init(struct lutra_ops *ops, uint32_t features)
     ops->features = features;
     lutra_lut_init_scalar(ops);
     lutra_vec_init_scalar(ops);
+    lutra_book_init_scalar(ops);
 #if defined(__x86_64__)
     if (features & LUTRA_CPU_SSSE3) {
         ops->name = "ssse3";
         lutra_lut_init_ssse3(ops);
         lutra_vec_init_ssse3(ops);
+        lutra_book_init_ssse3(ops);
     }
     if (features & LUTRA_CPU_AVX2) {
         ops->name = "avx2";
         lutra_lut_init_avx2(ops);
         lutra_vec_init_avx2(ops);
+        lutra_book_init_avx2(ops);
     }
     if (has_all(features, LUTRA_CPU_AVX2 | LUTRA_CPU_AVXVNNI)) {
         ops->name = "avx2vnni";
         lutra_mm_init_avxvnni(ops);
+        lutra_book_init_avxvnni(ops);
     }
     if (has_all(features, LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512)) {
         ops->name = "avx512";
         lutra_lut_init_avx512(ops);
         lutra_vec_init_avx512(ops);
+        lutra_book_init_avx512(ops);
     }
 #elif defined(__aarch64__)
     if (features & LUTRA_CPU_NEON) {
         ops->name = "neon";
         lutra_lut_init_neon(ops);
         lutra_vec_init_neon(ops);
+        lutra_book_init_neon(ops);
     }
     if (has_all(features, LUTRA_CPU_NEON | LUTRA_CPU_DOTPROD)) {
         ops->name = "dotprod";

@@ -65,6 +65,10 @@ struct lutra_ops {
                       void *scratch);
     size_t panel_scratch;
 
+    /* BOOK by integer dot straight from the packed bytes: vectors [v0, v1), CODES only. */
+    void (*book_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
+                     const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
+
     /* F32, F16, BF16 rows [row0, row1) times the float vectors [v0, v1): 16 lanes over columns
      * (column i in lane i%16, ascending, multiply then add), then the lane tree of dot. */
     void (*float_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
@@ -76,6 +80,10 @@ struct lutra_ops {
     void (*exact_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
                       const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
                       void *scratch);
+
+    /* exact_mul for BOOK. */
+    void (*book_exact)(float *y, size_t y_stride, const struct lutra_mat *m,
+                       const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
 
     /* ---- vectors of floats; reductions run over 16 virtual lanes (kernels/lanes_scalar.h) ---- */
 

@@ -197,8 +197,8 @@ struct block_iq3_s {
 };
 
 /* IQ1_S   | d 2 | qs 32 | qh 16 |           w[i] = (d * (2 s + 1)) * (grid +- 1/8)
- *        per 32 weights a little-endian u16 h of qh: index of 8 weights = qs[i / 8], plus 256 * bits
- *        [3l+2:3l] of h, l = (i / 8) % 4; s = bits 14:12; minus if bit 15 is set
+ *        per 32 weights a little-endian u16 h of qh: index of 8 weights = qs[i / 8], plus 256 *
+ *        bits [3l+2:3l] of h, l = (i / 8) % 4; s = bits 14:12; minus if bit 15 is set
  * IQ1_M   | qs 32 | qh 16 | scales 8 |      likewise
  *        a nibble of qh per 8 weights: bits 2:0 the index's high bits, bit 3 minus
  *        scales: four little-endian u16; s of 16 weights = bits [3j+2:3j] of number i / 64,

@@ -9,19 +9,15 @@
 #include "kernels/qgrids.h"
 #include "kernels/qtypes_iq.h"
 
-/* value - offset, place by place, is the table in front of the row. */
-/* -127 -104 -83 -65 -49 -35 -22 -10 1 13 25 38 53 69 89 113 */
-#define IQ4 {0, 23, 44, 62, 78, 92, 105, 117, 128, 140, 152, 165, 180, 196, 216, 240}, 127
-/* 0 1 2 3 4 6 8 12 0 -1 -2 -3 -4 -6 -8 -12 */
-#define E2M1 {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0}, 12
-/* 8 25 43 0 -8 -25 -43 0 ...: a sign is 4 in the code */
-#define IQ2 {51, 68, 86, 43, 35, 18, 0, 43, 43, 43, 43, 43, 43, 43, 43, 43}, 43
-/* 4 12 20 28 36 44 52 62 and their negatives: a sign is 8 in the code */
-#define IQ3_XXS {66, 74, 82, 90, 98, 106, 114, 124, 58, 50, 42, 34, 26, 18, 10, 0}, 62
-/* 1 3 5 7 9 11 13 15 and their negatives */
-#define IQ3_S {16, 18, 20, 22, 24, 26, 28, 30, 14, 12, 10, 8, 6, 4, 2, 0}, 15
-/* eighths of -1 0 1: -7 1 9 0 with plus 1/8, -9 -1 7 with minus: minus is 4 in the code */
-#define IQ1 {2, 10, 18, 9, 0, 8, 16, 9, 9, 9, 9, 9, 9, 9, 9, 9}, 9
+#define IQ4 {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}
+#define E2M1 {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}
+/* A sign is 8 in the code. */
+#define IQ3_XXS {4, 12, 20, 28, 36, 44, 52, 62, -4, -12, -20, -28, -36, -44, -52, -62}
+#define IQ3_S {1, 3, 5, 7, 9, 11, 13, 15, -1, -3, -5, -7, -9, -11, -13, -15}
+/* A sign is 4 in the code. */
+#define IQ2 {8, 25, 43, 0, -8, -25, -43}
+/* Eighths of -1 0 1; plus an eighth, or minus: 4 in the code. */
+#define IQ1 {-7, 1, 9, 0, -9, -1, 7}
 
 static const struct {
     int type;

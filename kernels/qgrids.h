@@ -2,7 +2,8 @@
 /* Grids of the IQ formats: which runs of 8 (or 4) magnitudes an index stands for.
  *
  *   iq2xxs iq2xs iq2s   8 weights, two bits each, the first in bits 1:0: 0, 1, 2 -> 8, 25, 43
- *   iq3xxs              4 weights, a nibble each, the first in bits 3:0: 0..7 -> 4 12 20 28 36 44 52 62
+ *   iq3xxs              4 weights, a nibble each, the first in bits 3:0:
+ *                       0..7 -> 4 12 20 28 36 44 52 62
  *   iq3s                likewise: 0..7 -> 1 3 5 7 9 11 13 15
  *   iq1                 8 weights, two bits each: 0, 1, 2 -> -1, 0, 1 */
 #ifndef LUTRA_KERNELS_QGRIDS_H

@@ -167,7 +167,7 @@ void lutra_encode_row(int type, void *dst, const float *src, int n)
     } else {
         assert(n % t->block == 0);
         for (int i = 0; i < n; i += t->block, to += t->bytes) {
-            if (c)
+            if (c && type != LUTRA_TYPE_I2_S)
                 encode_block(type, c, to, src + i);
             else if (!lutra_encode_iq(type, to, src + i))
                 assert(!"a type without an encoder");

@@ -183,6 +183,15 @@ static void split_tq2_0(struct lutra_split *out, const struct block_tq2_0 *b)
     split_quarters(out->q, b->qs);
 }
 
+/* No scale of its own: 1. */
+static void split_i2_s(struct lutra_split *out, const struct block_i2_s *b)
+{
+    static const uint8_t one[2] = {0x00, 0x3c};
+    split_plain(out, one);
+    for (int g = 0; g < 4; g++)
+        for (int i = 0; i < 16; i++) out->q[16 * g + i] = b->qs[i] >> (6 - 2 * g) & 3;
+}
+
 static void split_q1_0(struct lutra_split *out, const struct block_q1_0 *b)
 {
     split_plain(out, b->d);
@@ -223,6 +232,7 @@ void lutra_split_block(int type, struct lutra_split *out, const void *block)
     case LUTRA_TYPE_Q6_K: split_q6_k(out, block); break;
     case LUTRA_TYPE_TQ1_0: split_tq1_0(out, block); break;
     case LUTRA_TYPE_TQ2_0: split_tq2_0(out, block); break;
+    case LUTRA_TYPE_I2_S: split_i2_s(out, block); break;
     case LUTRA_TYPE_Q1_0: split_q1_0(out, block); break;
     case LUTRA_TYPE_Q2_0: split_q2_0(out, block); break;
     case LUTRA_TYPE_Q2_0_G128: split_q2_0_g128(out, block); break;

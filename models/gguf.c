@@ -136,6 +136,16 @@ lutra_status lutra_gguf_read(const struct lutra_gguf *g, const struct lutra_gguf
     return lutra_gguf_pread(g, dst, n, t->offset + at, err);
 }
 
+void lutra_gguf_set_i2s(struct lutra_gguf *g, enum lutra_i2s_layout layout)
+{
+    g->i2s = layout;
+}
+
+enum lutra_i2s_layout lutra_gguf_i2s(const struct lutra_gguf *g)
+{
+    return g->i2s;
+}
+
 const char *lutra_gguf_path(const struct lutra_gguf *g)
 {
     return g->path;

@@ -8,7 +8,8 @@
 #ifndef LUTRA_MODELS_GGUF_H
 #define LUTRA_MODELS_GGUF_H
 
-#include "kernels/base.h"
+#include "kernels/qtypes.h"
+#include "models/i2s.h"
 
 struct lutra_gguf;
 
@@ -49,6 +50,16 @@ struct lutra_gguf_tensor {
     uint64_t bytes;
     uint64_t info_offset; /* where its directory entry starts, for messages */
 };
+
+/* Bytes behind a tensor's blocks that belong to it: I2_S keeps its scale there. */
+static inline uint64_t lutra_gguf_tail(uint32_t type)
+{
+    return type == LUTRA_TYPE_I2_S ? 32 : 0;
+}
+
+/* What I2_S tensors of this file are laid out as: nothing in it tells (models/i2s.h). 128 at first. */
+void lutra_gguf_set_i2s(struct lutra_gguf *g, enum lutra_i2s_layout layout);
+enum lutra_i2s_layout lutra_gguf_i2s(const struct lutra_gguf *g);
 
 /* Open and check a file. Every rule of the format is checked here: after success all offsets and
  * sizes lie inside the file, names are unique, tensors do not overlap, types have known sizes

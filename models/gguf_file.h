@@ -19,6 +19,7 @@ struct lutra_gguf {
     uint32_t version;
     uint64_t file_bytes, header_bytes, data_start;
     struct timespec mtime; /* as opened: a file that changes under us is noticed */
+    enum lutra_i2s_layout i2s; /* as the caller says */
     uint8_t *header;       /* private copy of bytes [0, header_bytes) */
     struct lutra_gguf_kv *kvs;
     struct lutra_gguf_tensor *tensors;

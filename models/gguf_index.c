@@ -183,8 +183,14 @@ static uint64_t bytes_as(const struct lutra_gguf_tensor *t, uint32_t type)
 {
     const struct lutra_type_info *info = lutra_type_info(type);
     if (t->ne[0] % (uint64_t)info->block != 0) return 0; /* its rows cannot have such blocks */
-    return t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3] / (uint64_t)info->block *
-           (uint64_t)info->bytes;
+    uint64_t blocks = t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3] / (uint64_t)info->block;
+    return blocks * (uint64_t)info->bytes + lutra_gguf_tail(type);
+}
+
+/* Ids that forks use for other formats. */
+static bool disputed(uint32_t type)
+{
+    return type == LUTRA_TYPE_MXFP4 || type == LUTRA_TYPE_I2_S;
 }
 
 /* Until it is known, a tensor claims the fewer bytes. */
@@ -194,6 +200,7 @@ static void assume_least(struct lutra_gguf *g)
         struct lutra_gguf_tensor *t = &g->tensors[i];
         uint64_t less = t->type == LUTRA_TYPE_Q2_0 ? bytes_as(t, LUTRA_TYPE_Q2_0_G128) : 0;
         if (less > 0) t->bytes = less;
+        if (disputed(t->type)) t->bytes = 0;
     }
 }
 
@@ -247,6 +254,28 @@ static lutra_status settle_q2_0(struct lutra_gguf *g, uint64_t align, lutra_erro
     return LUTRA_OK;
 }
 
+/* The room tells whether a tensor of a disputed id can be ours. */
+static lutra_status check_room(struct lutra_gguf *g, uint64_t align, lutra_error *err)
+{
+    for (uint32_t i = 0; i < g->n_tensors; i++) {
+        struct lutra_gguf_tensor *t = &g->tensors[g->by_name[i] - g->tensors];
+        if (!disputed(t->type)) continue;
+        t->bytes = bytes_as(t, t->type);
+        if (fits(t->bytes, room_of(g, i), align)) continue;
+        return lutra_fail(err, LUTRA_EFORMAT,
+                          "%s: tensor %s at offset %llu: type %u is %s, %llu bytes, but its room at "
+                          "%llu is %llu; %s: use a TQ2_0 or Q4_K_M file of the same model; else the "
+                          "file is incomplete or damaged",
+                          g->path, t->name, (unsigned long long)t->info_offset, t->type,
+                          lutra_type_info(t->type)->name, (unsigned long long)t->bytes,
+                          (unsigned long long)t->offset, (unsigned long long)room_of(g, i),
+                          t->type == LUTRA_TYPE_I2_S
+                              ? "it may be IQ4_NL_4_4, removed from the format in 2024"
+                              : "it may be TL2 of BitNet's fork, made for one CPU");
+    }
+    return LUTRA_OK;
+}
+
 static lutra_status check_overlaps(struct lutra_gguf *g, lutra_error *err)
 {
     for (uint32_t i = 1; i < g->n_tensors; i++) {
@@ -272,6 +301,7 @@ static lutra_status index_tensors(struct lutra_gguf *g, uint64_t align, lutra_er
     /* borrow by_name before it is sorted by name */
     qsort(g->by_name, g->n_tensors, sizeof *g->by_name, compare_offsets);
     if (st == LUTRA_OK) st = settle_q2_0(g, align, err);
+    if (st == LUTRA_OK) st = check_room(g, align, err);
     if (st == LUTRA_OK) st = check_overlaps(g, err);
     if (st != LUTRA_OK) return st;
     qsort(g->by_name, g->n_tensors, sizeof *g->by_name, compare_names);

@@ -266,8 +266,8 @@ static lutra_status blame_type(const struct scan *s, uint32_t id,
 {
     char reason[300];
     if (info)
-        lutra_format(reason, sizeof reason, "unknown or removed type %lu: %s", (unsigned long)id,
-                     info->note);
+        lutra_format(reason, sizeof reason, "unknown or removed type %lu, %s: %s",
+                     (unsigned long)id, info->name, info->note);
     else
         lutra_format(
             reason, sizeof reason,
@@ -291,7 +291,8 @@ static lutra_status scan_type(struct scan *s, struct lutra_gguf_tensor *t, uint6
         return blame(s, LUTRA_EFORMAT, s->pos - 4, reason);
     }
     uint64_t n_blocks = n_elements / (uint64_t)info->block;
-    if (!lutra_mul_ok(&t->bytes, n_blocks, (uint64_t)info->bytes))
+    if (!lutra_mul_ok(&t->bytes, n_blocks, (uint64_t)info->bytes) ||
+        !lutra_add_ok(&t->bytes, t->bytes, lutra_gguf_tail(t->type)))
         return blame(s, LUTRA_EFORMAT, s->pos - 4,
                      "too large: its size in bytes needs more than 64 bits");
     return LUTRA_OK;

@@ -192,7 +192,8 @@ static const char *check_shape(struct gguf_pending *t)
         if (t->ne[i] == 0 || !lutra_mul_ok(&n, n, t->ne[i]) || n > INT64_MAX)
             return "a dimension is 0, or the product is too large";
     if (t->ne[0] % (uint64_t)info->block != 0) return "the row is not a multiple of the block";
-    if (!lutra_mul_ok(&t->bytes, n / (uint64_t)info->block, (uint64_t)info->bytes))
+    if (!lutra_mul_ok(&t->bytes, n / (uint64_t)info->block, (uint64_t)info->bytes) ||
+        !lutra_add_ok(&t->bytes, t->bytes, lutra_gguf_tail(t->type)))
         return "the product is too large";
     return NULL;
 }

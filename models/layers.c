@@ -46,7 +46,7 @@ void lutra_eval_residual(struct lutra_eval *e)
 /* BitNet's own arithmetic: int8 inputs, but only where the weights are ternary. */
 int lutra_eval_code_max(const struct lutra_eval *e, const struct lutra_mat *w)
 {
-    bool ternary = w->type == LUTRA_TYPE_TQ1_0 || w->type == LUTRA_TYPE_TQ2_0;
+    bool ternary = w->type == LUTRA_TYPE_TQ1_0 || w->type == LUTRA_TYPE_TQ2_0 || w->type == LUTRA_TYPE_I2_S;
     return ternary && e->net->config.ternary_int8 ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
 }
 

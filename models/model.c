@@ -25,6 +25,9 @@ static lutra_status configure(const struct lutra_gguf *g, struct lutra_config *c
     }
     if ((st = lutra_config_read(c, g, (*arch)->headless, err))) return st;
     if ((st = (*arch)->configure(c, g, err))) return st;
+    /* whoever writes I2_S trained with int8 inputs, whatever the family: Falcon 3 is a llama */
+    for (int i = 0; i < lutra_gguf_n_tensors(g); i++)
+        if (lutra_gguf_tensor_at(g, i)->type == LUTRA_TYPE_I2_S) c->ternary_int8 = true;
     return lutra_config_finish(c, g, err);
 }
 

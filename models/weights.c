@@ -179,6 +179,24 @@ static void job_fail(struct pack_job *j, const lutra_error *err)
     if (atomic_compare_exchange_strong(&j->failed, &expected, 1)) j->err = *err;
 }
 
+/* Rows of I2_S as the file has them, to rows of blocks of 64. Code 3 means nothing there. */
+static bool settle_i2s(struct pack_job *j, const uint8_t *rows, uint8_t *to, int n, int row0)
+{
+    size_t all = (size_t)n * j->row_bytes, bad = lutra_i2s_bad(rows, all);
+    lutra_error err;
+    if (bad == all) {
+        lutra_i2s_rows(lutra_gguf_i2s(j->w->g), to, rows, n, j->m->n_cols);
+        return true;
+    }
+    lutra_fail(&err, LUTRA_EFORMAT,
+               "%s: tensor %s at offset %llu: code 3, which I2_S does not have; the file is damaged, "
+               "download it again",
+               lutra_gguf_path(j->w->g), j->t->name,
+               (unsigned long long)(j->t->offset + (uint64_t)row0 * j->row_bytes + bad));
+    job_fail(j, &err);
+    return false;
+}
+
 /* A block whose scale is NaN or infinite would poison every sum it enters: refuse it by name and place. */
 static bool scales_finite(struct pack_job *j, const uint8_t *rows, int n, int row0)
 {
@@ -204,8 +222,9 @@ static void pack_tiles(void *arg, int begin, int end, int thread)
     struct pack_job *j = arg;
     lutra_error err;
     struct lutra_recode recode = {0};
-    bool other = j->m->type != (int)j->t->type;
-    uint8_t *buf = malloc((size_t)j->m->tile_rows * j->row_bytes);
+    bool other = j->m->type != (int)j->t->type, i2s = j->t->type == LUTRA_TYPE_I2_S;
+    size_t room = (size_t)j->m->tile_rows * j->row_bytes;
+    uint8_t *buf = malloc(i2s ? 2 * room : room);
     if (buf == NULL || (other && lutra_recode_open(&recode, (int)j->t->type, j->m->type, j->m->tile_rows,
                                                    j->m->n_cols) != LUTRA_OK)) {
         free(buf);
@@ -222,7 +241,9 @@ static void pack_tiles(void *arg, int begin, int end, int thread)
             break;
         }
         if (!scales_finite(j, buf, n, j->first + row0)) break;
-        lutra_pack_tile(j->m, tile, other ? lutra_recode_rows(&recode, buf, n) : buf, n);
+        uint8_t *rows = i2s ? buf + room : buf;
+        if (i2s && !settle_i2s(j, buf, rows, n, j->first + row0)) break;
+        lutra_pack_tile(j->m, tile, other ? lutra_recode_rows(&recode, rows, n) : rows, n);
     }
     lutra_recode_close(&recode);
     free(buf);
@@ -282,6 +303,29 @@ static lutra_status plan_mat(const struct lutra_weights *w, const struct lutra_g
     return st;
 }
 
+/* The scale of an I2_S tensor, behind its codes. */
+static lutra_status read_i2s_scale(struct lutra_weights *w, const struct lutra_gguf_tensor *t, float *scale,
+                                   lutra_error *err)
+{
+    uint64_t at = t->bytes - lutra_gguf_tail(t->type);
+    lutra_status st = lutra_gguf_read(w->g, t, at, scale, sizeof *scale, err);
+    if (st != LUTRA_OK || isfinite(*scale)) return st;
+    return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor %s at offset %llu: its scale is not a finite number; the file is "
+                      "damaged, download it again", lutra_gguf_path(w->g), t->name,
+                      (unsigned long long)(t->offset + at));
+}
+
+/* Can the tensor's shape have the layout that the caller says I2_S has? */
+static lutra_status check_i2s(const struct lutra_weights *w, const struct lutra_gguf_tensor *t, int n_rows,
+                              lutra_error *err)
+{
+    enum lutra_i2s_layout l = lutra_gguf_i2s(w->g);
+    const char *why = lutra_i2s_refuse(l, (int)t->ne[0], n_rows);
+    if (why == NULL) return LUTRA_OK;
+    return lutra_fail(err, LUTRA_EUNSUPPORTED, "%s: tensor %s at offset %llu: I2_S of layout %s, but %s",
+                      lutra_gguf_path(w->g), t->name, (unsigned long long)t->info_offset, lutra_i2s_name(l), why);
+}
+
 /* `count` matrices of n_rows rows, one behind the other, from row `first` of the tensor on; *m is the first of them. */
 static lutra_status load_mats(struct lutra_weights *w, const struct lutra_gguf_tensor *t, int first, int n_rows,
                               int count, struct lutra_mat *m, lutra_error *err)
@@ -297,10 +341,13 @@ static lutra_status load_mats(struct lutra_weights *w, const struct lutra_gguf_t
     bool may_ternary = tq && w->config->ternary_int8 && whole, ternary = false;
     float scale = 0;
     lutra_status st;
+    bool i2s = t->type == LUTRA_TYPE_I2_S;
+    if (i2s && (st = check_i2s(w, t, n_rows, err))) return st;
+    if (i2s && w->arena != NULL && (st = read_i2s_scale(w, t, &scale, err))) return st;
     if (w->arena != NULL && may_ternary && (st = probe_ternary(w, t, row_bytes, n_rows, &ternary, &scale, err)))
         return st;
     if ((st = plan_mat(w, t, n_rows, may_ternary, ternary, m, err))) return st;
-    m->scale = scale;
+    if (m->kind == LUTRA_MAT_TERN) m->scale = scale;
     bool ok;
     uint64_t bytes, weights = (uint64_t)n_rows * (uint64_t)count * t->ne[0]; /* within the file: no overflow */
     if (!lutra_mul_ok(&bytes, m->bytes, (uint64_t)count)) return no_memory(w, t->name, err);

@@ -36,6 +36,7 @@ struct settings {
     enum lutra_precision precision;
     enum lutra_mode mode;
     enum lutra_head_bits head;
+    enum lutra_i2s_layout i2s;
     const lutra_model_options *opt;
 };
 
@@ -97,6 +98,13 @@ static lutra_status read_settings(struct settings *s, const lutra_model_options 
     };
     if (opt != NULL && (unsigned)opt->head > LUTRA_HEAD_Q4) return bad(err, "head must be a LUTRA_HEAD_* value");
     s->head = heads[opt ? opt->head : LUTRA_HEAD_FILE];
+    static const enum lutra_i2s_layout layouts[] = {
+        [LUTRA_I2S_128] = LUTRA_I2S_LAYOUT_128,
+        [LUTRA_I2S_64] = LUTRA_I2S_LAYOUT_64,
+        [LUTRA_I2S_ROWS4] = LUTRA_I2S_LAYOUT_ROWS4,
+    };
+    if (opt != NULL && (unsigned)opt->i2s_layout > LUTRA_I2S_ROWS4) return bad(err, "i2s_layout must be a LUTRA_I2S_* value");
+    s->i2s = layouts[opt ? opt->i2s_layout : LUTRA_I2S_128];
     lutra_status st = pick_mode(s, opt ? opt->kernels : LUTRA_KERNELS_AUTO, err);
     return st == LUTRA_OK ? pick_level(s, opt ? opt->cpu : NULL, err) : st;
 }
@@ -189,6 +197,7 @@ lutra_status lutra_model_open(lutra_model **out, const char *path, const lutra_m
     lutra_status st = read_settings(&s, opt, err);
     if (st != LUTRA_OK) return st;
     if ((st = lutra_gguf_open(&g, path, err))) return st;
+    lutra_gguf_set_i2s(g, s.i2s);
     lutra_model *m = calloc(1, sizeof *m);
     if (m == NULL) {
         lutra_gguf_close(g);
@@ -281,6 +290,7 @@ lutra_status lutra_plan_file(lutra_plan *plan, const char *path, const lutra_mod
     lutra_status st = read_settings(&s, opt, err);
     if (st != LUTRA_OK) return st;
     if ((st = lutra_gguf_open(&g, path, err))) return st;
+    lutra_gguf_set_i2s(g, s.i2s);
     *plan = (lutra_plan){.size = sizeof *plan};
     if ((st = lutra_net_plan(g, s.head, &c, &plan->weights, err)) == LUTRA_OK && (st = lutra_tokenizer_load(&tok, g, err)) == LUTRA_OK) {
         plan->vocab = lutra_tokenizer_bytes(tok);

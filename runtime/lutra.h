@@ -96,6 +96,13 @@ typedef enum lutra_head {
     LUTRA_HEAD_Q4 = 3        /* Q4_K; Q4_1 where 256 does not divide n_embd */
 } lutra_head;
 
+/* How I2_S tensors (BitNet's fork of llama.cpp) are laid out: three ways of one size, and nothing in a file tells. */
+typedef enum lutra_i2s {
+    LUTRA_I2S_128 = 0,       /* blocks of 128: x86 builds, Microsoft's converter */
+    LUTRA_I2S_64 = 1,        /* blocks of 64: ARM builds */
+    LUTRA_I2S_ROWS4 = 2      /* four rows interleaved: x86 builds with ACT_PARALLEL off */
+} lutra_i2s;
+
 typedef struct lutra_model_options {
     size_t size;               /* sizeof(lutra_model_options) */
     const char *cpu;           /* CPU level to use at most: "scalar", "avx2", "neon", ...; NULL: the best */
@@ -105,6 +112,7 @@ typedef struct lutra_model_options {
     void *user;                /* passed to on_progress */
     lutra_kernels kernels;     /* default LUTRA_KERNELS_AUTO; with LUTRA_PRECISION_HIGH only AUTO or DEQ */
     lutra_head head;           /* default LUTRA_HEAD_FILE */
+    lutra_i2s i2s_layout;      /* default LUTRA_I2S_128 */
 } lutra_model_options;
 
 /* Read, check, repack and self-test a GGUF file. The file is closed again before this returns.

@@ -60,7 +60,9 @@ static const struct hostile_case tensor_cases[] = {
     RAW_NUM("ti_type_4", Q0, F_TENSOR_TYPE, 0, 4, 4, REFUSED, "unknown or removed type 4"),
     RAW_NUM("ti_type_5", Q0, F_TENSOR_TYPE, 0, 4, 5, REFUSED, "unknown or removed type 5"),
     RAW_NUM("ti_type_1f", Q0, F_TENSOR_TYPE, 0, 4, 31, REFUSED, "unknown or removed type 31"),
-    RAW_NUM("ti_type_24", Q0, F_TENSOR_TYPE, 0, 4, 36, REFUSED, "BitNet I2_S, produced by a fork"),
+    RAW_NUM("ti_type_24", Q0, F_TENSOR_TYPE, 0, 4, 36, REFUSED, "I2_S"),
+    RAW_NUM("ti_type_26", Q0, F_TENSOR_TYPE, 0, 4, 38, REFUSED, "BitNet TL1, produced by a fork"),
+    RAW_NUM("ti_type_8b", Q0, F_TENSOR_TYPE, 0, 4, 139, REFUSED, "a type of ik_llama.cpp alone"),
     RAW_NUM("ti_type_2b", Q0, F_TENSOR_TYPE, 0, 4, 43, REFUSED, "unknown or removed type 43"),
     RAW_NUM("ti_type_ff", Q0, F_TENSOR_TYPE, 0, 4, 255, REFUSED, "unknown or removed type 255"),
     RAW_NUM("ti_type_7fffffff", Q0, F_TENSOR_TYPE, 0, 4, 0x7fffffff, REFUSED,
@@ -175,10 +177,8 @@ static const struct hostile_case tensor_cases[] = {
     DOC("mt_q_f64", tensor_retype, Q0, 0, 0, 28, NULL, REFUSED,
         "type F64 (28) cannot be used here"),
     DOC("mt_q_bf16", tensor_retype, Q0, 0, 0, LUTRA_TYPE_BF16, NULL, LOADS, ""),
-    DOC("mt_q_mxfp4", tensor_retype, Q0, 0, 0, 39, NULL, REFUSED,
-        "type MXFP4 (39) cannot be used here"),
-    DOC("mt_q_iq4_nl", tensor_retype, Q0, 0, 0, 20, NULL, REFUSED,
-        "type IQ4_NL (20) cannot be used here"),
+    DOC("mt_q_mxfp4", tensor_retype, Q0, 0, 0, 39, NULL, LOADS, ""), /* 544 bytes in a room of 576 */
+    DOC("mt_q_iq4_nl", tensor_retype, Q0, 0, 0, 20, NULL, LOADS, ""),
 };
 
 /* Weights: the scale of a Q4_0 block is its first 16 bits. */

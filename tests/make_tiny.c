@@ -383,10 +383,21 @@ static const int types[] = {LUTRA_TYPE_F32,  LUTRA_TYPE_F16,  LUTRA_TYPE_BF16, L
                             LUTRA_TYPE_Q4_1, LUTRA_TYPE_Q5_0, LUTRA_TYPE_Q5_1, LUTRA_TYPE_Q2_K, LUTRA_TYPE_Q3_K,
                             LUTRA_TYPE_Q4_K, LUTRA_TYPE_Q5_K, LUTRA_TYPE_Q6_K, LUTRA_TYPE_TQ1_0, LUTRA_TYPE_TQ2_0,
                             LUTRA_TYPE_Q1_0, LUTRA_TYPE_Q2_0, LUTRA_TYPE_Q2_0_G128};
-enum { N_TYPES = sizeof types / sizeof types[0] };
+/* Codebook types differ in their blocks, not in what a family does with them: one family has them all. */
+static const int books[] = {LUTRA_TYPE_IQ4_NL, LUTRA_TYPE_IQ4_XS,  LUTRA_TYPE_MXFP4,   LUTRA_TYPE_NVFP4,
+                            LUTRA_TYPE_IQ1_S,  LUTRA_TYPE_IQ1_M,   LUTRA_TYPE_IQ2_XXS, LUTRA_TYPE_IQ2_XS,
+                            LUTRA_TYPE_IQ2_S,  LUTRA_TYPE_IQ3_XXS, LUTRA_TYPE_IQ3_S,   LUTRA_TYPE_I2_S};
+enum { N_PLAIN = sizeof types / sizeof types[0], N_TYPES = N_PLAIN + sizeof books / sizeof books[0] };
+
+static int type_at(size_t i)
+{
+    return i < N_PLAIN ? types[i] : books[i - N_PLAIN];
+}
 
 static bool used(const struct family *f, int type)
 {
+    if (type == LUTRA_TYPE_I2_S) return strcmp(f->name, "bitnet") == 0;
+    if (lutra_book_info(type)) return strcmp(f->name, "llama") == 0;
     return f->all_types || type == LUTRA_TYPE_F32 || type == LUTRA_TYPE_Q4_0 || type == LUTRA_TYPE_Q4_K;
 }
 
@@ -423,7 +434,7 @@ static const struct family *find_family(const char *name)
 static int find_type(const char *name)
 {
     for (size_t i = 0; i < N_TYPES; i++)
-        if (strcmp(lutra_type_info((uint32_t)types[i])->name, name) == 0) return types[i];
+        if (strcmp(lutra_type_info((uint32_t)type_at(i))->name, name) == 0) return type_at(i);
     die("unknown type");
     return -1;
 }
@@ -432,7 +443,8 @@ static void list(void)
 {
     for (size_t i = 0; i < N_FAMILIES; i++)
         for (size_t k = 0; k < N_TYPES; k++)
-            if (used(&families[i], types[k])) printf("%s %s\n", families[i].name, lutra_type_info((uint32_t)types[k])->name);
+            if (used(&families[i], type_at(k)))
+                printf("%s %s\n", families[i].name, lutra_type_info((uint32_t)type_at(k))->name);
 }
 
 int main(int argc, char **argv)
@@ -451,7 +463,7 @@ int main(int argc, char **argv)
     if (lutra_gguf_writer_open(&w, &err)) die(err.msg);
     put_config(w, f, &s);
     put_vocab(w, f->tokenizer, f->pre);
-    bool ternary = s.type == LUTRA_TYPE_TQ1_0 || s.type == LUTRA_TYPE_TQ2_0;
+    bool ternary = s.type == LUTRA_TYPE_TQ1_0 || s.type == LUTRA_TYPE_TQ2_0 || s.type == LUTRA_TYPE_I2_S;
     put(w, "token_embd.weight", ternary ? LUTRA_TYPE_Q8_0 : s.type, s.n_embd, n_vocab, 0.5f, 0.0f);
     put_norm(w, -1, f->norm ? f->norm : "output_norm.weight", s.n_embd);
     if (!f->tied) put_matrix(w, "output.weight", ternary ? LUTRA_TYPE_Q8_0 : s.type, s.n_embd, n_vocab);

@@ -10,7 +10,7 @@ from gguf import GGUFReader
 from gguf.quants import dequantize
 
 # Types that the package does not decode or does not know: id -> weights per block, bytes per block.
-LOW = {41: (128, 18), 42: (64, 18), 142: (128, 34)}
+LOW = {36: (128, 32), 41: (128, 18), 42: (64, 18), 142: (128, 34)}
 
 
 class Types:  # stands for the package's enum
@@ -25,6 +25,13 @@ class Types:  # stands for the package's enum
 
 gguf.gguf_reader.GGMLQuantizationType = Types()
 gguf.gguf_reader.GGML_QUANT_SIZES.update(LOW)
+
+
+def i2_s(t, file):  # BitNet's ggml-bitnet-mad.cpp: blocks of 128 weights, high bits first; the scale stands behind
+    end = int(t.data_offset) + int(np.prod(t.shape)) // 4
+    scale = file[end : end + 4].view(np.float32)[0]
+    b = np.ascontiguousarray(t.data).view(np.uint8).reshape(-1, 1, 32)
+    return ((b >> np.array([6, 4, 2, 0], dtype=np.uint8).reshape(1, 4, 1) & 3).astype(np.float32) - 1) * scale
 
 
 def decode(data, kind):  # one and two bits by the formulas of llama.cpp's ggml-quants.c
@@ -45,7 +52,8 @@ class Model:
         self.kv = {k: f.contents() for k, f in r.fields.items() if not k.startswith("GGUF.")}
         self.t = {}
         for t in r.tensors:
-            a = decode(t.data, t.tensor_type).astype(np.float64)
+            a = i2_s(t, r.data) if int(t.tensor_type) == 36 else decode(t.data, t.tensor_type)
+            a = a.astype(np.float64)
             self.t[t.name] = a.reshape([int(x) for x in reversed(t.shape)])
         self.arch = self.kv["general.architecture"]
 

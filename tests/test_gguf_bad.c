@@ -167,7 +167,7 @@ static const struct {
     {"type 4", {{AT_A_TYPE, 4, 4}}, UNSUP, "unknown or removed type 4"},
     {"type 5", {{AT_A_TYPE, 4, 5}}, UNSUP, "tensor a.weight"},
     {"type 31", {{AT_A_TYPE, 4, 31}}, UNSUP, "unknown or removed type 31"},
-    {"type 36", {{AT_A_TYPE, 4, 36}}, UNSUP, "BitNet I2_S, produced by a fork"},
+    {"type 36", {{AT_A_TYPE, 4, 36}}, FORM, "not a multiple of the block of I2_S, 64"},
     {"type 43", {{AT_A_TYPE, 4, 43}}, UNSUP, "unknown or removed type 43"},
     {"type 255", {{AT_A_TYPE, 4, 255}}, UNSUP, "unknown or removed type 255"},
     {"type 2^31-1", {{AT_A_TYPE, 4, 0x7fffffff}}, UNSUP, "unknown or removed type 2147483647"},

@@ -271,7 +271,7 @@ static void test_bad_tensors(void)
         uint64_t a, b;
         const char *reason;
     } t[] = {
-        {36, 1, 32, 1, "unknown type"},
+        {38, 1, 32, 1, "unknown type"},
         {99, 1, 32, 1, "unknown type"},
         {LUTRA_TYPE_F32, 0, 1, 1, "1 to 4 dimensions"},
         {LUTRA_TYPE_F32, 5, 1, 1, "1 to 4 dimensions"},

@@ -104,7 +104,7 @@ static void refusals(void)
     CHECK_EQ(lutra_pack_plan(&m, LUTRA_TYPE_Q4_0, 0, 32, false, &err), LUTRA_EINVAL);
     CHECK_EQ(lutra_pack_plan(&m, LUTRA_TYPE_Q4_0, 16, 0, false, &err), LUTRA_EINVAL);
     CHECK_EQ(lutra_pack_plan(&m, LUTRA_TYPE_Q4_0, -5, 32, false, &err), LUTRA_EINVAL);
-    CHECK_EQ(lutra_pack_plan(&m, 16, 16, 256, false, &err), LUTRA_EUNSUPPORTED);
+    CHECK_EQ(lutra_pack_plan(&m, 38, 16, 256, false, &err), LUTRA_EUNSUPPORTED);
     CHECK_EQ(lutra_pack_plan(&m, -1, 16, 256, false, &err), LUTRA_EUNSUPPORTED);
     CHECK_EQ(lutra_pack_plan(&m, 9999, 16, 256, false, &err), LUTRA_EUNSUPPORTED);
     CHECK_EQ(lutra_pack_plan(&m, LUTRA_TYPE_TQ2_0, 16, 1 << 20, true, &err), LUTRA_EINVAL);

@@ -205,14 +205,16 @@ static void test_table(void)
         const struct lutra_code_info *c = lutra_code_info((int)id);
         if (c) CHECK(lutra_type_runs(id) && t->block % c->group == 0);
     }
-    CHECK_EQ(runs, 18);
-    static const uint32_t nobody[] = {43, 96, 141, 143, 255, 0x7fffffff, 0x80000000, 0xffffffff};
+    CHECK_EQ(runs, 18 + 11 + 1);
+    static const uint32_t nobody[] = {43, 96, 100, 160, 255, 0x7fffffff, 0x80000000, 0xffffffff};
     for (size_t i = 0; i < sizeof nobody / sizeof nobody[0]; i++) {
         CHECK(!lutra_type_info(nobody[i]));
         CHECK(!lutra_type_runs(nobody[i]));
     }
     CHECK_STR(lutra_type_info(142)->name, "Q2_0_G128");
     CHECK_EQ(lutra_type_info(39)->bytes, 17);
+    CHECK_STR(lutra_type_info(139)->name, "IQ4_K");
+    CHECK_EQ(lutra_type_info(139)->bytes, 0);
 }
 
 /* A ternary format can hold a fourth code. */

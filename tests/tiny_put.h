@@ -4,8 +4,9 @@
 #ifndef LUTRA_TESTS_TINY_PUT_H
 #define LUTRA_TESTS_TINY_PUT_H
 
-#include "kernels/qtypes.h"
+#include "kernels/qbook.h"
 #include "models/gguf.h"
+#include "tools/synth_fill.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -53,6 +54,19 @@ static void fill_trits(float *row, int cols, int block, float size)
     }
 }
 
+/* I2_S, two blocks of 64 weights to one of 128: code of weight i from bits [7-2g:6-2g] of byte b, g = i / 16,
+ * b = i % 16, to g = i / 32, b = i % 32. */
+static void blocks_of_128(uint8_t b[32])
+{
+    uint8_t old[32];
+    memcpy(old, b, 32);
+    memset(b, 0, 32);
+    for (int i = 0; i < 128; i++) {
+        int code = old[i / 64 * 16 + i % 16] >> (6 - i % 64 / 16 * 2) & 3;
+        b[i % 32] |= (uint8_t)(code << (6 - i / 32 * 2));
+    }
+}
+
 /* `count` matrices of [cols, rows], one behind the other. */
 static void put_3d(struct lutra_gguf_writer *w, const char *name, int type, int cols, int each, int count, float size,
                    float mean)
@@ -60,11 +74,16 @@ static void put_3d(struct lutra_gguf_writer *w, const char *name, int type, int 
     int rows = each * count;
     const struct lutra_type_info *info = lutra_type_info((uint32_t)type);
     size_t row_bytes = (size_t)cols / (size_t)info->block * (size_t)info->bytes;
-    uint8_t *data = calloc((size_t)rows, row_bytes);
+    size_t codes = (size_t)rows * row_bytes;
+    uint8_t *data = calloc(1, codes + lutra_gguf_tail((uint32_t)type));
     float *row = calloc((size_t)cols, sizeof *row);
-    bool ternary = type == LUTRA_TYPE_TQ1_0 || type == LUTRA_TYPE_TQ2_0;
+    bool ternary = type == LUTRA_TYPE_TQ1_0 || type == LUTRA_TYPE_TQ2_0 || type == LUTRA_TYPE_I2_S;
     if (data == NULL || row == NULL || n_kept == 512) die("no memory");
-    for (int r = 0; r < rows; r++) {
+    bool book = lutra_book_info(type) != NULL; /* random codes: looking for the nearest takes long */
+    struct lutra_synth_fill fill = {type, size, false, state};
+    if (book) lutra_synth_blocks(&fill, data, codes / (size_t)info->bytes);
+    if (book) state = fill.state;
+    for (int r = 0; r < rows && !book; r++) {
         for (int c = 0; c < cols; c++)
             row[c] = ternary ? size * (float)((int)(uniform() * 3) - 1) : mean + size * bell();
         if (type == LUTRA_TYPE_Q2_0 || type == LUTRA_TYPE_Q2_0_G128) fill_trits(row, cols, info->block, size);
@@ -72,6 +91,10 @@ static void put_3d(struct lutra_gguf_writer *w, const char *name, int type, int 
         if (ternary)
             for (int c = 0; c < cols; c += 256) row[c] = size;
         lutra_encode_row(type, data + (size_t)r * row_bytes, row, cols);
+    }
+    if (type == LUTRA_TYPE_I2_S) {
+        memcpy(data + codes, &size, sizeof size);
+        for (size_t at = 0; at < codes; at += 32) blocks_of_128(data + at);
     }
     free(row);
     kept[n_kept++] = data;

@@ -141,7 +141,7 @@ static bool pack_random(struct lutra_kernel_bench *b, struct lutra_mat *m)
                                     .state = 1};
     uint8_t *rows = malloc(blocks * (size_t)info->bytes * (size_t)m->tile_rows);
     m->data = lutra_arena_take(&b->arena, m->bytes);
-    m->scale = fill.size;
+    if (m->kind == LUTRA_MAT_TERN) m->scale = fill.size;
     if (rows == NULL || m->data == NULL) {
         free(rows);
         return false;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/qbook.h"
 #include "tools/bench_kernel.h"
 #include "tools/cmd.h"
 #include "tools/synth_fill.h"
@@ -48,8 +49,8 @@ int lutra_kernel_types(const char *names, struct lutra_kernel_case *types, int c
     int n = 0;
     for (int id = 0; id < 256; id++) {
         const struct lutra_type_info *info = lutra_type_info((uint32_t)id);
-        if (!lutra_type_runs((uint32_t)id) || !lutra_code_info(id) || !lutra_synth_knows(id))
-            continue;
+        bool low = lutra_code_info(id) != NULL || lutra_book_info(id) != NULL;
+        if (!lutra_type_runs((uint32_t)id) || !low || !lutra_synth_knows(id)) continue;
         if (id == LUTRA_TYPE_TQ1_0 || !wanted(names, info->name)) continue;
         if (n + 2 > cap) break;
         if (id == LUTRA_TYPE_TQ2_0)
@@ -70,6 +71,7 @@ const char *lutra_kernel_kind(const struct lutra_kernel_case *c)
     return m.kind == LUTRA_MAT_PLANES ? "planes"
            : m.kind == LUTRA_MAT_TERN ? "base 3"
            : m.kind == LUTRA_MAT_I8   ? "int8"
+           : m.kind == LUTRA_MAT_BOOK ? "book"
                                       : "float";
 }
 

@@ -12,12 +12,15 @@
 
 struct options {
     const char *model, *positional;
+    int i2s_layout;
 };
 
 static const struct lutra_opt opts[] = {
     {"-m, --model", "FILE", LUTRA_OPT_STR, offsetof(struct options, model), 0, 0, "the file", NULL},
+    {"--i2s-layout", "128|64|rows4", LUTRA_OPT_CHOICE, offsetof(struct options, i2s_layout), 0, 0,
+     "layout of I2_S tensors (128)", NULL},
 };
-static const struct lutra_opt_group group = {"Options", opts, 1};
+static const struct lutra_opt_group group = {"Options", opts, 2};
 static const struct lutra_cli_spec spec = {"info",
                                            "FILE",
                                            "Show every key and tensor of a GGUF file, the bytes of "
@@ -78,10 +81,16 @@ static void print_tensors(const struct lutra_gguf *g)
 }
 
 /* What an id leaves open. */
-static const char *type_detail(uint32_t id)
+static const char *type_detail(const struct lutra_gguf *g, uint32_t id)
 {
-    if (id == LUTRA_TYPE_Q2_0) return "  Q2_0, 64 weights per block";
-    if (id == LUTRA_TYPE_Q2_0_G128) return "  Q2_0, 128 weights per block";
+    static const char *const i2s[] = {
+        "  I2_S, ternary, layout 128 (x86 builds, Microsoft's converter); others: --i2s-layout",
+        "  I2_S, ternary, layout 64 (ARM builds)",
+        "  I2_S, ternary, layout rows4 (x86 builds with ACT_PARALLEL off)"};
+    if (id == LUTRA_TYPE_Q2_0) return "  Q2_0, 64 weights per block, llama.cpp's layout";
+    if (id == LUTRA_TYPE_Q2_0_G128) return "  Q2_0, 128 weights per block, Prism layout";
+    if (id == LUTRA_TYPE_MXFP4) return "  MXFP4, 32 weights per block; by its size not TL2";
+    if (id == LUTRA_TYPE_I2_S) return i2s[lutra_gguf_i2s(g)];
     return "";
 }
 
@@ -128,7 +137,7 @@ static void print_types(const struct lutra_gguf *g, struct sum *total)
         printf("  %-8s %5d tensors %14" PRIu64 " weights (%5.1f %%) %14" PRIu64 " bytes%s%s\n",
                type_name(sums[i].type, unknown), sums[i].tensors, sums[i].weights, share,
                sums[i].bytes, lutra_type_runs(sums[i].type) ? "" : "  not run: ",
-               lutra_type_runs(sums[i].type) ? type_detail(sums[i].type)
+               lutra_type_runs(sums[i].type) ? type_detail(g, sums[i].type)
                : info && info->note          ? info->note
                                              : "unknown type");
     }
@@ -185,6 +194,7 @@ int lutra_cmd_info(int argc, char **argv)
     }
     if (lutra_gguf_open(&g, lutra_find_path(o.model, found), &err))
         return lutra_cli_fail(&err, true);
+    lutra_gguf_set_i2s(g, (enum lutra_i2s_layout)o.i2s_layout);
     print_info(g);
     lutra_gguf_close(g);
     return lutra_cli_flush(LUTRA_EXIT_OK);

@@ -19,7 +19,7 @@
 
 struct settings {
     const char *model, *file, *oracle, *dump, *cpu;
-    int n_ctx, n_threads, n_threads_batch, n_batch, precision, kernels, head;
+    int n_ctx, n_threads, n_threads_batch, n_batch, precision, kernels, head, i2s_layout;
 };
 
 #define AT(field) offsetof(struct settings, field)
@@ -34,6 +34,7 @@ static const struct lutra_opt options[] = {
     {"-b, --batch-size", "N", LUTRA_OPT_INT, AT(n_batch), 1, LUTRA_BATCH_MAX, "tokens evaluated at once at most (2048)", NULL},
     {"--precision", "default|high", LUTRA_OPT_CHOICE, AT(precision), 0, 0, "high: float activations and KV cache", NULL},
     {"--kernels", "auto|lut|dot|deq", LUTRA_OPT_CHOICE, AT(kernels), 0, 0, "how low-bit weights are multiplied (auto)", NULL},
+    {"--i2s-layout", "128|64|rows4", LUTRA_OPT_CHOICE, AT(i2s_layout), 0, 0, "layout of I2_S tensors (128)", NULL},
     {"--head", "file|q8|q6|q4", LUTRA_OPT_CHOICE, AT(head), 0, 0, "output matrix in fewer bits (file: as it is)", NULL},
     {"--cpu", "LEVEL", LUTRA_OPT_STR, AT(cpu), 0, 0, "CPU level to use at most", NULL},
 };
@@ -226,7 +227,8 @@ int lutra_cmd_perplexity(int argc, char **argv)
     lutra_session *s;
     lutra_model_options mo = {.size = sizeof mo, .cpu = o.cpu, .n_threads = o.n_threads,
                               .precision = o.precision ? LUTRA_PRECISION_HIGH : LUTRA_PRECISION_DEFAULT,
-                              .kernels = (lutra_kernels)o.kernels, .head = (lutra_head)o.head};
+                              .kernels = (lutra_kernels)o.kernels, .head = (lutra_head)o.head,
+                              .i2s_layout = (lutra_i2s)o.i2s_layout};
     lutra_session_options so = {.size = sizeof so, .n_ctx = o.n_ctx, .n_batch = o.n_batch, .n_threads = o.n_threads,
                                 .n_threads_batch = o.n_threads_batch};
     if (lutra_model_open(&m, o.model, &mo, &err) != LUTRA_OK) return lutra_cli_fail(&err, true);

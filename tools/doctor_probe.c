@@ -123,7 +123,11 @@ bool lutra_doctor_kernels(uint32_t features, char *verdict, size_t cap)
                                 LUTRA_TYPE_Q4_0, LUTRA_TYPE_Q4_1,  LUTRA_TYPE_Q5_0, LUTRA_TYPE_Q5_1,
                                 LUTRA_TYPE_Q2_K, LUTRA_TYPE_Q3_K,  LUTRA_TYPE_Q4_K, LUTRA_TYPE_Q5_K,
                                 LUTRA_TYPE_Q6_K, LUTRA_TYPE_TQ1_0, LUTRA_TYPE_TQ2_0,
-                                LUTRA_TYPE_Q1_0, LUTRA_TYPE_Q2_0,  LUTRA_TYPE_Q2_0_G128};
+                                LUTRA_TYPE_Q1_0, LUTRA_TYPE_Q2_0,  LUTRA_TYPE_Q2_0_G128,
+                                LUTRA_TYPE_IQ4_NL, LUTRA_TYPE_IQ4_XS, LUTRA_TYPE_MXFP4,
+                                LUTRA_TYPE_NVFP4, LUTRA_TYPE_IQ1_S, LUTRA_TYPE_IQ1_M,
+                                LUTRA_TYPE_IQ2_XXS, LUTRA_TYPE_IQ2_XS, LUTRA_TYPE_IQ2_S,
+                                LUTRA_TYPE_IQ3_XXS, LUTRA_TYPE_IQ3_S};
     struct bench b;
     struct lutra_ops scalar, ops;
     bool ok = true;

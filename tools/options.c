@@ -29,6 +29,8 @@ static const struct lutra_opt model_opts[] = {
      "high: float activations and cache; slow, for reference", NULL},
     {"--kernels", "auto|lut|dot|deq", LUTRA_OPT_CHOICE, AT(kernels), 0, 0,
      "table lookups, integer dots, or decode to float (slow); auto: the fastest", NULL},
+    {"--i2s-layout", "128|64|rows4", LUTRA_OPT_CHOICE, AT(i2s_layout), 0, 0,
+     "layout of I2_S tensors, which nothing in the file tells: 128 unless the text is noise", NULL},
     {"--head", "file|q8|q6|q4|fast", LUTRA_OPT_CHOICE, AT(head), 0, 0,
      "output matrix in fewer bits: faster, and now and then another token (file: as it is)", NULL},
 };

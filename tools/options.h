@@ -19,6 +19,7 @@ struct lutra_options {
     int precision;    /* 0 default, 1 high */
     int kernels;      /* lutra_kernels */
     int head;         /* lutra_head */
+    int i2s_layout;   /* lutra_i2s */
     int conversation; /* -1 as the command does, 0 -no-cnv, 1 -cnv */
     int single_turn, no_escape, special, display_prompt, verbose, quiet, simple_io;
     int colour; /* 0 auto, 1 on, 2 off */

@@ -83,6 +83,7 @@ static int open_model(struct lutra_runner *e, const struct lutra_options *o, con
     mo.precision = o->precision ? LUTRA_PRECISION_HIGH : LUTRA_PRECISION_DEFAULT;
     mo.kernels = (lutra_kernels)o->kernels;
     mo.head = (lutra_head)o->head;
+    mo.i2s_layout = (lutra_i2s)o->i2s_layout;
     mo.on_progress = on_load;
     mo.user = &bar;
     if (e->chatty) {

@@ -2,6 +2,7 @@
 /* Random blocks of every type. Layouts are those of kernels/qblocks.h. */
 #include "tools/synth_fill.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "kernels/qtypes.h"
@@ -16,7 +17,7 @@ static uint64_t next_random(uint64_t *state) /* splitmix64 */
 
 /* Where a block keeps its halves, and how large its weights are for d = 1. */
 struct layout {
-    int type, d_at;      /* byte of d */
+    int type, d_at;      /* byte of d; -1: see put_scale */
     int m_at;            /* byte of the minimum or of dmin; -1: none */
     float m;             /* minimum over d, so that weights have mean 0 */
     float rms;           /* of random codes (and sub-scales) */
@@ -41,6 +42,17 @@ static const struct layout layouts[] = {
     {LUTRA_TYPE_Q1_0, 0, -1, 0, 1.0f, 0, 0},
     {LUTRA_TYPE_Q2_0, 0, -1, 0, 0.816f, 2, 16},
     {LUTRA_TYPE_Q2_0_G128, 0, -1, 0, 0.816f, 2, 32},
+    {LUTRA_TYPE_IQ4_NL, 0, -1, 0, 67.5f, 0, 0},
+    {LUTRA_TYPE_IQ4_XS, 0, -1, 0, 1243.0f, 0, 0},
+    {LUTRA_TYPE_MXFP4, -1, -1, 0, 5.86f, 0, 0},
+    {LUTRA_TYPE_NVFP4, -1, -1, 0, 5.86f, 0, 0},
+    {LUTRA_TYPE_IQ1_S, 0, -1, 0, 7.22f, 0, 0},
+    {LUTRA_TYPE_IQ1_M, -1, -1, 0, 7.22f, 0, 0},
+    {LUTRA_TYPE_IQ2_XXS, 0, -1, 0, 53.3f, 0, 0},
+    {LUTRA_TYPE_IQ2_XS, 0, -1, 0, 55.9f, 0, 0},
+    {LUTRA_TYPE_IQ2_S, 0, -1, 0, 56.4f, 0, 0},
+    {LUTRA_TYPE_IQ3_XXS, 0, -1, 0, 142.4f, 0, 0},
+    {LUTRA_TYPE_IQ3_S, 0, -1, 0, 140.6f, 0, 0},
 };
 
 static const struct layout *find(int type)
@@ -69,6 +81,32 @@ static void put_half(uint8_t *p, float v)
     memcpy(p, &h, sizeof h);
 }
 
+/* One of two steps of a scale's grid, at random so that squares are right in the mean: low and `ratio`
+ * times it. */
+static bool upper(float want, float low, float ratio, uint8_t random)
+{
+    float part = (want * want / (low * low) - 1) / (ratio * ratio - 1);
+    return (float)random < 256 * part;
+}
+
+/* Scales that are no f16 in one place: E8M0 and halved UE4M3 bytes, and the four nibbles of IQ1_M. */
+static void put_scale(int type, uint8_t *p, float d)
+{
+    int exp;
+    float mant = frexpf(d, &exp); /* d = mant * 2^exp, 0.5 <= mant < 1 */
+    uint16_t h = lutra_f32_to_f16(d);
+    if (type == LUTRA_TYPE_MXFP4) {
+        p[0] = (uint8_t)(exp - 1 + 128 + upper(mant, 0.5f, 2, p[0]));
+    } else if (type == LUTRA_TYPE_NVFP4) { /* so small are subnormal: steps of 2^-10 */
+        float steps = floorf(d * 1024);
+        for (int i = 0; i < 4; i++)
+            p[i] = (uint8_t)(steps + upper(d * 1024, steps, (steps + 1) / steps, p[i]));
+    } else {
+        for (int i = 0; i < 4; i++)
+            p[49 + 2 * i] = (uint8_t)((p[49 + 2 * i] & 15) | (h >> 4 * i & 15) << 4);
+    }
+}
+
 void lutra_synth_blocks(struct lutra_synth_fill *f, void *dst, size_t n)
 {
     const struct layout *l = find(f->type);
@@ -83,8 +121,11 @@ void lutra_synth_blocks(struct lutra_synth_fill *f, void *dst, size_t n)
     memcpy(p + at, &rest, all - at);
     for (size_t b = 0; b < n; b++, p += bytes) {
         float d = f->size / l->rms;
-        if (!f->equal_scales) d *= 0.75f + (float)(p[l->d_at]) / 512.0f;
-        put_half(p + l->d_at, d);
+        if (!f->equal_scales && l->d_at >= 0) d *= 0.75f + (float)(p[l->d_at]) / 512.0f;
+        if (l->d_at >= 0)
+            put_half(p + l->d_at, d);
+        else
+            put_scale(f->type, p, d);
         if (l->m_at >= 0) put_half(p + l->m_at, d * l->m);
         for (int i = 0; i < l->codes; i++)
             p[l->codes_at + i] = trits[(unsigned)p[l->codes_at + i] * 81 >> 8];

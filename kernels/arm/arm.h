@@ -171,6 +171,9 @@ ARM_INLINE struct lutra_scales scales_of_group(const uint8_t *unit, struct lutra
     case LUTRA_SCALE_NONE:
     case LUTRA_SCALE_F16:
     case LUTRA_SCALE_F16_MIN:
+    case LUTRA_SCALE_ROW: /* BITS */
+    case LUTRA_SCALE_F16_EACH: /* BOOK: book_neon.c */
+    case LUTRA_SCALE_E8M0:
         break;
     }
     return u;

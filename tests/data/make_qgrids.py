@@ -12,8 +12,8 @@ GRIDS = [("iq2xxs", quants.IQ2_XXS), ("iq2xs", quants.IQ2_XS), ("iq2s", quants.I
          ("iq3xxs", quants.IQ3_XXS), ("iq3s", quants.IQ3_S), ("iq1", quants.IQ1_S)]
 
 print("""/* SPDX-License-Identifier: MIT */
-/* Grids of the IQ formats: constants of ggml (ggml-common.h, MIT), in the compact form of its Python
- * package gguf. Made by tests/data/make_qgrids.py; meaning in qgrids.h. */
+/* Grids of the IQ formats: constants of ggml (ggml-common.h, MIT), in the compact form of its
+ * Python package gguf. Made by tests/data/make_qgrids.py; meaning in qgrids.h. */
 #include "kernels/qgrids.h"
 """)
 for name, cls in GRIDS:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Q2_0: blocks of 64 and of 128 weights under one type id, told apart by the room a tensor has. */
+/* Type ids that stand for more than one format, told apart by the room a tensor has: Q2_0 in blocks
+ * of 64 and of 128 weights; MXFP4 and I2_S, or what forks mean. */
 #include "kernels/qtypes.h"
 #include "models/gguf.h"
 
@@ -43,7 +44,7 @@ static void build(struct gguf_bytes *f, const struct expect *t, int n)
 static lutra_status open_file(struct lutra_gguf **g, const struct gguf_bytes *f, lutra_error *err)
 {
     char path[512];
-    snprintf(path, sizeof path, "%s/q2.gguf", check_tmp());
+    snprintf(path, sizeof path, "%s/told.gguf", check_tmp());
     CHECK(gguf_bytes_save(path, f->b, f->n));
     *g = NULL;
     return lutra_gguf_open(g, path, err);
@@ -125,12 +126,39 @@ static void fits_neither(void)
     bad((struct expect[]){{42, 128, 16, 0, 0, 0}, {42, 128, 16, 576, 0, 0}}, 2, "is 0");
 }
 
+/* MXFP4: 17 bytes per 32 weights; TL2 takes less than half. */
+static void mxfp4_or_not(void)
+{
+    const char *tl2 = "it may be TL2 of BitNet's fork";
+    good((struct expect[]){{39, 128, 16, 1088, 39, 1088}, {0, 8, 1, 32, 0, 32}}, 2);
+    good((struct expect[]){{39, 32, 1, 17, 39, 17}}, 1);
+    bad((struct expect[]){{39, 128, 16, 448, 0, 0}, {0, 8, 1, 32, 0, 32}}, 2, tl2);
+    bad((struct expect[]){{0, 8, 1, 32, 0, 32}, {39, 128, 16, 448, 0, 0}}, 2, tl2);
+    bad((struct expect[]){{39, 128, 16, 1120, 0, 0}, {0, 8, 1, 32, 0, 32}}, 2, tl2);
+    bad((struct expect[]){{39, 128, 16, 448, 0, 0}}, 1, "tensor a at offset");
+    bad((struct expect[]){{39, 128, 16, 448, 0, 0}}, 1, "is 448; ");
+}
+
+/* I2_S: a quarter of a byte a weight, and 32 bytes. */
+static void i2_s_or_not(void)
+{
+    const char *old = "it may be IQ4_NL_4_4";
+    good((struct expect[]){{36, 128, 16, 544, 36, 544}, {0, 8, 1, 32, 0, 32}}, 2);
+    good((struct expect[]){{0, 8, 1, 32, 0, 32}, {36, 64, 3, 80, 36, 80}}, 2);
+    bad((struct expect[]){{36, 128, 16, 512, 0, 0}, {0, 8, 1, 32, 0, 32}}, 2, old); /* no tail */
+    bad((struct expect[]){{36, 128, 16, 1152, 0, 0}}, 1, old);
+    bad((struct expect[]){{36, 128, 16, 512, 0, 0}}, 1, old);
+    bad((struct expect[]){{36, 96, 16, 416, 0, 0}}, 1, "not a multiple of the block of I2_S, 64");
+}
+
 int main(int argc, char **argv)
 {
-    check_init(argc, argv, "test_gguf_q2");
+    check_init(argc, argv, "test_gguf_told");
     CHECK_CASE("told by room") told_by_room();
     CHECK_CASE("told by other tensors") told_by_others();
     CHECK_CASE("id 142") no_doubt();
     CHECK_CASE("fits neither") fits_neither();
+    CHECK_CASE("MXFP4") mxfp4_or_not();
+    CHECK_CASE("I2_S") i2_s_or_not();
     return check_done();
 }

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* BOOK matrices with 256-bit vectors: 8 rows of an octet are one register. Bytes of low and of high
+ * nibbles pass through the book; even and odd bytes, widened to 16 bits, are then columns 2i, 2i+1
+ * of a row. The file that includes this defines BOOK_DOT(sum, weights, codes): sum + the pairs'
+ * products, in int32. */
+#include "kernels/book.h"
+#include "kernels/ops.h"
+#include "kernels/x86/x86.h"
+
+enum { WIDE = 4 }; /* vectors whose sums stand in registers */
+
+X86_INLINE __m256i two_codes(const int16_t *c)
+{
+    int32_t both;
+    memcpy(&both, c, sizeof both);
+    return _mm256_set1_epi32(both);
+}
+
+X86_INLINE __m256 bytes_s(const uint8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+
+/* D of group g of a unit, rows 8*side ..; half = f16 scales of SUB, read once a unit. `kind` is a
+ * constant of the caller. */
+X86_INLINE __m256 group_d(enum lutra_scale_kind kind, const uint8_t *unit, int g, int side,
+                          __m256 half)
+{
+    if (kind == LUTRA_SCALE_F16_EACH)
+        return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(unit + 32 * g + 16 * side)));
+    if (kind == LUTRA_SCALE_E8M0) {
+        __m128i b = _mm_loadl_epi64((const __m128i *)(unit + 16 * g + 8 * side));
+        __m256i e = _mm256_slli_epi32(_mm256_cvtepu8_epi32(b), 23);
+        e = _mm256_max_epi32(e, _mm256_set1_epi32(0x400000));
+        return _mm256_mul_ps(_mm256_castsi256_ps(e), _mm256_set1_ps(0.5f));
+    }
+    return _mm256_mul_ps(half, bytes_s(unit + 32 + 16 * g + 8 * side));
+}
+
+/* Columns 2i, 2i+1 of 8 rows, i = 0..3: of an octet's half at p. */
+X86_INLINE void unpack(__m256i w[4], __m256i book, const uint8_t *p)
+{
+    const __m256i low = _mm256_set1_epi8(15);
+    __m256i x = x86_load(p);
+    __m256i a = _mm256_shuffle_epi8(book, _mm256_and_si256(x, low));
+    __m256i b = _mm256_shuffle_epi8(book, _mm256_and_si256(_mm256_srli_epi16(x, 4), low));
+    w[0] = _mm256_srai_epi16(_mm256_slli_epi16(a, 8), 8);
+    w[1] = _mm256_srai_epi16(_mm256_slli_epi16(b, 8), 8);
+    w[2] = _mm256_srai_epi16(a, 8);
+    w[3] = _mm256_srai_epi16(b, 8);
+}
+
+/* Rows 8*side .. of one tile times vectors v0 .. v0+nv-1; group, kind and nv are constants of the
+ * caller. */
+X86_INLINE void book_half(float *y, size_t y_stride, int nv, const struct lutra_mat *m, int group,
+                          enum lutra_scale_kind kind, const struct lutra_act *a, int v0, int tile,
+                          int side)
+{
+    const uint8_t *unit = lutra_mat_tile(m, tile);
+    const __m256i book = x86_load_twice(m->book);
+    const int unit_k = m->unit_k;
+    const int16_t *c[WIDE];
+    __m256 acc[WIDE], half = _mm256_setzero_ps();
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
+        c[v] = a->codes + (size_t)(v0 + v) * (size_t)a->k_pad;
+        acc[v] = _mm256_setzero_ps();
+    }
+    for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
+        const uint8_t *codes = unit + m->scale_bytes + 32 * side;
+        if (nv == 1 && side == 0) x86_prefetch(unit, m->unit_bytes);
+        if (kind == LUTRA_SCALE_SUB)
+            half = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(unit + 16 * side)));
+        for (int g = 0; g * group < unit_k; g++) {
+            __m256i s[WIDE];
+            X86_UNROLL
+            for (int v = 0; v < nv; v++) s[v] = _mm256_setzero_si256();
+            for (int i = 0; i < group; i += 8, codes += 64) {
+                __m256i w[4];
+                unpack(w, book, codes);
+                X86_UNROLL
+                for (int v = 0; v < nv; v++) {
+                    X86_UNROLL
+                    for (int j = 0; j < 4; j++)
+                        s[v] = BOOK_DOT(s[v], w[j], two_codes(c[v] + i + 2 * j));
+                    X86_PIN(s[v]);
+                }
+            }
+            __m256 d = group_d(kind, unit, g, side, half);
+            X86_UNROLL
+            for (int v = 0; v < nv; v++) {
+                acc[v] = _mm256_add_ps(acc[v], _mm256_mul_ps(d, _mm256_cvtepi32_ps(s[v])));
+                c[v] += group;
+            }
+        }
+    }
+    int row = 16 * tile + 8 * side, left = m->n_rows - row;
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
+        float tmp[8], *to = y + (size_t)(v0 + v) * y_stride + row;
+        __m256 r = _mm256_mul_ps(acc[v], _mm256_set1_ps(a->scale[v0 + v] * m->scale));
+        _mm256_storeu_ps(left >= 8 ? to : tmp, r);
+        if (left < 8) memcpy(to, tmp, (size_t)left * sizeof *to);
+    }
+}
+
+X86_INLINE void some_tiles(float *y, size_t y_stride, int nv, const struct lutra_mat *m,
+                           const struct lutra_act *a, int v0, int tile0, int tile1)
+{
+    int halves = 2 * tile1;
+    if ((halves - 1) * 8 >= m->n_rows) halves--; /* the last half has no rows */
+    for (int h = 2 * tile0; h < halves; h++) {
+        int t = h / 2, side = h & 1;
+        if (m->scales == LUTRA_SCALE_F16_EACH && m->group == 32)
+            book_half(y, y_stride, nv, m, 32, LUTRA_SCALE_F16_EACH, a, v0, t, side);
+        else if (m->scales == LUTRA_SCALE_F16_EACH)
+            book_half(y, y_stride, nv, m, 16, LUTRA_SCALE_F16_EACH, a, v0, t, side);
+        else if (m->scales == LUTRA_SCALE_E8M0)
+            book_half(y, y_stride, nv, m, 32, LUTRA_SCALE_E8M0, a, v0, t, side);
+        else if (m->group == 32)
+            book_half(y, y_stride, nv, m, 32, LUTRA_SCALE_SUB, a, v0, t, side);
+        else
+            book_half(y, y_stride, nv, m, 16, LUTRA_SCALE_SUB, a, v0, t, side);
+    }
+}
+
+static void book_mul(float *y, size_t y_stride, const struct lutra_mat *m,
+                     const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
+{
+    for (int v = v0, left; (left = v1 - v) > 0;) {
+        if (left >= 4) {
+            some_tiles(y, y_stride, 4, m, a, v, tile0, tile1);
+            v += 4;
+        } else if (left >= 2) {
+            some_tiles(y, y_stride, 2, m, a, v, tile0, tile1);
+            v += 2;
+        } else {
+            some_tiles(y, y_stride, 1, m, a, v, tile0, tile1);
+            v += 1;
+        }
+    }
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* BOOK matrices with AVX-512 VNNI: an octet of 16 rows is one register. Nibble i of every 16-bit
+ * word picks a 16-bit value from the book (vpermw; bits above the nibble select between copies of
+ * it), which leaves columns 2i, 2i+1 of a row in a lane, as vpdpwssd wants them. */
+#include "kernels/book.h"
+#include "kernels/ops.h"
+#include "kernels/x86/x512.h"
+
+enum { WIDE = 8 }; /* vectors whose sums stand in registers */
+
+/* The book as 16-bit numbers, twice: bit 4 of an index does not matter. */
+X512_INLINE __m512i book_words(const int8_t *book)
+{
+    __m256i w = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)book));
+    return _mm512_broadcast_i64x4(w);
+}
+
+X512_INLINE __m512i two_codes(const int16_t *c)
+{
+    int32_t both;
+    memcpy(&both, c, sizeof both);
+    return _mm512_set1_epi32(both);
+}
+
+/* D of group g of a unit; half = f16 scales of SUB, read once a unit. `kind` is a constant of the
+ * caller. */
+X512_INLINE __m512 group_d(enum lutra_scale_kind kind, const uint8_t *unit, int g, __m512 half)
+{
+    if (kind == LUTRA_SCALE_F16_EACH) return x512_halves(unit + 32 * g);
+    if (kind == LUTRA_SCALE_E8M0) {
+        __m512i e = _mm512_slli_epi32(x512_bytes_u(unit + 16 * g), 23);
+        e = _mm512_max_epi32(e, _mm512_set1_epi32(0x400000));
+        return _mm512_mul_ps(_mm512_castsi512_ps(e), _mm512_set1_ps(0.5f));
+    }
+    return _mm512_mul_ps(half, _mm512_cvtepi32_ps(x512_bytes_s(unit + 32 + 16 * g)));
+}
+
+/* s[v] += the octets of a group times vector v. One vector has two sums, so that its chain is no
+ * longer than two. */
+X512_INLINE void dot_group(__m512i *s, int nv, __m512i book, const uint8_t *codes,
+                           const int16_t *const *row, int k, int group)
+{
+    const int chains = nv == 1 ? 2 : 1;
+    X512_UNROLL
+    for (int i = 0; i < group; i += 8, codes += 64) {
+        __m512i x = x512_load(codes);
+        X512_UNROLL
+        for (int j = 0; j < 4; j++) {
+            __m512i two = _mm512_permutexvar_epi16(_mm512_srli_epi16(x, 4 * (unsigned)j), book);
+            X512_UNROLL
+            for (int v = 0; v < nv; v++) {
+                __m512i *sum = &s[v * chains + (chains == 2 ? j & 1 : 0)];
+                *sum = _mm512_dpwssd_epi32(*sum, two, two_codes(row[v] + k + i + 2 * j));
+            }
+        }
+    }
+}
+
+/* One tile times vectors v0 .. v0+nv-1; group, kind and nv are constants of the caller. */
+X512_INLINE void book_tile(float *y, size_t y_stride, int nv, const struct lutra_mat *m, int group,
+                           enum lutra_scale_kind kind, const struct lutra_act *a, int v0, int tile)
+{
+    const uint8_t *unit = lutra_mat_tile(m, tile);
+    const __m512i book = book_words(m->book);
+    const int unit_k = m->unit_k;
+    const int16_t *row[WIDE];
+    __m512 acc[WIDE], half = _mm512_setzero_ps();
+    X512_UNROLL
+    for (int v = 0; v < nv; v++) {
+        row[v] = a->codes + (size_t)(v0 + v) * (size_t)a->k_pad;
+        X512_FORGET(row[v]);
+        acc[v] = _mm512_setzero_ps();
+    }
+    for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
+        const uint8_t *codes = unit + m->scale_bytes;
+        if (nv == 1) x512_prefetch(unit, m->unit_bytes);
+        if (kind == LUTRA_SCALE_SUB) half = x512_halves(unit);
+        for (int g = 0; g * group < unit_k; g++, codes += 8 * group) {
+            __m512 d = group_d(kind, unit, g, half);
+            __m512i s[WIDE + 1];
+            X512_UNROLL
+            for (int v = 0; v < nv + (nv == 1); v++) s[v] = _mm512_setzero_si512();
+            dot_group(s, nv, book, codes, row, k + g * group, group);
+            if (nv == 1) s[0] = _mm512_add_epi32(s[0], s[1]);
+            X512_UNROLL
+            for (int v = 0; v < nv; v++)
+                acc[v] = x512_add_product(acc[v], d, _mm512_cvtepi32_ps(s[v]));
+        }
+    }
+    X512_UNROLL
+    for (int v = 0; v < nv; v++) {
+        __m512 scale = _mm512_set1_ps(a->scale[v0 + v] * m->scale);
+        x512_store_rows(y + (size_t)(v0 + v) * y_stride + 16 * tile, _mm512_mul_ps(acc[v], scale),
+                        m->n_rows - 16 * tile);
+    }
+}
+
+X512_INLINE void some_tiles(float *y, size_t y_stride, int nv, const struct lutra_mat *m,
+                            const struct lutra_act *a, int v0, int tile0, int tile1)
+{
+    for (int t = tile0; t < tile1; t++) {
+        if (m->scales == LUTRA_SCALE_F16_EACH && m->group == 32)
+            book_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_F16_EACH, a, v0, t);
+        else if (m->scales == LUTRA_SCALE_F16_EACH)
+            book_tile(y, y_stride, nv, m, 16, LUTRA_SCALE_F16_EACH, a, v0, t);
+        else if (m->scales == LUTRA_SCALE_E8M0)
+            book_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_E8M0, a, v0, t);
+        else if (m->group == 32)
+            book_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_SUB, a, v0, t);
+        else
+            book_tile(y, y_stride, nv, m, 16, LUTRA_SCALE_SUB, a, v0, t);
+    }
+}
+
+static void book_mul(float *y, size_t y_stride, const struct lutra_mat *m,
+                     const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
+{
+    for (int v = v0, left; (left = v1 - v) > 0;) {
+        if (left >= 8) {
+            some_tiles(y, y_stride, 8, m, a, v, tile0, tile1);
+            v += 8;
+        } else if (left >= 4) {
+            some_tiles(y, y_stride, 4, m, a, v, tile0, tile1);
+            v += 4;
+        } else if (left >= 2) {
+            some_tiles(y, y_stride, 2, m, a, v, tile0, tile1);
+            v += 2;
+        } else {
+            some_tiles(y, y_stride, 1, m, a, v, tile0, tile1);
+            v += 1;
+        }
+    }
+}
+
+void lutra_book_init_avx512(struct lutra_ops *ops)
+{
+    ops->book_mul = book_mul;
+}
