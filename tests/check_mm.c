@@ -82,7 +82,8 @@ static void panel_type(const struct lutra_ops *ops, const struct case_type *ct)
     }
     for (int i = 0; i < 3; i++)
         panel_case(ops, ct, MAX_N, 33, 512, CHECK_FILL_RANDOM, CASE_RANDOM, max[i]);
-    panel_case(ops, ct, MAX_N + 64, 16, 256, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX);
+    /* more vectors, rows and columns than any level takes at once */
+    panel_case(ops, ct, 269, 293, 768, CHECK_FILL_RANDOM, CASE_RANDOM, max[ct->ternary]);
 }
 
 /* ---- float activations ---- */
@@ -252,7 +253,8 @@ static double bench_size(const struct case_type *ct, int n, int times, double *r
 {
     case_mat_open_tiled(&bench.c, ct, 512, 2560, times);
     case_act_open(&bench.a, &bench.ops, n, 2560, false);
-    case_act_fill(&bench.a, CHECK_FILL_RANDOM, LUTRA_CODE_MAX);
+    case_act_fill(&bench.a, CHECK_FILL_RANDOM,
+                  ct->ternary ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX);
     bench.scratch = scratch_open(&bench.ops);
     bench.y = malloc((size_t)bench.c.m.n_rows * (size_t)n * sizeof(float));
     double s = check_time(bench_mul, NULL, 0.2);

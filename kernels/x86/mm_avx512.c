@@ -1,41 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* Products without tables with AVX-512 VNNI: a run of columns is unpacked once, then all vectors of
- * a block pass over it.
+/* Integer products of many vectors with AVX-512 VNNI: a run of columns of 32 rows is unpacked once,
+ * then all vectors of a block pass over it.
  *
- *   for a block of vectors / for a tile / for a run of <= 256 columns: unpack, then
- *       for eight vectors / for a group: 16 rows x 8 vectors of int32 in registers, then D, M as
- *       floats, also in registers
+ *   for a block of vectors / for a band of rows / for a run of <= 256 columns: copy its codes, then
+ *       for a strip of 32 rows: unpack, then
+ *           for eight vectors / for a group: 32 rows x 8 vectors of int32 in registers, then D, M
  *
- * The float sums of a block wait in scratch between runs, so each output sees its groups in
- * ascending order. */
+ * 16 sums in registers: ten loads for 16 vpdpwssd, and more chains than the latency of four asks
+ * for. Copied codes lie at one short stride: those of a model, 2^n bytes apart, would fall into the
+ * same few sets of the L1 cache. The float sums of a band wait in scratch between runs, so each
+ * output sees its groups in ascending order. */
 #include "kernels/ops.h"
 #include "kernels/x86/x86_init.h"
 #include "kernels/x86/panel_avx512.h"
 
 enum {
-    BLOCK = 64, /* vectors that share an unpacked run: 256 columns of their codes are 32 KB */
-    WIDE = 8,   /* vectors whose sums stand in registers: 8 chains hide the latency of vpdpwssd */
-    FEW = 8     /* I8: vectors whose sums stand in registers, nothing unpacked */
+    BLOCK = 256, /* vectors that share an unpacked run: unpacking costs as much as seven of them */
+    STRIPS = 8,  /* of 32 rows in a band: its sums are 256 KB, the codes of a run 128 KB */
+    WIDE = 8,    /* vectors whose sums stand in registers */
+    LAST = 8,    /* columns at the end of a group */
+    FEW = 8,     /* I8: vectors whose sums stand in registers, nothing unpacked */
+    I8_MOST = 64 /* up to so many vectors that is faster than a panel */
 };
 
 struct scratch {
     struct panel panel;
-    union {
-        float f[BLOCK][2][16];   /* [vector][half of the tile][row] */
-        int32_t i[BLOCK][2][16]; /* TERN: one group, so its sums stay integers */
-    } acc;
-    float w[PANEL_K][16]; /* exact_mul: one half of the run as floats */
+    int16_t codes[BLOCK][PANEL_K];
+    float xs[BLOCK][PANEL_GROUPS]; /* X of every group, if there are minima */
+    float acc[STRIPS][BLOCK][2][16];
 };
 
 static int min_int(int a, int b)
 {
     return a < b ? a : b;
-}
-
-/* How many of `left` vectors to take at once: 8, 4, 2 or 1. */
-static int take(int left)
-{
-    return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
 X512_INLINE __m512i two_codes(const int16_t *c)
@@ -45,32 +42,10 @@ X512_INLINE __m512i two_codes(const int16_t *c)
     return _mm512_set1_epi32(both);
 }
 
-/* s[v] += n columns of 16 rows times vector v, n a multiple of 8; nv is a constant of the caller.
- */
-X512_INLINE void dot_columns(__m512i *s, int nv, const int16_t *w, const int16_t *c, size_t stride,
-                             int n)
-{
-    const int16_t *row[WIDE];
-    X512_UNROLL
-    for (int v = 0; v < nv; v++) {
-        row[v] = c + (size_t)v * stride;
-        X512_FORGET(row[v]);
-    }
-    for (int k = 0; k < n; k += 8, w += 128) {
-        X512_UNROLL
-        for (int j = 0; j < 4; j++) {
-            __m512i two = _mm512_load_si512(w + 32 * j);
-            X512_UNROLL
-            for (int v = 0; v < nv; v++)
-                s[v] = _mm512_dpwssd_epi32(s[v], two, two_codes(row[v] + k + 2 * j));
-        }
-    }
-}
-
-/* ---- groups with their own scales ---- */
+/* ---- the codes of a block ---- */
 
 /* X of the groups of a run as floats; kinds with minima have groups of 16 or 32. */
-X512_INLINE void run_x(float *xs, const int32_t *sums, int group, int n)
+static void run_x(float *xs, const int32_t *sums, int group, int n)
 {
     if (group == 16)
         for (int g = 0; g < n / 16; g++) xs[g] = (float)sums[g];
@@ -78,116 +53,211 @@ X512_INLINE void run_x(float *xs, const int32_t *sums, int group, int n)
         for (int g = 0; g < n / 32; g++) xs[g] = (float)(sums[2 * g] + sums[2 * g + 1]);
 }
 
-/* Vectors v .. v+nv-1 of `a` over columns [k, k + n) that stand in the panel, one half of its rows;
- * b = their place in the block. */
-X512_INLINE void groups_run(struct scratch *s, int nv, const struct lutra_mat *m,
-                            const struct lutra_act *a, int half, int v, int b, int k, int n)
+/* Columns [k, k + n) of vectors [v0, v1). */
+static void copy_codes(struct scratch *s, const struct lutra_mat *m, const struct lutra_act *a,
+                       int v0, int v1, int k, int n)
 {
-    const int16_t *c = a->codes + (size_t)v * (size_t)a->k_pad + k;
-    const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16) + k / 16;
-    const int group = m->group;
-    const bool has_min = x512_has_min(m->scales);
-    float xs[WIDE][PANEL_GROUPS];
-    __m512 acc[WIDE];
-    for (int i = 0; has_min && i < nv; i++)
-        run_x(xs[i], sums + (size_t)i * (size_t)(a->k_pad / 16), group, n);
+    const size_t pad = (size_t)a->k_pad;
+    for (int v = v0; v < v1; v++) {
+        const int16_t *c = a->codes + (size_t)v * pad + k;
+        for (int i = 0; i < n; i += 32) _mm512_store_si512(s->codes[v - v0] + i, x512_load(c + i));
+        if (x512_has_min(m->scales))
+            run_x(s->xs[v - v0], a->sums + (size_t)v * (pad / 16) + k / 16, m->group, n);
+    }
+}
+
+/* ---- 32 rows times a few vectors ---- */
+
+/* Sums of 16 rows and nv vectors; nh (halves) and nv are constants of the caller. */
+struct sums {
+    __m512i t[WIDE][2];
+};
+
+/* One pair of columns of both halves. */
+struct pair {
+    __m512i w[2];
+};
+
+X512_INLINE struct pair load_pair(const int16_t *w, int nh)
+{
+    struct pair p = {{_mm512_load_si512(w), _mm512_load_si512(w)}};
+    if (nh > 1) p.w[1] = _mm512_load_si512(w + 16 * PANEL_K);
+    return p;
+}
+
+X512_INLINE void add_pair(struct sums *s, int nh, int v, struct pair p, const int16_t *c)
+{
+    const __m512i x = two_codes(c + PANEL_K * v);
+    s->t[v][0] = _mm512_dpwssd_epi32(s->t[v][0], p.w[0], x);
+    if (nh > 1) s->t[v][1] = _mm512_dpwssd_epi32(s->t[v][1], p.w[1], x);
+}
+
+/* += n columns from w on times the codes from c on, n a multiple of 8. */
+X512_INLINE void dot_columns(struct sums *s, int nh, int nv, const int16_t *w, const int16_t *c,
+                             int n)
+{
+    for (int k = 0; k < n; k += 4, w += 64, c += 4) {
+        X512_UNROLL
+        for (int j = 0; j < 2; j++) {
+            const struct pair p = load_pair(w + 32 * j, nh);
+            X512_UNROLL
+            for (int v = 0; v < nv; v++) add_pair(s, nh, v, p, c + 2 * j);
+        }
+    }
+}
+
+/* What one group multiplies its sums by. */
+struct factors {
+    __m512 d[2], m[2];
+};
+
+X512_INLINE struct factors load_factors(const struct panel *p, int g)
+{
+    struct factors f = {{_mm512_load_ps(p->d[0][g]), _mm512_load_ps(p->d[1][g])},
+                        {_mm512_load_ps(p->m[0][g]), _mm512_load_ps(p->m[1][g])}};
+    return f;
+}
+
+/* acc += D * S, then + M * X. */
+X512_INLINE void add_sums(float (*acc)[16], const struct sums *s, int nh, int v,
+                          const struct factors *f, bool has_min, float x)
+{
     X512_UNROLL
-    for (int i = 0; i < nv; i++) acc[i] = _mm512_load_ps(s->acc.f[b + i][half]);
-    for (int g = 0; g * group < n; g++) {
-        const __m512 d = _mm512_load_ps(s->panel.d[half][g]);
-        __m512i t[WIDE];
-        X512_UNROLL
-        for (int i = 0; i < nv; i++) t[i] = _mm512_setzero_si512();
-        dot_columns(t, nv, s->panel.codes[half] + 16 * g * group, c + g * group,
-                    (size_t)a->k_pad, group);
-        X512_UNROLL
-        for (int i = 0; i < nv; i++) acc[i] = x512_add_product(acc[i], d, _mm512_cvtepi32_ps(t[i]));
-        if (!has_min) continue;
-        const __m512 min = _mm512_load_ps(s->panel.m[g]);
-        X512_UNROLL
-        for (int i = 0; i < nv; i++)
-            acc[i] = x512_add_product(acc[i], min, _mm512_set1_ps(xs[i][g]));
+    for (int h = 0; h < nh; h++) {
+        __m512 sum =
+            x512_add_product(_mm512_load_ps(acc[h]), f->d[h], _mm512_cvtepi32_ps(s->t[v][h]));
+        if (has_min) sum = x512_add_product(sum, f->m[h], _mm512_set1_ps(x));
+        _mm512_store_ps(acc[h], sum);
     }
+}
+
+/* The last LAST columns of a group, vector after vector, each followed by its floats: all of them
+ * in one go would stand in the way of the next group's products. */
+X512_INLINE void end_group(struct scratch *s, struct sums *t, int nh, int nv, int strip, int b,
+                           int k, int g, bool has_min)
+{
+    const struct factors f = load_factors(&s->panel, g);
+    struct pair p[LAST / 2];
     X512_UNROLL
-    for (int i = 0; i < nv; i++) _mm512_store_ps(s->acc.f[b + i][half], acc[i]);
-}
-
-/* ---- TERN: one group, both halves ---- */
-
-X512_INLINE void tern_run(struct scratch *s, int nv, const struct lutra_act *a, int v, int b, int k,
-                          int n)
-{
-    const int16_t *c = a->codes + (size_t)v * (size_t)a->k_pad + k;
-    for (int half = 0; half < 2; half++) {
-        __m512i t[WIDE];
+    for (int j = 0; j < LAST / 2; j++) p[j] = load_pair(s->panel.codes[0] + 16 * k + 32 * j, nh);
+    X512_UNROLL
+    for (int v = 0; v < nv; v++) {
         X512_UNROLL
-        for (int i = 0; i < nv; i++) t[i] = _mm512_load_si512(s->acc.i[b + i][half]);
-        dot_columns(t, nv, s->panel.codes[half], c, (size_t)a->k_pad, n);
-        X512_UNROLL
-        for (int i = 0; i < nv; i++) _mm512_store_si512(s->acc.i[b + i][half], t[i]);
+        for (int j = 0; j < LAST / 2; j++) add_pair(t, nh, v, p[j], s->codes[b] + k + 2 * j);
+        add_sums(s->acc[strip][b + v], t, nh, v, &f, has_min, s->xs[b + v][g]);
     }
 }
 
-X512_INLINE void some_run(struct scratch *s, int nv, const struct lutra_mat *m,
-                          const struct lutra_act *a, int v, int b, int k, int n)
+/* The n columns in the panel times nv vectors, the first of which is b in its block. */
+X512_INLINE void some_run(struct scratch *s, int nh, int nv, int strip, int b, int group,
+                          bool has_min, int n)
 {
-    if (m->kind == LUTRA_MAT_TERN) {
-        tern_run(s, nv, a, v, b, k, n);
-        return;
+    for (int g = 0, k = 0; k < n; g++, k += group) {
+        struct sums t;
+        X512_UNROLL
+        for (int v = 0; v < nv; v++) t.t[v][0] = t.t[v][1] = _mm512_setzero_si512();
+        dot_columns(&t, nh, nv, s->panel.codes[0] + 16 * k, s->codes[b] + k, group - LAST);
+        end_group(s, &t, nh, nv, strip, b, k + group - LAST, g, has_min);
     }
-    for (int half = 0; half < m->tile_rows / 16; half++)
-        groups_run(s, nv, m, a, half, v, b, k, n);
 }
 
-/* All vectors [v0, v1) of a block over one run. */
-static void block_run(struct scratch *s, const struct lutra_mat *m, const struct lutra_act *a,
-                      int v0, int v1, int k, int n)
+X512_INLINE void block_run(struct scratch *s, int nh, int nb, int strip, int group, bool has_min,
+                           int n)
 {
-    for (int v = v0, some; v < v1; v += some) {
-        some = take(v1 - v);
+    for (int b = 0, some; b < nb; b += some) {
+        some = x512_share(nb - b, WIDE, 1);
         switch (some) {
         case 1:
-            some_run(s, 1, m, a, v, v - v0, k, n);
+            some_run(s, nh, 1, strip, b, group, has_min, n);
             break;
         case 2:
-            some_run(s, 2, m, a, v, v - v0, k, n);
+            some_run(s, nh, 2, strip, b, group, has_min, n);
+            break;
+        case 3:
+            some_run(s, nh, 3, strip, b, group, has_min, n);
             break;
         case 4:
-            some_run(s, 4, m, a, v, v - v0, k, n);
+            some_run(s, nh, 4, strip, b, group, has_min, n);
+            break;
+        case 5:
+            some_run(s, nh, 5, strip, b, group, has_min, n);
+            break;
+        case 6:
+            some_run(s, nh, 6, strip, b, group, has_min, n);
+            break;
+        case 7:
+            some_run(s, nh, 7, strip, b, group, has_min, n);
             break;
         default:
-            some_run(s, 8, m, a, v, v - v0, k, n);
+            some_run(s, nh, WIDE, strip, b, group, has_min, n);
             break;
         }
     }
 }
 
-/* A tile of one vector is done: times `scale` to y, as many rows as there are. */
-static void store_tile(float *y, const struct scratch *s, const struct lutra_mat *m, int b,
-                       int tile, float scale)
+/* All nb vectors of a block over the panel. */
+static void strip_run(struct scratch *s, const struct lutra_mat *m, int halves, int strip, int nb,
+                      int n)
 {
-    for (int half = 0; half < m->tile_rows / 16; half++) {
-        int row = tile * m->tile_rows + 16 * half;
-        __m512 r = _mm512_load_ps(s->acc.f[b][half]);
-        if (row >= m->n_rows) return;
-        if (m->kind == LUTRA_MAT_TERN)
-            r = x512_add_product(_mm512_setzero_ps(), _mm512_set1_ps(m->scale),
-                                 _mm512_cvtepi32_ps(x512_load(s->acc.i[b][half])));
-        x512_store_rows(y + row, _mm512_mul_ps(r, _mm512_set1_ps(scale)), m->n_rows - row);
+    const bool has_min = x512_has_min(m->scales);
+    if (halves == 2 && has_min)
+        block_run(s, 2, nb, strip, m->group, true, n);
+    else if (halves == 2)
+        block_run(s, 2, nb, strip, m->group, false, n);
+    else if (has_min)
+        block_run(s, 1, nb, strip, m->group, true, n);
+    else
+        block_run(s, 1, nb, strip, m->group, false, n);
+}
+
+/* ---- bands ---- */
+
+/* A band is done: its sums times the vectors' scales to y, as many rows as there are. */
+static void store_band(float *y, size_t y_stride, struct scratch *s, const struct lutra_mat *m,
+                       const struct lutra_act *a, int v0, int v1, int row0, int row1)
+{
+    if (row1 > m->n_rows) row1 = m->n_rows;
+    for (int v = v0; v < v1; v++) {
+        const __m512 scale = _mm512_set1_ps(a->scale[v]);
+        for (int r = row0; r < row1; r += 16) {
+            const float *sum = s->acc[(r - row0) / 32][v - v0][(r - row0) / 16 & 1];
+            x512_store_rows(y + (size_t)v * y_stride + r, _mm512_mul_ps(_mm512_load_ps(sum), scale),
+                            row1 - r);
+        }
     }
 }
 
-static void block_tile(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
-                       const struct lutra_act *a, int v0, int v1, int tile)
+/* Vectors [v0, v1) of a block times tiles [tile0, tile1) of a band, `each` tiles to a strip. */
+static void band(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
+                 const struct lutra_act *a, int v0, int v1, int tile0, int tile1, int each)
 {
-    int end = m->kind == LUTRA_MAT_TERN ? lutra_tern_k_pad(m->n_cols) : m->n_cols, n;
-    memset(&s->acc, 0, (size_t)(v1 - v0) * sizeof s->acc.f[0]);
-    for (int k = 0; k < end; k += n) {
-        n = panel_fill(&s->panel, m, lutra_mat_tile(m, tile), k);
-        block_run(s, m, a, v0, v1, k, n);
+    const int nb = v1 - v0;
+    for (int i = 0; i * each < tile1 - tile0; i++)
+        memset(s->acc[i], 0, (size_t)nb * sizeof s->acc[i][0]);
+    for (int k = 0; k < m->n_cols; k += PANEL_K) {
+        const int n = min_int(PANEL_K, m->n_cols - k);
+        copy_codes(s, m, a, v0, v1, k, n);
+        for (int t = tile0; t < tile1; t += each) {
+            const int tiles = min_int(each, tile1 - t);
+            const bool last = t + each >= tile1;
+            const uint8_t *next = lutra_mat_tile(m, last ? tile0 : t + each) +
+                                  (size_t)((last ? k + n : k) / m->unit_k) * m->unit_bytes;
+            panel_fill(&s->panel, m, t, tiles, k, n, next);
+            strip_run(s, m, tiles * m->tile_rows / 16, (t - tile0) / each, nb, n);
+        }
     }
-    for (int v = v0; v < v1; v++)
-        store_tile(y + (size_t)v * y_stride, s, m, v - v0, tile, a->scale[v]);
+    store_band(y, y_stride, s, m, a, v0, v1, tile0 * m->tile_rows, tile1 * m->tile_rows);
+}
+
+static void bands(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
+                  const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
+{
+    const int each = 32 / m->tile_rows, most = STRIPS * each;
+    for (int v = v0, some; v < v1; v += some) {
+        some = x512_share(v1 - v, BLOCK, WIDE);
+        for (int t = tile0; t < tile1; t += most)
+            band(s, y, y_stride, m, a, v, v + some, t, min_int(t + most, tile1), each);
+    }
 }
 
 /* ---- I8: straight from the packed bytes ---- */
@@ -235,8 +305,8 @@ X512_INLINE void i8_tile(float *y, size_t y_stride, int nv, const struct lutra_m
 }
 
 /* Vectors [v0, v0 + n), n <= FEW, of one tile. */
-static void i8_some(float *y, size_t y_stride, const struct lutra_mat *m,
-                    const struct lutra_act *a, int v0, int n, int tile)
+static void i8_some(float *y, size_t y_stride, const struct lutra_mat *m, const struct lutra_act *a,
+                    int v0, int n, int tile)
 {
     switch (n) {
     case 1:
@@ -266,13 +336,16 @@ static void i8_some(float *y, size_t y_stride, const struct lutra_mat *m,
     }
 }
 
-/* Bytes are widened again for every eight vectors: cheaper than the way through a panel, however
- * many there are. */
+/* Bytes are widened again for every eight vectors. */
 static void i8_tiles(float *y, size_t y_stride, const struct lutra_mat *m,
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
-    for (int t = tile0; t < tile1; t++)
-        for (int v = v0; v < v1; v += FEW) i8_some(y, y_stride, m, a, v, min_int(FEW, v1 - v), t);
+    for (int t = tile0; t < tile1; t++) {
+        for (int v = v0, some; v < v1; v += some) {
+            some = x512_share(v1 - v, FEW, 1);
+            i8_some(y, y_stride, m, a, v, some, t);
+        }
+    }
 }
 
 static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
@@ -280,127 +353,23 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                       void *scratch)
 {
     if (v1 <= v0) return;
-    if (m->kind == LUTRA_MAT_I8) {
+    if (m->kind == LUTRA_MAT_TERN)
+        lutra_tern_mul_avx512(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
+    else if (m->kind == LUTRA_MAT_I8 && v1 - v0 <= I8_MOST)
         i8_tiles(y, y_stride, m, a, v0, v1, tile0, tile1);
-        return;
-    }
-    for (int v = v0; v < v1; v += BLOCK)
-        for (int t = tile0; t < tile1; t++)
-            block_tile(scratch, y, y_stride, m, a, v, min_int(v + BLOCK, v1), t);
+    else
+        bands(scratch, y, y_stride, m, a, v0, v1, tile0, tile1);
 }
 
-/* ---- float activations ---- */
-
-/* Columns [k, end) of one half of the panel, all of one group, as weights w = D*q, then + M. A pair
- * of int16 codes becomes two columns. */
-X512_INLINE void decode_group(struct scratch *s, const int16_t *codes, __m512 d, const float *min,
-                              int k, int end)
+static size_t larger(size_t a, size_t b)
 {
-    for (; k < end; k += 2) {
-        __m512i two = _mm512_load_si512(codes + 16 * k); /* column k low, k+1 high */
-        __m512i even = _mm512_srai_epi32(_mm512_slli_epi32(two, 16), 16);
-        __m512 w0 = _mm512_mul_ps(d, _mm512_cvtepi32_ps(even));
-        __m512 w1 = _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_srai_epi32(two, 16)));
-        if (min) {
-            w0 = _mm512_add_ps(w0, _mm512_load_ps(min));
-            w1 = _mm512_add_ps(w1, _mm512_load_ps(min));
-        }
-        _mm512_store_ps(s->w[k], w0);
-        _mm512_store_ps(s->w[k + 1], w1);
-    }
-}
-
-static void decode_half(struct scratch *s, const struct lutra_mat *m, int half, int n)
-{
-    const int16_t *codes = s->panel.codes[half];
-    if (m->kind == LUTRA_MAT_TERN) {
-        decode_group(s, codes, _mm512_set1_ps(m->scale), NULL, 0, n);
-        return;
-    }
-    for (int g = 0; g * m->group < n; g++) {
-        const float *min = x512_has_min(m->scales) ? s->panel.m[g] : NULL;
-        decode_group(s, codes, _mm512_load_ps(s->panel.d[half][g]), min, g * m->group,
-                     (g + 1) * m->group);
-    }
-}
-
-X512_INLINE void exact_run(struct scratch *s, int nv, int half, const float *x, size_t stride,
-                           int b, int n)
-{
-    __m512 t[WIDE];
-    const float *row[WIDE];
-    X512_UNROLL
-    for (int v = 0; v < nv; v++) {
-        t[v] = _mm512_load_ps(s->acc.f[b + v][half]);
-        row[v] = x + (size_t)v * stride;
-        X512_FORGET(row[v]);
-    }
-    for (int k = 0; k < n; k++) {
-        const __m512 w = _mm512_load_ps(s->w[k]);
-        X512_UNROLL
-        for (int v = 0; v < nv; v++) t[v] = x512_add_product(t[v], w, _mm512_set1_ps(row[v][k]));
-    }
-    X512_UNROLL
-    for (int v = 0; v < nv; v++) _mm512_store_ps(s->acc.f[b + v][half], t[v]);
-}
-
-static void exact_block(struct scratch *s, const struct lutra_act *a, int half, int v0, int v1,
-                        int k, int n)
-{
-    for (int v = v0, some; v < v1; v += some) {
-        const float *x = a->x + (size_t)v * a->x_stride + k;
-        some = take(v1 - v);
-        switch (some) {
-        case 1:
-            exact_run(s, 1, half, x, a->x_stride, v - v0, n);
-            break;
-        case 2:
-            exact_run(s, 2, half, x, a->x_stride, v - v0, n);
-            break;
-        case 4:
-            exact_run(s, 4, half, x, a->x_stride, v - v0, n);
-            break;
-        default:
-            exact_run(s, 8, half, x, a->x_stride, v - v0, n);
-            break;
-        }
-    }
-}
-
-static void exact_tile(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
-                       const struct lutra_act *a, int v0, int v1, int tile)
-{
-    int n;
-    memset(&s->acc, 0, (size_t)(v1 - v0) * sizeof s->acc.f[0]);
-    for (int k = 0; k < m->n_cols; k += n) {
-        n = min_int(panel_fill(&s->panel, m, lutra_mat_tile(m, tile), k), m->n_cols - k);
-        for (int half = 0; half < m->tile_rows / 16; half++) {
-            decode_half(s, m, half, n);
-            exact_block(s, a, half, v0, v1, k, n);
-        }
-    }
-    for (int v = v0; v < v1; v++) {
-        for (int half = 0; half < m->tile_rows / 16; half++) {
-            int row = tile * m->tile_rows + 16 * half;
-            if (row < m->n_rows)
-                x512_store_rows(y + (size_t)v * y_stride + row,
-                                _mm512_load_ps(s->acc.f[v - v0][half]), m->n_rows - row);
-        }
-    }
-}
-
-static void exact_mul(float *y, size_t y_stride, const struct lutra_mat *m,
-                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
-                      void *scratch)
-{
-    for (int v = v0; v < v1; v += BLOCK)
-        for (int t = tile0; t < tile1; t++)
-            exact_tile(scratch, y, y_stride, m, a, v, min_int(v + BLOCK, v1), t);
+    return a > b ? a : b;
 }
 
 void lutra_mm_init_avx512(struct lutra_ops *ops)
 {
     ops->panel_mul = panel_mul;
-    ops->exact_mul = exact_mul;
-    ops->panel_scratch = sizeof(struct scratch);
+    ops->exact_mul = lutra_exact_mul_avx512;
+    ops->panel_scratch = larger(sizeof(struct scratch),
+                                larger(lutra_tern_scratch_avx512(), lutra_exact_scratch_avx512()));
 }

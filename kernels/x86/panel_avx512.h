@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* A run of columns of one tile unpacked for integer dots: what mm_avx512.c multiplies.
+/* A run of columns of 32 rows unpacked for integer dots: what mm_avx512.c multiplies.
  *
  *   codes   [half][pair][16 rows][2] int16: code minus offset of columns 2*pair, 2*pair+1;
  *           vpdpwssd with one pair of activation codes in every lane adds two columns of 16 rows
- *   d       [half][group][16 rows] float, m [group][16 rows] float
+ *   d, m    [half][group][16 rows] float
  *
- * PLANES and I8 tiles have one half of 16 rows, TERN tiles and PLANES of one bit two. */
+ * The halves are two tiles of 16 rows, or those of one tile of 32 (one bit). */
 #ifndef LUTRA_KERNELS_X86_PANEL_AVX512_H
 #define LUTRA_KERNELS_X86_PANEL_AVX512_H
 
 #include "kernels/x86/x512.h"
 
 enum {
-    PANEL_K = 256,  /* columns at most: 8 KB of codes stay in L1 while the vectors pass */
-    PANEL_TERN = 8, /* units of 24 columns in a run: 192, two halves */
+    PANEL_K = 256, /* columns at most: 16 KB of codes stay in L1 while the vectors pass */
     PANEL_GROUPS = 16
 };
 
 struct panel {
     int16_t codes[2][PANEL_K * 16];
     float d[2][PANEL_GROUPS][16];
-    float m[PANEL_GROUPS][16];
+    float m[2][PANEL_GROUPS][16];
 };
 
 /* ---- PLANES: vpermd as a table from bits to two codes ---- */
@@ -151,128 +150,77 @@ static void unpack_i8(int16_t *dst, const uint8_t *codes, int n_cols)
     }
 }
 
-/* ---- TERN: index and sign are 5 bits that vpermi2d looks up ---- */
-
-struct digits {
-    __m512i plus, minus;
-};
-
-/* Two balanced digits of the indices 0..13, times 1 and -1; digit 3 is always 0. */
-X512_INLINE struct digits digit_table(int low, int high)
-{
-    static const int8_t digit[4][16] = {{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
-                                        {0, 0, 1, 1, 1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 0, 0},
-                                        {0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, 0, 0},
-                                        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
-    int16_t t[32];
-    for (int n = 0; n < 16; n++) {
-        t[2 * n] = digit[low][n];
-        t[2 * n + 1] = digit[high][n];
-    }
-    struct digits d = {x512_load(t), _mm512_sub_epi16(_mm512_setzero_si512(), x512_load(t))};
-    return d;
-}
-
-X512_INLINE __m512i look_digits(struct digits d, __m512i index)
-{
-    return _mm512_permutex2var_epi32(d.plus, index, d.minus);
-}
-
-/* Triple t of 16 rows: 4 bits of x and, above them, the sign, bit 7-t of every byte of signs. */
-X512_INLINE __m512i tern_index(__m512i x, __m512i signs, int t)
-{
-    return x512_select(_mm512_set1_epi32(15), _mm512_srli_epi32(x, 4 * (unsigned)t),
-                       _mm512_srli_epi32(signs, 11 - (unsigned)t));
-}
-
-/* 24 columns of 32 rows; pair0 = the panel's pair of the first two. */
-static void unpack_tern(struct panel *p, int pair0, const uint8_t *src)
-{
-    const struct digits ab = digit_table(0, 1), c = digit_table(2, 3), a = digit_table(3, 0);
-    const struct digits bc = digit_table(1, 2);
-    __m512i first = x512_load(src + 32), second = x512_load(src + 96);
-    X512_UNROLL
-    for (int half = 0; half < 2; half++) {
-        int16_t *dst = p->codes[half] + 32 * pair0;
-        __m512i x = _mm512_permutex2var_epi8(first, x512_tern_order(half, 32), second);
-        __m512i signs = _mm512_permutexvar_epi8(x512_tern_order(half, 0), x512_load_half(src));
-        X512_UNROLL
-        for (int t = 0; t < 8; t += 2, dst += 96) {
-            __m512i even = tern_index(x, signs, t), odd = tern_index(x, signs, t + 1);
-            _mm512_store_si512(dst, look_digits(ab, even));
-            _mm512_store_si512(dst + 32,
-                               _mm512_or_si512(look_digits(c, even), look_digits(a, odd)));
-            _mm512_store_si512(dst + 64, look_digits(bc, odd));
-        }
-    }
-}
-
 /* ---- scales ---- */
 
-/* Scales of one unit into groups g0, g0+1, ... of the panel. `kind` is a constant of the caller. */
-X512_INLINE void put_scales(struct panel *p, int g0, const struct lutra_mat *m, const uint8_t *unit,
-                            enum lutra_scale_kind kind)
+/* Scales of one unit into groups g0, g0+1, ... of a half. `kind` is a constant of the caller. */
+X512_INLINE void put_scales(struct panel *p, int half, int g0, const struct lutra_mat *m,
+                            const uint8_t *unit, enum lutra_scale_kind kind)
 {
     const __m512 sign = _mm512_set1_ps(-0.0f);
     __m512 d = x512_halves(unit), dmin = x512_has_min(kind) ? x512_halves(unit + 32) : d;
     for (int g = 0; g < m->unit_k / m->group; g++) {
-        _mm512_store_ps(p->d[0][g0 + g], x512_group_d(kind, unit, g, d));
+        _mm512_store_ps(p->d[half][g0 + g], x512_group_d(kind, unit, g, d));
         if (x512_has_min(kind)) {
             __m512 min = x512_group_min(kind, unit, g, dmin);
             if (kind != LUTRA_SCALE_F16_MIN) min = _mm512_xor_ps(min, sign);
-            _mm512_store_ps(p->m[g0 + g], min);
+            _mm512_store_ps(p->m[half][g0 + g], min);
         }
     }
 }
 
-static void unpack_scales(struct panel *p, int g0, const struct lutra_mat *m, const uint8_t *unit)
+static void unpack_scales(struct panel *p, int half, int g0, const struct lutra_mat *m,
+                          const uint8_t *unit)
 {
     switch (m->scales) {
     case LUTRA_SCALE_F16_MIN:
-        put_scales(p, g0, m, unit, LUTRA_SCALE_F16_MIN);
+        put_scales(p, half, g0, m, unit, LUTRA_SCALE_F16_MIN);
         break;
     case LUTRA_SCALE_SUB:
-        put_scales(p, g0, m, unit, LUTRA_SCALE_SUB);
+        put_scales(p, half, g0, m, unit, LUTRA_SCALE_SUB);
         break;
     case LUTRA_SCALE_SUB_MIN:
-        put_scales(p, g0, m, unit, LUTRA_SCALE_SUB_MIN);
+        put_scales(p, half, g0, m, unit, LUTRA_SCALE_SUB_MIN);
         break;
     case LUTRA_SCALE_SUB_MIN4:
-        put_scales(p, g0, m, unit, LUTRA_SCALE_SUB_MIN4);
+        put_scales(p, half, g0, m, unit, LUTRA_SCALE_SUB_MIN4);
         break;
     default:
-        put_scales(p, g0, m, unit, LUTRA_SCALE_F16);
+        put_scales(p, half, g0, m, unit, LUTRA_SCALE_F16);
         break;
     }
 }
 
-/* Unpack columns [k, k + result) of a tile; k is a sum of earlier results. */
-static int panel_fill(struct panel *p, const struct lutra_mat *m, const uint8_t *tile, int k)
+/* ---- runs ---- */
+
+/* Units of a run of n columns into one half (both, if one bit); `next` is fetched for later. */
+static void panel_half(struct panel *p, int half, const struct lutra_mat *m, const uint8_t *unit,
+                       const uint8_t *next, int n)
 {
-    const bool tern = m->kind == LUTRA_MAT_TERN;
-    const int end = tern ? lutra_tern_k_pad(m->n_cols) : m->n_cols;
-    int run = tern ? PANEL_TERN * LUTRA_TERN_K : PANEL_K;
-    const uint8_t *unit = tile + (size_t)(k / m->unit_k) * m->unit_bytes;
-    if (end - k < run) run = end - k;
-    if (tern) unit += 4 * LUTRA_TERN_ROWS;
-    for (int i = 0; i < run; i += m->unit_k, unit += m->unit_bytes) {
+    for (int i = 0; i < n; i += m->unit_k, unit += m->unit_bytes, next += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes;
-        x512_prefetch(unit, m->unit_bytes);
-        if (tern) {
-            unpack_tern(p, i / 2, codes);
-            continue;
-        }
+        int16_t *dst = p->codes[half] + 16 * i;
+        x512_fetch(next, m->unit_bytes);
         if (m->bits == 1) {
             unpack_bits(p, i / 2, m, unit);
             continue;
         }
-        unpack_scales(p, i / m->group, m, unit);
+        unpack_scales(p, half, i / m->group, m, unit);
         if (m->kind == LUTRA_MAT_I8)
-            unpack_i8(p->codes[0] + 16 * i, codes, m->unit_k);
+            unpack_i8(dst, codes, m->unit_k);
         else
-            unpack_planes(p->codes[0] + 16 * i, codes, m->bits, m->offset, m->unit_k);
+            unpack_planes(dst, codes, m->bits, m->offset, m->unit_k);
     }
-    return run;
+}
+
+/* Columns [k, k + n), n <= PANEL_K, of `tiles` tiles from `tile` on: two of 16 rows, one of 32, or
+ * one of 16 rows, which leaves the second half as it is. The run that comes next begins at `next`
+ * in the first of its tiles. */
+static void panel_fill(struct panel *p, const struct lutra_mat *m, int tile, int tiles, int k,
+                       int n, const uint8_t *next)
+{
+    for (int t = 0; t < tiles; t++)
+        panel_half(p, t, m, lutra_mat_tile(m, tile + t) + (size_t)(k / m->unit_k) * m->unit_bytes,
+                   next + (size_t)t * m->tile_bytes, n);
 }
 
 #endif

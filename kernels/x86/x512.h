@@ -65,6 +65,22 @@ X512_INLINE void x512_prefetch(const uint8_t *p, size_t bytes)
         _mm_prefetch((const char *)p + X512_AHEAD + i, _MM_HINT_T0);
 }
 
+/* Fetch bytes that are read soon, wherever they are. */
+X512_INLINE void x512_fetch(const uint8_t *p, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 64) _mm_prefetch((const char *)p + i, _MM_HINT_T0);
+}
+
+/* How many of `left` things to take at once: at most `most`, all shares alike, multiples of `step`.
+ */
+static inline int x512_share(int left, int most, int step)
+{
+    int shares = (left + most - 1) / most;
+    int each = (left + shares - 1) / shares;
+    each = (each + step - 1) / step * step;
+    return each < left ? each : left;
+}
+
 /* a where mask is 1, else b. */
 X512_INLINE __m512i x512_select(__m512i mask, __m512i a, __m512i b)
 {

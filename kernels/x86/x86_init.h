@@ -4,6 +4,8 @@
 #ifndef LUTRA_KERNELS_X86_X86_INIT_H
 #define LUTRA_KERNELS_X86_X86_INIT_H
 
+#include "kernels/lut.h"
+
 struct lutra_ops;
 struct lutra_mat;
 struct lutra_act;
@@ -31,5 +33,15 @@ void lutra_mm_init_avxvnni(struct lutra_ops *ops);
 void lutra_lut_init_avx512(struct lutra_ops *ops); /* calls lutra_mm_init_avx512 */
 void lutra_mm_init_avx512(struct lutra_ops *ops);
 void lutra_vec_init_avx512(struct lutra_ops *ops);
+
+/* Parts of AVX-512's panel_mul and its exact_mul; each needs so many bytes of scratch. */
+void lutra_tern_mul_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
+                           const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                           void *scratch);
+size_t lutra_tern_scratch_avx512(void);
+void lutra_exact_mul_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
+                            const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                            void *scratch);
+size_t lutra_exact_scratch_avx512(void);
 
 #endif
