@@ -16,6 +16,13 @@
 
 enum { SUMS = 12, ROUNDS = 4000 };
 
+/* Sums in an array become registers only if the loop over them is unrolled. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 /* Keeps a register's value unknown to the compiler, so that nothing moves out of a loop. */
 #if defined(__x86_64__)
 #define HIDE(x) __asm__ volatile("" : "+v"(x))
@@ -28,12 +35,15 @@ enum { SUMS = 12, ROUNDS = 4000 };
 __attribute__((target("avx512f,avx512bw,avx512vnni"))) static int peak_vnni512(void)
 {
     __m512i s[SUMS], a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(-2);
+    UNROLL
     for (int i = 0; i < SUMS; i++) s[i] = a;
     for (int r = 0; r < ROUNDS; r++)
+        UNROLL
         for (int i = 0; i < SUMS; i++) {
             s[i] = _mm512_dpbusd_epi32(s[i], a, b);
             HIDE(s[i]);
         }
+    UNROLL
     for (int i = 1; i < SUMS; i++) s[0] = _mm512_add_epi32(s[0], s[i]);
     HIDE(s[0]);
     return 64;
@@ -42,13 +52,16 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) static int peak_vnni512(v
 __attribute__((target("avx512f,avx512bw"))) static int peak_avx512(void)
 {
     __m512i s[SUMS], a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(-2);
+    UNROLL
     for (int i = 0; i < SUMS; i++) s[i] = a;
     for (int r = 0; r < ROUNDS; r++)
+        UNROLL
         for (int i = 0; i < SUMS; i++) {
             HIDE(a);
             s[i] = _mm512_add_epi16(s[i], _mm512_maddubs_epi16(a, b));
             HIDE(s[i]);
         }
+    UNROLL
     for (int i = 1; i < SUMS; i++) s[0] = _mm512_add_epi32(s[0], s[i]);
     HIDE(s[0]);
     return 64;
@@ -57,12 +70,15 @@ __attribute__((target("avx512f,avx512bw"))) static int peak_avx512(void)
 __attribute__((target("avx2,avxvnni"))) static int peak_avxvnni(void)
 {
     __m256i s[SUMS], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(-2);
+    UNROLL
     for (int i = 0; i < SUMS; i++) s[i] = a;
     for (int r = 0; r < ROUNDS; r++)
+        UNROLL
         for (int i = 0; i < SUMS; i++) {
             s[i] = _mm256_dpbusd_avx_epi32(s[i], a, b);
             HIDE_AVX2(s[i]);
         }
+    UNROLL
     for (int i = 1; i < SUMS; i++) s[0] = _mm256_add_epi32(s[0], s[i]);
     HIDE_AVX2(s[0]);
     return 32;
@@ -71,13 +87,16 @@ __attribute__((target("avx2,avxvnni"))) static int peak_avxvnni(void)
 __attribute__((target("avx2"))) static int peak_avx2(void)
 {
     __m256i s[SUMS], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(-2);
+    UNROLL
     for (int i = 0; i < SUMS; i++) s[i] = a;
     for (int r = 0; r < ROUNDS; r++)
+        UNROLL
         for (int i = 0; i < SUMS; i++) {
             HIDE_AVX2(a);
             s[i] = _mm256_add_epi16(s[i], _mm256_maddubs_epi16(a, b));
             HIDE_AVX2(s[i]);
         }
+    UNROLL
     for (int i = 1; i < SUMS; i++) s[0] = _mm256_add_epi32(s[0], s[i]);
     HIDE_AVX2(s[0]);
     return 32;
@@ -86,13 +105,16 @@ __attribute__((target("avx2"))) static int peak_avx2(void)
 __attribute__((target("ssse3"))) static int peak_ssse3(void)
 {
     __m128i s[SUMS], a = _mm_set1_epi8(3), b = _mm_set1_epi8(-2);
+    UNROLL
     for (int i = 0; i < SUMS; i++) s[i] = a;
     for (int r = 0; r < ROUNDS; r++)
+        UNROLL
         for (int i = 0; i < SUMS; i++) {
             HIDE_AVX2(a);
             s[i] = _mm_add_epi16(s[i], _mm_maddubs_epi16(a, b));
             HIDE_AVX2(s[i]);
         }
+    UNROLL
     for (int i = 1; i < SUMS; i++) s[0] = _mm_add_epi32(s[0], s[i]);
     HIDE_AVX2(s[0]);
     return 16;
@@ -102,12 +124,15 @@ static int peak_neon(void)
 {
     int16x8_t s[SUMS];
     int8x8_t a = vdup_n_s8(3), b = vdup_n_s8(-2);
+    UNROLL
     for (int i = 0; i < SUMS; i++) s[i] = vdupq_n_s16((int16_t)i);
     for (int r = 0; r < ROUNDS; r++)
+        UNROLL
         for (int i = 0; i < SUMS; i++) {
             s[i] = vmlal_s8(s[i], a, b);
             HIDE(s[i]);
         }
+    UNROLL
     for (int i = 1; i < SUMS; i++) s[0] = vaddq_s16(s[0], s[i]);
     HIDE(s[0]);
     return 8;
@@ -118,12 +143,14 @@ static int peak_dotprod(void)
 {
     int32x4_t s[SUMS];
     int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(-2);
+    UNROLL
     for (int i = 0; i < SUMS; i++) s[i] = vdupq_n_s32(i);
     for (int r = 0; r < ROUNDS; r++)
         for (int i = 0; i < SUMS; i++)
             __asm__ volatile(".arch armv8.2-a+dotprod\n\tsdot %0.4s, %1.16b, %2.16b"
                              : "+w"(s[i])
                              : "w"(a), "w"(b));
+    UNROLL
     for (int i = 1; i < SUMS; i++) s[0] = vaddq_s32(s[0], s[i]);
     HIDE(s[0]);
     return 16;
@@ -133,12 +160,14 @@ static int peak_i8mm(void) /* 2x8 times 8x2: 32 multiply-adds */
 {
     int32x4_t s[SUMS];
     int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(-2);
+    UNROLL
     for (int i = 0; i < SUMS; i++) s[i] = vdupq_n_s32(i);
     for (int r = 0; r < ROUNDS; r++)
         for (int i = 0; i < SUMS; i++)
             __asm__ volatile(".arch armv8.2-a+i8mm\n\tsmmla %0.4s, %1.16b, %2.16b"
                              : "+w"(s[i])
                              : "w"(a), "w"(b));
+    UNROLL
     for (int i = 1; i < SUMS; i++) s[0] = vaddq_s32(s[0], s[i]);
     HIDE(s[0]);
     return 32;
