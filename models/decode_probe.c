@@ -19,13 +19,17 @@ struct work {
     int next; /* matrix to begin with */
 };
 
+static int n_places(const struct lutra_net *net)
+{
+    return net->config.n_layer * net->arch->n_specs + 1;
+}
+
+/* NULL: nothing is there. Of experts the first stands for all. */
 static const struct lutra_mat *mat_at(const struct lutra_net *net, int i)
 {
-    i %= 7 * net->config.n_layer + 1;
-    if (i == 7 * net->config.n_layer) return &net->output;
-    const struct lutra_layer *l = &net->layers[i / 7];
-    const struct lutra_mat *m[7] = {&l->wq, &l->wk, &l->wv, &l->wo, &l->gate, &l->up, &l->down};
-    return m[i % 7];
+    int count, n = net->arch->n_specs;
+    i %= n_places(net);
+    return i == n * net->config.n_layer ? &net->output : lutra_layer_mat(net, i / n, i % n, &count);
 }
 
 static void multiply(struct work *w, const struct lutra_mat *m)
@@ -46,7 +50,7 @@ static size_t some_matrices(void *arg, struct lutra_pool *pool)
     w->engine.pool = pool;
     while (bytes < PIECE) {
         const struct lutra_mat *m = mat_at(w->net, w->next++);
-        if (m->data == NULL) continue;
+        if (m == NULL || m->data == NULL) continue;
         multiply(w, m);
         bytes += m->bytes;
     }
@@ -56,10 +60,10 @@ static size_t some_matrices(void *arg, struct lutra_pool *pool)
 static void find_sizes(const struct lutra_net *net, size_t *cols, size_t *rows)
 {
     *cols = *rows = 0;
-    for (int i = 0; i <= 7 * net->config.n_layer; i++) {
+    for (int i = 0; i < n_places(net); i++) {
         const struct lutra_mat *m = mat_at(net, i);
-        if ((size_t)m->n_cols > *cols) *cols = (size_t)m->n_cols;
-        if ((size_t)m->n_rows > *rows) *rows = (size_t)m->n_rows;
+        if (m && (size_t)m->n_cols > *cols) *cols = (size_t)m->n_cols;
+        if (m && (size_t)m->n_rows > *rows) *rows = (size_t)m->n_rows;
     }
 }
 

@@ -124,6 +124,8 @@ lutra_status lutra_bench_measure(struct lutra_bench_run *r, const struct lutra_b
                                  struct lutra_bench_row *row, lutra_error *err);
 /* Shares, from row->probe and row->int8_peak. */
 void lutra_bench_shares(struct lutra_bench_row *row);
+/* Does any of the layers' matrices take lookups for this test's tokens at once? */
+bool lutra_bench_has_tables(const struct lutra_bench_row *row);
 void lutra_bench_row_free(struct lutra_bench_row *row);
 
 /* t(N) of a model, with the threads and batch of a test (bench_curve.c). An exit code. */

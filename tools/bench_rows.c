@@ -255,8 +255,8 @@ static void put_footer(FILE *f, const struct lutra_bench_row *rows, int n)
         bool seen = false;
         for (int k = 0; k < i; k++) seen = seen || rows[k].test.n_threads == rows[i].test.n_threads;
         if (seen) continue;
-        fprintf(f, "%d thread%s: reads %s GB/s, int8 peak %s GMAC/s\n", rows[i].test.n_threads,
-                rows[i].test.n_threads == 1 ? "" : "s",
+        fprintf(f, "%d thread%s: memory is read at %s GB/s, int8 peak %s GMAC/s\n",
+                rows[i].test.n_threads, rows[i].test.n_threads == 1 ? "" : "s",
                 lutra_bench_show(a, sizeof a, "%.1f", rows[i].probe / 1e9),
                 lutra_bench_show(b, sizeof b, "%.0f", rows[i].int8_peak / 1e9));
     }

@@ -22,6 +22,11 @@ static int batch_of(const struct lutra_bench_test *t)
     return n < LUTRA_BATCH_MAX ? n : LUTRA_BATCH_MAX;
 }
 
+static int min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 static int max_int(int a, int b)
 {
     return a > b ? a : b;
@@ -135,6 +140,24 @@ void lutra_bench_shares(struct lutra_bench_row *row)
     double per_s = (row->test.n_prompt + row->test.n_gen) * 1e9 / lutra_bench_mean(row->ns, row->n);
     row->bandwidth_share = row->model->cached ? NAN : row->token_bytes * per_s / row->probe;
     row->int8_share = macs_per_token(row) * per_s / row->int8_peak;
+}
+
+bool lutra_bench_has_tables(const struct lutra_bench_row *row)
+{
+    const struct lutra_model *model = row->model->model;
+    const struct lutra_net *net = model->net;
+    struct lutra_engine e = {.ops = &net->ops, .mode = model->mode};
+    int batch = batch_of(&row->test);
+    int n = row->test.n_gen || row->test.n_prompt == 0 ? 1 : min_int(row->test.n_prompt, batch);
+    for (int i = 0; i < net->config.n_layer * net->arch->n_specs; i++) {
+        int count;
+        const struct lutra_mat *m =
+            lutra_layer_mat(net, i / net->arch->n_specs, i % net->arch->n_specs, &count);
+        if (m == NULL) continue;
+        e.code_max = m->kind == LUTRA_MAT_TERN ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
+        if (lutra_matmul_path(&e, m, n) == LUTRA_PATH_LOOKUP) return true;
+    }
+    return false;
 }
 
 /* ---- samples ---- */

@@ -151,7 +151,8 @@ struct row {
     const struct lutra_mat *mat;
 };
 
-static void add_mat(struct row *rows, int *n, const char *tensor, const struct lutra_mat *m)
+static void add_mat(struct row *rows, int *n, const char *tensor, const struct lutra_mat *m,
+                    int count)
 {
     int i = 0;
     if (m->data == NULL) return;
@@ -162,23 +163,19 @@ static void add_mat(struct row *rows, int *n, const char *tensor, const struct l
     if (i == MOST_ROWS) return;
     if (i == *n)
         rows[(*n)++] = (struct row){tensor, m->type, m->n_rows, m->n_cols, 0, m->kind, 0, m};
-    rows[i].count++;
-    rows[i].bytes += (double)m->bytes;
+    rows[i].count += count; /* experts are many */
+    rows[i].bytes += (double)m->bytes * count;
 }
 
 static int collect(struct row *rows, const struct lutra_net *net)
 {
-    static const char *const names[] = {"attn_q",   "attn_k", "attn_v",  "attn_output",
-                                        "ffn_gate", "ffn_up", "ffn_down"};
-    int n = 0;
-    for (int k = 0; k < 7; k++)
+    int n = 0, count;
+    for (int i = 0; i < net->arch->n_specs; i++)
         for (int il = 0; il < net->config.n_layer; il++) {
-            const struct lutra_layer *l = &net->layers[il];
-            const struct lutra_mat *m[] = {&l->wq,   &l->wk, &l->wv,  &l->wo,
-                                           &l->gate, &l->up, &l->down};
-            add_mat(rows, &n, names[k], m[k]);
+            const struct lutra_mat *m = lutra_layer_mat(net, il, i, &count);
+            if (m) add_mat(rows, &n, net->arch->specs[i].suffix, m, count);
         }
-    add_mat(rows, &n, "output", &net->output);
+    add_mat(rows, &n, "output", &net->output, 1);
     return n;
 }
 
@@ -197,8 +194,9 @@ void lutra_doctor_tensors(const lutra_model *model)
         set_engine(&e, &net->ops, model->mode, rows[i].mat);
         say_way(way, sizeof way, &e, rows[i].mat);
         snprintf(shape, sizeof shape, "%dx%d", rows[i].n_rows, rows[i].n_cols);
-        printf("%-9s %-11s %3d of %-9s %11s  %-8s %8s  %s\n", i ? "" : "tensors", rows[i].tensor,
-               rows[i].count, lutra_type_info((uint32_t)rows[i].type)->name, shape,
+        int name = (int)strcspn(rows[i].tensor, "."); /* less ".weight" */
+        printf("%-9s %-11.*s %3d of %-9s %11s  %-8s %8s  %s\n", i ? "" : "tensors", name,
+               rows[i].tensor, rows[i].count, lutra_type_info((uint32_t)rows[i].type)->name, shape,
                kind_of(rows[i].mat), lutra_cli_bytes(bytes, sizeof bytes, (uint64_t)rows[i].bytes),
                way);
     }
