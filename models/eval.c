@@ -37,7 +37,7 @@ static size_t act_mem_bytes(const struct lutra_config *c, const struct lutra_ops
 
 /* The arrays of an evaluator in the order they lie in its arena; both the plan and the open walk this list. */
 enum part { X, NORM, Q, K, V, ATT, GATE, UP, WIDE, PE, LOGITS, SCORES, COS, SIN, COS_LOCAL, SIN_LOCAL, ACT, ENGINE,
-            PLACES, MOE, N_PARTS };
+            PLACES, MOE, HEAD, N_PARTS };
 
 struct layout {
     size_t kv, state, act, part[N_PARTS];
@@ -74,6 +74,12 @@ static bool layout_kv(struct layout *l, const struct lutra_config *c, const stru
     return true;
 }
 
+/* Float activations have no estimates to gain from. */
+static bool uses_shortlist(const struct lutra_config *c, const struct lutra_eval_options *opt)
+{
+    return opt->shortlist && opt->precision == LUTRA_PREC_DEFAULT && opt->mode != LUTRA_MODE_DEQ && c->logit_scale > 0;
+}
+
 static bool make_layout(struct layout *l, const struct lutra_config *c, const struct lutra_ops *ops,
                         const struct lutra_eval_options *opt)
 {
@@ -108,6 +114,7 @@ static bool make_layout(struct layout *l, const struct lutra_config *c, const st
     l->part[ENGINE] = (size_t)n_threads * lutra_engine_scratch(ops);
     l->part[PLACES] = 2 * (size_t)c->n_layer * sizeof(uint64_t);
     l->part[MOE] = (size_t)moe;
+    l->part[HEAD] = uses_shortlist(c, opt) ? lutra_head_work_most(c->n_vocab, c->n_embd, ops) : 0;
     return ok;
 }
 
@@ -145,6 +152,7 @@ static void take_all(struct lutra_eval *e, const struct layout *l)
     for (int i = X; i <= SIN_LOCAL; i++) *floats[i] = mem[i];
     e->act_mem = mem[ACT];
     e->engine.scratch = mem[ENGINE];
+    if (e->shortlist) lutra_head_work_bind(&e->head, &e->net->fast, e->engine.ops, mem[HEAD]);
     uint64_t *places = mem[PLACES];
     lutra_kv_bind(&e->kv, c, lutra_arena_take(&e->kv_arena, l->kv), places, e->kv.n_ctx,
                   e->engine.precision == LUTRA_PREC_HIGH);
@@ -167,6 +175,8 @@ lutra_status lutra_eval_open(struct lutra_eval **out, const struct lutra_net *ne
     e->n_threads = opt->n_threads;
     e->n_threads_batch = opt->n_threads_batch;
     e->kv.n_ctx = opt->n_ctx;
+    e->shortlist = net->fast.ready && uses_shortlist(&net->config, opt);
+    e->greedy = true;
     e->engine.ops = &net->ops;
     e->engine.precision = opt->precision;
     e->engine.mode = opt->mode;
@@ -222,20 +232,49 @@ static void embed_rows(void *arg, int begin, int end, int thread)
     }
 }
 
-/* Logits of row i of the batch into e->logits. */
-static void head(struct lutra_eval *e, int row)
+/* The greatest logits of e->norm, estimates elsewhere; false if that cannot be told without the whole head. */
+static bool short_head(struct lutra_eval *e)
+{
+    const struct lutra_mat *mats[1] = {&e->net->output};
+    struct lutra_act a;
+    e->engine.code_max = LUTRA_CODE_MAX; /* heads of two bits, which BitNet has int8 inputs for, have no shortlist */
+    unsigned parts = lutra_act_parts(&e->engine, mats, 1, 1);
+    lutra_act_bind(&a, e->engine.ops, e->act_mem, 1, e->net->config.n_embd, parts);
+    a.x = e->norm;
+    a.x_stride = (size_t)e->net->config.n_embd;
+    lutra_act_fill(&e->engine, &a, parts);
+    return lutra_head_fast_run(&e->net->fast, &e->head, &e->engine, mats[0], &a, e->logits);
+}
+
+/* Logits of e->norm into e->logits, all of them exact if `whole`. */
+static void logits_of_norm(struct lutra_eval *e, bool whole)
 {
     const struct lutra_config *c = &e->net->config;
-    int n = e->n;
-    float *x = e->x + (size_t)row * (size_t)c->n_embd;
     const struct lutra_product p = {&e->net->output, e->logits, NULL, NULL};
+    int n = e->n;
     e->n = 1;
-    lutra_eval_norm(e, e->norm, x, e->net->output_norm, c->n_embd);
-    lutra_eval_products(e, e->norm, c->n_embd, &p, 1);
+    e->whole = whole || !e->shortlist || !short_head(e);
+    if (e->whole) lutra_eval_products(e, e->norm, c->n_embd, &p, 1);
     if (c->logit_scale != 1.0f) e->net->ops.scale(e->logits, c->logit_scale, c->n_vocab);
     if (c->softcap > 0.0f)
         for (int i = 0; i < c->n_vocab; i++) e->logits[i] = c->softcap * lutra_tanhf(e->logits[i] / c->softcap);
     e->n = n;
+}
+
+/* Logits of row i of the batch into e->logits. */
+static void head(struct lutra_eval *e, int row, bool whole)
+{
+    const struct lutra_config *c = &e->net->config;
+    int n = e->n;
+    e->n = 1;
+    lutra_eval_norm(e, e->norm, e->x + (size_t)row * (size_t)c->n_embd, e->net->output_norm, c->n_embd);
+    e->n = n;
+    logits_of_norm(e, whole);
+}
+
+void lutra_eval_complete(struct lutra_eval *e)
+{
+    if (!e->whole) logits_of_norm(e, true);
 }
 
 static bool cancelled(const struct lutra_eval *e)
@@ -259,7 +298,7 @@ bool lutra_eval_tokens(struct lutra_eval *e, const int32_t *ids, int n, lutra_lo
     e->kv.n += n;
     lutra_state_step(&e->state);
     for (int i = on_logits ? 0 : n - 1; i < n; i++) {
-        head(e, i);
+        head(e, i, on_logits != NULL || !e->greedy);
         if (on_logits) on_logits(user, i, e->logits);
     }
     return true;

@@ -39,6 +39,10 @@ struct lutra_eval {
     float *wide;                   /* [n][n_wide] what a family's own blocks need */
     float *pe;                     /* [n][n_layer*n_embd_layer] per-layer embeddings */
     float *logits;                 /* [n_vocab] of the last token wanted */
+    bool greedy;                   /* with a shortlist: only the greatest logit is wanted from now on */
+    bool whole;                    /* all logits are exact; else those near the greatest are */
+    bool shortlist;                /* the net has one, and it is used */
+    struct lutra_head_work head;
     float *scores;                 /* [threads][n_ctx] */
     const double *freq;            /* of global layers, by the length of the context */
     struct lutra_rope rope, rope_local;
@@ -54,6 +58,7 @@ struct lutra_eval_options {
     int n_ctx, n_batch, n_threads, n_threads_batch;
     enum lutra_precision precision;
     enum lutra_mode mode;
+    bool shortlist;  /* use the net's, if it has one */
     const int *cpus; /* NULL, or one CPU per thread */
 };
 
@@ -67,7 +72,7 @@ void lutra_eval_close(struct lutra_eval *e);
 
 /* Evaluate n tokens (n <= n_batch, kv.n + n <= n_ctx, ids in range: the caller has checked) after those held.
  * on_logits: NULL: only the last token's logits are computed, into e->logits. Otherwise it is called once per token,
- * in order, with row i's logits (valid during the call). False: cancelled, and nothing has changed. */
+ * in order, with row i's logits, all exact (valid during the call). False: cancelled, and nothing has changed. */
 typedef void (*lutra_logits_fn)(void *user, int row, const float *logits);
 bool lutra_eval_tokens(struct lutra_eval *e, const int32_t *ids, int n, lutra_logits_fn on_logits, void *user);
 
@@ -76,6 +81,9 @@ bool lutra_eval_tokens(struct lutra_eval *e, const int32_t *ids, int n, lutra_lo
 int lutra_eval_rewind(struct lutra_eval *e, int n);
 /* Remember the present position as one to go back to. */
 void lutra_eval_save(struct lutra_eval *e);
+
+/* Make all logits of the last token exact, if a shortlist left some of them as estimates. */
+void lutra_eval_complete(struct lutra_eval *e);
 
 /* ---- for the families (layers.c, attention.c, moe.c) ---- */
 

@@ -11,6 +11,7 @@ static const int wanted[][3] = {
     [LUTRA_HEAD_8] = {LUTRA_TYPE_Q8_0, -1, -1},
     [LUTRA_HEAD_6] = {LUTRA_TYPE_Q6_K, LUTRA_TYPE_Q5_1, -1},
     [LUTRA_HEAD_4] = {LUTRA_TYPE_Q4_K, LUTRA_TYPE_Q4_1, -1},
+    [LUTRA_HEAD_SHORTLIST] = {-1, -1, -1},
 };
 
 int lutra_head_type(enum lutra_head_bits want, int type, int n_rows, int n_cols)
@@ -77,4 +78,18 @@ void lutra_head_say(char *dst, size_t cap, enum lutra_head_bits want, int file_t
                      name_of(head->type), name_of(file_type), (double)head->bytes / mib,
                      (double)file_bytes / mib,
                      ((double)head->bytes - (tied ? 0.0 : (double)file_bytes)) / mib);
+}
+
+void lutra_head_say_fast(char *dst, size_t cap, const struct lutra_mat *head,
+                         const struct lutra_head_fast *f)
+{
+    double mib = 1048576.0, part = (double)lutra_head_fast_bytes(f) / mib;
+    if (!f->ready)
+        lutra_format(dst, cap, "%s, as in the file: a shortlist would not spare enough",
+                     name_of(head->type));
+    else
+        lutra_format(dst, cap,
+                     "%s by shortlist if greedy (approximate): %.1f MiB and a few rows read per "
+                     "token for %.1f; memory %+.1f MiB",
+                     name_of(head->type), part, (double)head->bytes / mib, part);
 }

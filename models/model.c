@@ -49,7 +49,8 @@ lutra_status lutra_net_plan(const struct lutra_gguf *g, enum lutra_head_bits hea
 static uint64_t bytes_per_token(const struct lutra_net *net)
 {
     const struct lutra_config *c = &net->config;
-    uint64_t sum = net->output.bytes + net->pe_model.bytes;
+    uint64_t sum = net->pe_model.bytes;
+    sum += net->fast.ready ? lutra_head_fast_bytes(&net->fast) : net->output.bytes;
     for (int il = 0; il < c->n_layer; il++) {
         for (int i = 0; i < net->arch->n_specs; i++) {
             int count;
@@ -95,6 +96,20 @@ static lutra_status load_weights(struct lutra_net *net, const struct lutra_gguf 
     return LUTRA_OK;
 }
 
+/* A shortlist is made by the net itself, with kernels that are known to be right, and has kernels of its own to test. */
+static lutra_status make_shortlist(struct lutra_net *net, int n_threads, lutra_error *err)
+{
+    char said[sizeof net->self_test];
+    memcpy(said, net->self_test, sizeof said);
+    lutra_status st = LUTRA_OK;
+    if (net->fast.low.data != NULL) st = lutra_head_fast_build(&net->fast, net, n_threads, err);
+    if (st == LUTRA_OK && net->fast.ready) st = lutra_net_self_test(net, err);
+    if (strcmp(net->self_test, "ok") == 0) memcpy(net->self_test, said, sizeof said);
+    net->token_bytes = bytes_per_token(net);
+    lutra_head_say_fast(net->head, sizeof net->head, &net->output, &net->fast);
+    return st;
+}
+
 lutra_status lutra_net_load(struct lutra_net **out, const struct lutra_gguf *g, const struct lutra_net_options *opt,
                             lutra_error *err)
 {
@@ -108,6 +123,7 @@ lutra_status lutra_net_load(struct lutra_net **out, const struct lutra_gguf *g, 
     lutra_ops_init(&net->ops, opt->features);
     if ((st = load_weights(net, g, opt, bytes, err))) goto fail;
     if ((st = lutra_net_self_test(net, err))) goto fail;
+    if (opt->head == LUTRA_HEAD_SHORTLIST && (st = make_shortlist(net, opt->n_threads, err))) goto fail;
     *out = net;
     return LUTRA_OK;
 fail:

@@ -138,6 +138,7 @@ struct lutra_net {
     struct lutra_layer *layers;
     struct lutra_mat token_embd; /* [n_vocab, n_embd] */
     struct lutra_mat output;     /* when tied the same bytes as token_embd, or those in fewer bits */
+    struct lutra_head_fast fast; /* beside output, if asked for and of use */
     const float *output_norm;    /* [n_embd] */
     const double *freq;          /* [n_rot/2] radians per position; of global layers */
     const double *freq_long;     /* the same for contexts beyond config.rope.n_ctx_orig; freq if there is but one */
@@ -148,10 +149,10 @@ struct lutra_net {
     const float *pe_model_norm;  /* [n_embd_layer] */
     bool tied;
     uint64_t n_params;
-    uint64_t token_bytes;        /* packed weight bytes read for one token */
+    uint64_t token_bytes;        /* packed weight bytes read for one token; with a shortlist at least */
     char type_name[16];          /* type of most weights */
     char self_test[160];         /* "ok", or what fell back */
-    char head[120];              /* type of the output matrix, and what it costs if it was changed */
+    char head[160];              /* type of the output matrix, and what it costs if it was changed */
 };
 
 /* The matrix that row `spec` of the family's table gave layer il, the first of *count; NULL if none. */

@@ -114,6 +114,8 @@ static int collect(const struct lutra_net *net, const struct lutra_mat **out)
     int count, n = add(out, 0, &net->output);
     n = add(out, n, &net->token_embd);
     n = add(out, n, &net->pe_model);
+    if (net->fast.ready) n = add(out, n, &net->fast.low);
+    if (net->fast.ready) n = add(out, n, &net->fast.top);
     for (int il = 0; il < net->config.n_layer; il++)
         for (int i = 0; i < net->arch->n_specs; i++) n = add(out, n, lutra_layer_mat(net, il, i, &count));
     return n;

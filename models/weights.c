@@ -479,6 +479,23 @@ static void note_head(const struct lutra_weights *w, const struct lutra_gguf_ten
     lutra_head_say(net->head, sizeof net->head, w->head, (int)t->type, file.bytes, &net->output, net->tied);
 }
 
+/* Room for a shortlist beside a head from tensor t; what it holds is made once all weights are there. */
+static lutra_status take_shortlist(struct lutra_weights *w, const struct lutra_gguf_tensor *t, struct lutra_net *net,
+                                   lutra_error *err)
+{
+    struct lutra_mat head = {0};
+    struct lutra_head_fast f;
+    bool ok[3];
+    lutra_status st = lutra_pack_plan(&head, (int)t->type, (int)t->ne[1], (int)t->ne[0], false, err);
+    if (st != LUTRA_OK || !lutra_head_fast_plan(&f, &head)) return st;
+    f.low.data = take(w, f.low.bytes, &ok[0]);
+    f.top.data = take(w, f.top.bytes, &ok[1]);
+    f.rows = take(w, (uint64_t)head.n_rows * sizeof *f.rows, &ok[2]);
+    if (!ok[0] || !ok[1] || !ok[2]) return no_memory(w, t->name, err);
+    if (net) net->fast = f;
+    return LUTRA_OK;
+}
+
 static lutra_status walk_output(struct lutra_weights *w, struct lutra_net *net, lutra_error *err)
 {
     const struct lutra_gguf_tensor *t, *embd;
@@ -499,7 +516,7 @@ static lutra_status walk_output(struct lutra_weights *w, struct lutra_net *net, 
     if (tied) t = embd;
     if ((st = load_head(w, t, net ? &net->output : NULL, tied, err))) return st;
     if (net) note_head(w, t, net);
-    return LUTRA_OK;
+    return w->head == LUTRA_HEAD_SHORTLIST ? take_shortlist(w, t, net, err) : LUTRA_OK;
 }
 
 lutra_status lutra_weights_walk(struct lutra_weights *w, struct lutra_net *net, lutra_error *err)

@@ -95,8 +95,9 @@ static lutra_status read_settings(struct settings *s, const lutra_model_options 
         [LUTRA_HEAD_Q8] = LUTRA_HEAD_8,
         [LUTRA_HEAD_Q6] = LUTRA_HEAD_6,
         [LUTRA_HEAD_Q4] = LUTRA_HEAD_4,
+        [LUTRA_HEAD_FAST] = LUTRA_HEAD_SHORTLIST,
     };
-    if (opt != NULL && (unsigned)opt->head > LUTRA_HEAD_Q4) return bad(err, "head must be a LUTRA_HEAD_* value");
+    if (opt != NULL && (unsigned)opt->head > LUTRA_HEAD_FAST) return bad(err, "head must be a LUTRA_HEAD_* value");
     s->head = heads[opt ? opt->head : LUTRA_HEAD_FILE];
     static const enum lutra_i2s_layout layouts[] = {
         [LUTRA_I2S_128] = LUTRA_I2S_LAYOUT_128,
@@ -264,6 +265,7 @@ static lutra_status plan_session(lutra_plan *plan, const struct lutra_config *c,
     struct lutra_ops ops;
     lutra_ops_init(&ops, s->features);
     struct lutra_eval_options eo = {.precision = s->precision, .mode = s->mode};
+    eo.shortlist = s->head == LUTRA_HEAD_SHORTLIST;
     eo.n_ctx = sopt ? sopt->n_ctx : 0;
     eo.n_batch = lutra_batch_step(sopt ? sopt->n_batch : 0);
     eo.n_threads = sopt && sopt->n_threads ? sopt->n_threads : s->n_threads;

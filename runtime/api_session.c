@@ -25,7 +25,7 @@ static lutra_status check_options(const lutra_session_options *o, lutra_error *e
 static lutra_status open_eval(lutra_session *s, const lutra_session_options *o, lutra_error *err)
 {
     const lutra_model *m = s->model;
-    struct lutra_eval_options eo = {.precision = m->precision, .mode = m->mode};
+    struct lutra_eval_options eo = {.precision = m->precision, .mode = m->mode, .shortlist = true};
     bool given = o && o->n_threads;
     eo.n_threads = given ? o->n_threads : m->n_threads;
     eo.n_threads_batch = o && o->n_threads_batch ? o->n_threads_batch : given ? eo.n_threads : m->n_threads_batch;
@@ -95,7 +95,10 @@ void lutra_session_cancel(lutra_session *s)
 
 const float *lutra_session_logits(const lutra_session *s)
 {
-    return s && s->has_logits ? s->eval->logits : NULL;
+    if (s == NULL || !s->has_logits) return NULL;
+    s->eval->greedy = false; /* who asks once will ask again */
+    lutra_eval_complete(s->eval);
+    return s->eval->logits;
 }
 
 lutra_status lutra_session_eval(lutra_session *s, const int32_t *ids, int n, lutra_error *err)

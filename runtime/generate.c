@@ -61,6 +61,30 @@ static lutra_status ban_ends(lutra_session *s, lutra_error *err)
     return LUTRA_OK;
 }
 
+/* The greatest logit is chosen, whatever the others are. */
+static bool is_greedy(const struct lutra_sampler_params *p)
+{
+    bool window = p->repeat_last_n != 0;
+    return p->temp <= 0 && !(window && (p->repeat_penalty != 1 || p->presence_penalty != 0 || p->frequency_penalty != 0));
+}
+
+static int32_t greatest(const lutra_session *s)
+{
+    const float *l = s->eval->logits;
+    int32_t best = 0;
+    for (int32_t i = 1; i < s->model->net->config.n_vocab; i++)
+        if (l[i] > l[best]) best = i;
+    return best;
+}
+
+/* All logits exact where a shortlist is not enough: the next best is wanted too if the best is banned. */
+static void complete(lutra_session *s)
+{
+    if (s->eval->whole) return;
+    if (!s->eval->greedy || (s->sampler_bans_ends && lutra_tokenizer_is_end(s->model->tok, greatest(s))))
+        lutra_eval_complete(s->eval);
+}
+
 /* The same parameters as in the last call continue its random sequence; others start a new one. The window of the
  * penalties always is what the session holds. */
 static lutra_status prepare_sampler(lutra_session *s, const lutra_generate_options *o, lutra_error *err)
@@ -89,6 +113,7 @@ static lutra_status prepare_sampler(lutra_session *s, const lutra_generate_optio
         s->sampler_params = p;
         if (o->ignore_end && (st = ban_ends(s, err))) return st;
     }
+    s->eval->greedy = is_greedy(&p);
     lutra_sampler_forget(s->sampler);
     for (int i = 0; i < s->eval->kv.n; i++) lutra_sampler_accept(s->sampler, s->ids[i]);
     return LUTRA_OK;
@@ -170,6 +195,7 @@ static lutra_status check_logits(const lutra_session *s, lutra_error *err)
 static lutra_status step(lutra_session *s, struct stream *t, int made, lutra_stop *why, lutra_error *err)
 {
     int32_t id;
+    complete(s);
     lutra_status st = check_logits(s, err);
     if (st == LUTRA_OK) st = lutra_sampler_pick(s->sampler, s->eval->logits, s->model->net->config.n_vocab, &id, err);
     if (st != LUTRA_OK) return st;

@@ -93,7 +93,10 @@ typedef enum lutra_head {
     LUTRA_HEAD_FILE = 0,     /* as the file has it */
     LUTRA_HEAD_Q8 = 1,       /* Q8_0 */
     LUTRA_HEAD_Q6 = 2,       /* Q6_K; Q5_1 (6.0 bits too) where 256 does not divide n_embd */
-    LUTRA_HEAD_Q4 = 3        /* Q4_K; Q4_1 where 256 does not divide n_embd */
+    LUTRA_HEAD_Q4 = 3,       /* Q4_K; Q4_1 where 256 does not divide n_embd */
+    LUTRA_HEAD_FAST = 4      /* as in the file, but greedy steps (temp 0, no penalties) read a shortlist first, in about
+                                two bits a weight, and then only the rows near the best: one token in 5,000 may differ.
+                                Everything else reads the whole head, lutra_session_logits too: all are exact there */
 } lutra_head;
 
 /* How I2_S tensors (BitNet's fork of llama.cpp) are laid out: three ways of one size, and nothing in a file tells. */

@@ -121,7 +121,7 @@ static void run_all(const char *path)
         lutra_model_options mo = {.size = sizeof mo, .kernels = (lutra_kernels)k};
         run(path, &mo);
     }
-    for (int h = LUTRA_HEAD_Q8; h <= LUTRA_HEAD_Q4; h++) {
+    for (int h = LUTRA_HEAD_Q8; h <= LUTRA_HEAD_FAST; h++) {
         lutra_model_options mo = {.size = sizeof mo, .head = (lutra_head)h};
         run(path, &mo);
     }

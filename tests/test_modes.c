@@ -96,7 +96,7 @@ static void refused(void)
     lutra_model *m;
     lutra_model_options o = {.size = sizeof o, .kernels = (lutra_kernels)4};
     CHECK_EQ(lutra_model_open(&m, tiny, &o, &err), LUTRA_EINVAL);
-    o = (lutra_model_options){.size = sizeof o, .head = (lutra_head)4};
+    o = (lutra_model_options){.size = sizeof o, .head = (lutra_head)5};
     CHECK_EQ(lutra_model_open(&m, tiny, &o, &err), LUTRA_EINVAL);
     for (int k = LUTRA_KERNELS_AUTO; k <= LUTRA_KERNELS_DEQ; k++) {
         bool ok = k == LUTRA_KERNELS_AUTO || k == LUTRA_KERNELS_DEQ;

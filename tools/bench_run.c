@@ -108,11 +108,20 @@ static double kv_bytes(const struct lutra_bench_run *r, int end, int n)
     return sum;
 }
 
+/* With a shortlist: what a token read of the head itself, on average of all runs. */
+static double exact_head_bytes(const struct lutra_bench_run *r)
+{
+    const struct lutra_head_work *w = &r->session->eval->head;
+    const struct lutra_mat *m = &r->model->model->net->output;
+    double block = (double)m->tile_bytes * LUTRA_HEAD_BLOCK / m->tile_rows;
+    return w->runs ? block * (double)w->blocks / (double)w->runs : 0;
+}
+
 /* Every batch reads all weights once, and the keys and values it sees once. */
 static double bytes_per_token(const struct lutra_bench_run *r)
 {
     const struct lutra_bench_test *t = &r->test;
-    double weights = (double)r->model->info.token_bytes, sum = 0;
+    double weights = (double)r->model->info.token_bytes + exact_head_bytes(r), sum = 0;
     int batch = batch_of(t), at = t->n_depth;
     for (int left = t->n_prompt; left > 0;) {
         int n = left < batch ? left : batch;
@@ -282,6 +291,7 @@ static void count_macs(struct lutra_bench_model *m)
 {
     const struct lutra_net *net = m->model->net;
     m->macs_head = macs_of(&net->output);
+    if (net->fast.ready) m->macs_head = macs_of(&net->fast.low) + macs_of(&net->fast.top);
     for (int il = 0; il < net->config.n_layer; il++) {
         for (int i = 0; i < net->arch->n_specs; i++) {
             int count;
@@ -315,7 +325,7 @@ int lutra_bench_open(struct lutra_bench_model *m, const char *path,
 {
     lutra_error err;
     char size[24];
-    lutra_model_options mo = {.size = sizeof mo, .cpu = o->cpu};
+    lutra_model_options mo = {.size = sizeof mo, .cpu = o->cpu, .head = (lutra_head)o->head};
     static const char *const modes[] = {"auto", "lut", "dot", "deq"};
     memset(m, 0, sizeof *m);
     if (o->kernels > LUTRA_BENCH_AUTO) mo.kernels = (lutra_kernels)(o->kernels - LUTRA_BENCH_AUTO);
@@ -327,7 +337,9 @@ int lutra_bench_open(struct lutra_bench_model *m, const char *path,
     lutra_format(m->raw_path, sizeof m->raw_path, "%s", path);
     lutra_escape(m->path, sizeof m->path, path, strlen(path));
     name_size(size, sizeof size, m->info.n_params);
-    lutra_format(m->type, sizeof m->type, "%s %s %s", m->info.arch, size, m->info.type_name);
+    static const char *const heads[] = {"", ", head q8", ", head q6", ", head q4", ", head fast"};
+    lutra_format(m->type, sizeof m->type, "%s %s %s%s", m->info.arch, size, m->info.type_name,
+                 heads[o->head]);
     m->tensor_bytes = tensor_bytes(path, m->info.file_bytes);
     m->cache_bytes = lutra_sensor_cache("");
     if (m->cache_bytes == 0) m->cache_bytes = CACHE_GUESS;

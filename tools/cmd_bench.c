@@ -34,6 +34,8 @@ static const struct lutra_opt tests[] = {
     {"--no-warmup", NULL, LUTRA_OPT_FLAG, AT(no_warmup), 1, 0, "no run before the measured ones",
      NULL},
     {"--cpu", "LEVEL", LUTRA_OPT_STR, AT(cpu), 0, 0, "CPU level to use at most", NULL},
+    {"--head", "file|q8|q6|q4|fast", LUTRA_OPT_CHOICE, AT(head), 0, 0,
+     "output matrix in fewer bits, or by shortlist (file: as it is)", NULL},
 };
 static const struct lutra_opt outputs[] = {
     {"-o, --output", "md|csv|json|jsonl|sql|none", LUTRA_OPT_CHOICE, AT(format), 0, 0,

@@ -9,7 +9,6 @@
 #define AT(field) offsetof(struct lutra_options, field)
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 #define INT_TOP 2147483647.0
-enum { HEAD_FAST = LUTRA_HEAD_Q4 + 1 };
 
 static const struct lutra_opt model_opts[] = {
     {"-m, --model", "FILE", LUTRA_OPT_STR, AT(model), 0, 0,
@@ -158,10 +157,6 @@ int lutra_options_parse(struct lutra_options *o, const char *command, int argc, 
     if (o->n_threads_batch < 0) o->n_threads_batch = 0;
     if (o->temp < 0) o->temp = 0;
     lutra_options_fix_stops(o);
-    if (o->head == HEAD_FAST) {
-        lutra_cli_say("--head fast is not there yet; --head q4 reads the fewest bytes");
-        return LUTRA_EXIT_USAGE;
-    }
     if (o->cpu && strcmp(o->cpu, "auto") == 0) o->cpu = NULL;
     if (o->model && o->model[0]) return -1;
     lutra_cli_say("no model: give -m FILE; 'lutra' alone lists the models on this machine");

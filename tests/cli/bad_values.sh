@@ -26,7 +26,6 @@ bad --seed 18446744073709551616
 bad --precision medium
 bad --kernels avx
 bad --head q5
-bad --head fast
 bad --cpu pentium
 bad -p
 bad --special=yes
