@@ -94,6 +94,7 @@ group_models() {
         oracle smollm2-135m-q4_1 "$MODELS/smollm2.gguf" 1e-5 0.99 --kernels deq
         oracle smollm2-135m-q4_1 "$MODELS/smollm2.gguf" 2e-2 0.85 --head q6
         oracle smollm2-135m-q4_1 "$MODELS/smollm2.gguf" 1e-1 0.75 --head q4
+        program test_head "$BUILD/test_head" "$MODELS/smollm2.gguf"
         local t
         for t in 1 2 4; do gold smollm2-greedy.txt "$LUTRA" run -m "$MODELS/smollm2.gguf" -p "The capital of France is" -n 32 --temp 0 -t $t -b $((t * 3)); done
         gold smollm2-chat.txt "$LUTRA" run -m "$MODELS/smollm2.gguf" -cnv -p "Name three colours." -n 48 --temp 0
@@ -102,6 +103,7 @@ group_models() {
         oracle gemma3-270m-q4_k_m "$MODELS/gemma3.gguf" 1.5e-3 0.93
         oracle gemma3-270m-q4_k_m "$MODELS/gemma3.gguf" 1e-5 0.99 --precision high
         oracle gemma3-270m-q4_k_m "$MODELS/gemma3.gguf" 1e-5 0.99 --kernels deq
+        program test_head "$BUILD/test_head" "$MODELS/gemma3.gguf"
         for t in lut dot; do gold gemma3-greedy.txt "$LUTRA" run -m "$MODELS/gemma3.gguf" -p "The capital of France is" -n 32 --temp 0 --kernels $t; done
         gold gemma3-greedy.txt "$LUTRA" run -m "$MODELS/gemma3.gguf" -p "The capital of France is" -n 32 --temp 0
     else skip "no $MODELS/gemma3.gguf (tests/fetch_models.sh)"; fi
