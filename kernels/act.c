@@ -14,6 +14,11 @@ static size_t part_bytes(size_t n, size_t each)
     return lutra_round_up(n * each, LUTRA_ALIGN);
 }
 
+static size_t quint_bytes(const struct lutra_ops *ops, int k)
+{
+    return ((size_t)k + LUTRA_QUINT_K - 1) / LUTRA_QUINT_K * ops->quint_bytes;
+}
+
 size_t lutra_act_bytes(const struct lutra_ops *ops, int n, int k, unsigned parts)
 {
     size_t count = (size_t)n, k_pad = lutra_round_up((size_t)k, K_ALIGN), bytes = 0;
@@ -22,6 +27,7 @@ size_t lutra_act_bytes(const struct lutra_ops *ops, int n, int k, unsigned parts
                  part_bytes(count, k_pad / 16 * sizeof(int32_t));
     if (parts & LUTRA_ACT_QUADS) bytes += part_bytes(count, k_pad / 4 * 32);
     if (parts & LUTRA_ACT_TRIPS) bytes += part_bytes(count, k_pad / 3 * ops->trip_bytes);
+    if (parts & LUTRA_ACT_QUINTS) bytes += part_bytes(count, quint_bytes(ops, k));
     return bytes;
 }
 
@@ -48,6 +54,8 @@ void lutra_act_bind(struct lutra_act *a, const struct lutra_ops *ops, void *mem,
     a->sums = NULL;
     a->quads = NULL;
     a->trips = NULL;
+    a->quints = NULL;
+    a->quint_bytes = quint_bytes(ops, k);
     if (parts & LUTRA_ACT_CODES) {
         a->codes = carve(&p, part_bytes(count, k_pad * sizeof(int16_t)));
         a->scale = carve(&p, part_bytes(count, sizeof(float)));
@@ -55,6 +63,7 @@ void lutra_act_bind(struct lutra_act *a, const struct lutra_ops *ops, void *mem,
     }
     if (parts & LUTRA_ACT_QUADS) a->quads = carve(&p, part_bytes(count, a->quad_bytes));
     if (parts & LUTRA_ACT_TRIPS) a->trips = carve(&p, part_bytes(count, a->trip_bytes));
+    if (parts & LUTRA_ACT_QUINTS) a->quints = carve(&p, part_bytes(count, a->quint_bytes));
 }
 
 unsigned lutra_act_parts(const struct lutra_engine *e, const struct lutra_mat *const *mats,
@@ -65,7 +74,9 @@ unsigned lutra_act_parts(const struct lutra_engine *e, const struct lutra_mat *c
         switch (lutra_matmul_path(e, mats[i], n)) {
         case LUTRA_PATH_LOOKUP:
             parts |= LUTRA_ACT_CODES;
-            parts |= mats[i]->kind == LUTRA_MAT_TERN ? LUTRA_ACT_TRIPS : LUTRA_ACT_QUADS;
+            parts |= mats[i]->kind == LUTRA_MAT_TERN    ? LUTRA_ACT_TRIPS
+                     : mats[i]->kind == LUTRA_MAT_QUINT ? LUTRA_ACT_QUINTS
+                                                        : LUTRA_ACT_QUADS;
             break;
         case LUTRA_PATH_PANEL:
             parts |= LUTRA_ACT_CODES;
@@ -98,6 +109,8 @@ static void fill_some(void *arg, int begin, int end, int thread)
             ops->quad_tables(a->quads + i * a->quad_bytes, codes, a->k_pad);
         if (job->parts & LUTRA_ACT_TRIPS)
             ops->trip_tables(a->trips + i * a->trip_bytes, codes, a->k_pad);
+        if (job->parts & LUTRA_ACT_QUINTS)
+            ops->quint_tables(a->quints + i * a->quint_bytes, codes, a->k);
     }
 }
 

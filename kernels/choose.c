@@ -85,6 +85,7 @@ int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m)
 {
     const struct crossover *c = row_of(ops);
     if (m->kind == LUTRA_MAT_TERN) return c->tern;
+    if (m->kind == LUTRA_MAT_QUINT) return EVER; /* 225 weights per ns, panel 120 */
     if (m->kind != LUTRA_MAT_PLANES || m->bits > MAX_BITS) return 0;
     return m->group > 32 ? c->large[m->bits] : c->small[m->bits];
 }
@@ -92,7 +93,7 @@ int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m)
 int lutra_lookup_most(const struct lutra_ops *ops, enum lutra_mode mode)
 {
     const struct crossover *c = row_of(ops);
-    int most = c->tern;
+    int most = ops->packs_quint ? STEP : c->tern;
     if (mode == LUTRA_MODE_LUT) return STEP;
     if (mode != LUTRA_MODE_AUTO) return 0;
     for (int i = 1; i <= MAX_BITS; i++) {
@@ -112,7 +113,7 @@ int lutra_panel_pass(const struct lutra_ops *ops, const struct lutra_mat *m, int
 
 static bool has_tables(const struct lutra_engine *e, const struct lutra_mat *m)
 {
-    if (m->kind == LUTRA_MAT_PLANES) return true;
+    if (m->kind == LUTRA_MAT_PLANES || m->kind == LUTRA_MAT_QUINT) return true;
     /* triple tables hold bytes: wider codes take the panel */
     return m->kind == LUTRA_MAT_TERN && e->code_max <= LUTRA_CODE_MAX_INT8;
 }

@@ -24,6 +24,8 @@
  *         measuring what a bit costs.              tile: 32 rows
  * TERN    base-3 codes, sign apart, 1.667 bits.    tile: 32 rows  (true ternary, one scale per
  *         tensor, at most 2^18 columns so that the row's one sum fits int32)
+ * QUINT   five trits a byte, 1.625 bits and the scales: ternary of any scales, for levels that
+ *         look it up faster than planes.           tile: 64 rows
  * I8      Q8_0: signed bytes, integer dot.         tile: 16 rows
  * BOOK    codebook types: 4-bit codes of 16 values, integer dot.   tile: 16 rows
  * F32, F16, BF16   rows as in the file, dot product with the float activations.  tile: 1 row
@@ -88,6 +90,17 @@
  * at most LUTRA_BITS_RUN columns, 1024 * 255 * 8128 < 2^31; a row of one scale is a sum of such
  * runs in float, ascending.
  *
+ * ---- QUINT tile ----  (64 rows)
+ * D f32[64] first if there is one scale per row (SCALE_ROW; at most 2^18 columns, so that its sum
+ * fits int32). Then per 256 columns, fewer at the end: D f16[64] of each group of 64, 128 or 256
+ * columns, if scales are the groups' (SCALE_F16), and the codes. 64 columns are 13 bytes of a row,
+ * five columns each, the last byte four. Four bytes of 64 rows are a step of 256 bytes, byte
+ * 4 * row + byte % 4; what is left of the last step is zero:
+ *
+ *   byte = sign << 7 | |v|, v = 81a + 27b + 9c + 3d + e in -121..121
+ *
+ * Its table ("quint table") is private to each level: sums of a, b, c (27) and of d, e (9).
+ *
  * ---- I8 codes ----  "pair panel": [unit_k/2 pairs][16 rows][2] int8;
  *   byte 2*r+j of a pair = column 2*pair+j of row r.
  *
@@ -129,7 +142,10 @@ enum {
     LUTRA_STEP_K = 16,
     LUTRA_BITS_UNIT = 256,  /* BITS of one scale per row: columns of a unit ... */
     LUTRA_BITS_RUN = 1024,  /* ... and of an int32 sum */
-    LUTRA_TERN_K = 24
+    LUTRA_TERN_K = 24,
+    LUTRA_QUINT_ROWS = 64,
+    LUTRA_QUINT_K = 256,    /* columns that share a run of steps */
+    LUTRA_QUINT_STEP = 256  /* bytes: 64 rows of four bytes */
 };
 
 enum lutra_mat_kind {
@@ -138,6 +154,7 @@ enum lutra_mat_kind {
     LUTRA_MAT_I8,
     LUTRA_MAT_BITS,
     LUTRA_MAT_BOOK,
+    LUTRA_MAT_QUINT,
     LUTRA_MAT_F32,
     LUTRA_MAT_F16,
     LUTRA_MAT_BF16
@@ -150,7 +167,8 @@ enum lutra_scale_kind {
     LUTRA_SCALE_SUB,
     LUTRA_SCALE_SUB_MIN,
     LUTRA_SCALE_SUB_MIN4,
-    LUTRA_SCALE_ROW, /* one per row: BITS, ahead of its units */
+    LUTRA_SCALE_ROW, /* one per row: ahead of the tile's units; TERN: f32[n_rows] after all tiles,
+                       by which lutra_matmul multiplies y in the end */
     LUTRA_SCALE_F16_EACH,
     LUTRA_SCALE_E8M0
 };
@@ -187,6 +205,12 @@ static inline const uint8_t *lutra_mat_tile(const struct lutra_mat *m, int tile)
     return m->data + (size_t)tile * m->tile_bytes;
 }
 
+/* TERN of SCALE_ROW: f32[n_rows]. */
+static inline float *lutra_mat_row_scales(const struct lutra_mat *m)
+{
+    return (float *)(void *)(m->data + (size_t)lutra_mat_tiles(m) * m->tile_bytes);
+}
+
 static inline int lutra_lut_slot(int row) /* row 0..15 of a tile -> slot */
 {
     return (row & 3) | (row & 4) << 1 | (row & 8) >> 1;
@@ -208,6 +232,18 @@ static inline int lutra_tern_k_pad(int n_cols)
 lutra_status lutra_pack_plan(struct lutra_mat *m, int type, int n_rows, int n_cols, bool ternary,
                              lutra_error *err);
 
+/* How a ternary type's codes may lie; the plan above is CODES or TERN. */
+enum lutra_packing {
+    LUTRA_PACK_CODES,     /* the type's own kind */
+    LUTRA_PACK_TERN,      /* base 3, one scale: mat->scale */
+    LUTRA_PACK_TERN_ROWS, /* base 3, a scale per row: mat->scale is 1, y[r] is multiplied last */
+    LUTRA_PACK_QUINT,     /* five trits a byte, the type's scales */
+    LUTRA_PACK_QUINT_ROWS /* the same, a scale per row: other float sums than planes have */
+};
+
+lutra_status lutra_pack_plan_as(struct lutra_mat *m, int type, int n_rows, int n_cols,
+                                enum lutra_packing how, lutra_error *err);
+
 /* Pack rows [tile*tile_rows, ...) of the matrix, given `n` <= tile_rows rows as in the file, row
  * after row. Writes every byte of the tile. */
 void lutra_pack_tile(const struct lutra_mat *m, int tile, const void *file_rows, int n);
@@ -228,6 +264,23 @@ void lutra_pack_bits(const struct lutra_mat *m, int tile, const uint8_t *q, cons
 bool lutra_pack_is_ternary(int type, const void *file_rows, int n, int n_cols, float *scale,
                            bool *seen);
 
+/* What a tensor's scales and codes allow. Start from {.ternary = true, .per_row = true, .equal =
+ * true}, feed all rows in pieces. Only TQ1_0, TQ2_0, Q2_0 are ever ternary; blocks of zeros have any
+ * scale. */
+struct lutra_ternary {
+    bool ternary;  /* no code is 3 */
+    bool per_row;  /* every row has one scale */
+    bool equal;    /* and it is the same for all rows: `scale` */
+    bool seen;     /* `scale` is set */
+    float scale;
+};
+
+/* The scale of a row that has one. */
+float lutra_ternary_row_scale(int type, const void *file_row, int n_cols);
+
+void lutra_ternary_probe(struct lutra_ternary *t, int type, const void *file_rows, int n,
+                         int n_cols);
+
 /* Row r of a packed matrix as floats: w = D * (mul * q - offset), then + M if the type has minima,
  * in f32, in this order. dst holds n_cols. */
 void lutra_mat_row(const struct lutra_mat *m, int r, float *dst);
@@ -238,6 +291,7 @@ void lutra_mat_row(const struct lutra_mat *m, int r, float *dst);
 enum {
     LUTRA_ACT_CODES = 1, /* codes, scale, sums */
     LUTRA_ACT_QUADS = 2, /* + quad tables  (vectors looked up in PLANES) */
+    LUTRA_ACT_QUINTS = 8, /* + quint tables (vectors looked up in QUINT) */
     LUTRA_ACT_TRIPS = 4  /* + triple tables (vectors looked up in TERN) */
 };
 
@@ -253,7 +307,9 @@ struct lutra_act {
     uint8_t *quads;      /* [n][quad_bytes] */
     uint8_t *trips;      /* [n][trip_bytes] */
     size_t quad_bytes;   /* k_pad/4*32 */
+    uint8_t *quints;     /* [n][quint_bytes] */
     size_t trip_bytes;   /* from ops */
+    size_t quint_bytes;  /* from ops */
 };
 
 struct lutra_ops;

@@ -17,6 +17,8 @@ void lutra_lut_init_neon(struct lutra_ops *ops);
 void lutra_bit_lookup_avx2(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                            int tile0, int tile1);
 
+void lutra_quint_init_scalar(struct lutra_ops *ops);
+
 /* bits_lookup: BITS matrices of any width. */
 void lutra_bits_lookup_scalar(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                               int tile0, int tile1);

@@ -10,6 +10,7 @@
 #include "kernels/book.h"
 #include "kernels/lut_unit.h"
 #include "kernels/qbook.h"
+#include "kernels/quint_unit.h"
 
 /* One group of TERN is the whole row: 2^18 columns * LUTRA_CODE_MAX still fit int32. */
 enum { MAX_TERN_COLS = 1 << 18 };
@@ -31,10 +32,11 @@ static bool plan_float(struct lutra_mat *m)
     return true;
 }
 
-static bool plan_tern(struct lutra_mat *m)
+static bool plan_tern(struct lutra_mat *m, bool rows)
 {
     m->kind = LUTRA_MAT_TERN;
-    m->scales = LUTRA_SCALE_NONE;
+    m->scales = rows ? LUTRA_SCALE_ROW : LUTRA_SCALE_NONE;
+    if (rows) m->scale = 1.0f;
     m->group = m->n_cols;
     m->unit_k = LUTRA_TERN_K;
     m->tile_rows = LUTRA_TERN_ROWS;
@@ -82,8 +84,58 @@ static bool plan_codes(struct lutra_mat *m, const struct lutra_code_info *ci, in
     return true;
 }
 
+/* Bytes of a tile; false if they or those of all tiles are too many. */
+static bool plan_bytes(struct lutra_mat *m)
+{
+    uint64_t units = ((uint64_t)m->n_cols + (uint64_t)m->unit_k - 1) / (uint64_t)m->unit_k, tile;
+    uint64_t all, ahead = 0, rest = 0, rows = 0;
+    if (m->kind == LUTRA_MAT_TERN) {
+        ahead = 4 * LUTRA_TERN_ROWS;
+        if (m->scales == LUTRA_SCALE_ROW) rows = 4 * (uint64_t)m->n_rows;
+    }
+    if (m->kind == LUTRA_MAT_QUINT) {
+        int subs = m->n_cols % LUTRA_QUINT_K / 64;
+        units = (uint64_t)(m->n_cols / LUTRA_QUINT_K);
+        if (m->scales == LUTRA_SCALE_ROW) ahead = 4 * LUTRA_QUINT_ROWS;
+        if (subs) rest = lutra_quint_unit(m, subs);
+    }
+    if (m->n_rows > INT_MAX - LUTRA_QUINT_ROWS || !lutra_mul_ok(&tile, units, m->unit_bytes) ||
+        !lutra_add_ok(&tile, tile, ahead + rest) ||
+        !lutra_mul_ok(&all, tile, (uint64_t)lutra_mat_tiles(m)) ||
+        !lutra_add_ok(&all, all, rows) || all > SIZE_MAX / 2)
+        return false;
+    m->tile_bytes = (size_t)tile;
+    m->bytes = (size_t)all;
+    return true;
+}
+
+static bool plan_kind(struct lutra_mat *m, const struct lutra_code_info *ci, int block,
+                      enum lutra_packing how)
+{
+    if (lutra_book_info(m->type)) return lutra_book_plan(m);
+    if (!ci) return plan_float(m);
+    if (m->type == LUTRA_TYPE_I2_S) return plan_tern(m, false);
+    switch (how) {
+    case LUTRA_PACK_TERN:
+    case LUTRA_PACK_TERN_ROWS:
+        return plan_tern(m, how == LUTRA_PACK_TERN_ROWS);
+    case LUTRA_PACK_QUINT:
+    case LUTRA_PACK_QUINT_ROWS:
+        return lutra_quint_plan(m, block, how == LUTRA_PACK_QUINT_ROWS);
+    default:
+        return plan_codes(m, ci, block);
+    }
+}
+
 lutra_status lutra_pack_plan(struct lutra_mat *m, int type, int n_rows, int n_cols, bool ternary,
                              lutra_error *err)
+{
+    return lutra_pack_plan_as(m, type, n_rows, n_cols,
+                              ternary ? LUTRA_PACK_TERN : LUTRA_PACK_CODES, err);
+}
+
+lutra_status lutra_pack_plan_as(struct lutra_mat *m, int type, int n_rows, int n_cols,
+                                enum lutra_packing how, lutra_error *err)
 {
     uint8_t *data = m->data;
     float scale = m->scale;
@@ -97,20 +149,10 @@ lutra_status lutra_pack_plan(struct lutra_mat *m, int type, int n_rows, int n_co
         return lutra_fail(err, LUTRA_EINVAL, "%s matrix [%d, %d]: columns must be a multiple of %d",
                           ti->name, n_cols, n_rows, ti->block);
     const struct lutra_code_info *ci = lutra_code_info(type);
-    bool ok = lutra_book_info(type) ? lutra_book_plan(m)
-              : !ci                 ? plan_float(m)
-              : ternary || type == LUTRA_TYPE_I2_S ? plan_tern(m)
-                                    : plan_codes(m, ci, ti->block);
-    uint64_t units = ((uint64_t)n_cols + (uint64_t)m->unit_k - 1) / (uint64_t)m->unit_k, tile, all;
-    ok = ok && lutra_mul_ok(&tile, units, m->unit_bytes) &&
-         lutra_add_ok(&tile, tile, m->kind == LUTRA_MAT_TERN ? 4 * LUTRA_TERN_ROWS : 0) &&
-         n_rows <= INT_MAX - LUTRA_TERN_ROWS &&
-         lutra_mul_ok(&all, tile, (uint64_t)lutra_mat_tiles(m)) && all <= SIZE_MAX / 2;
+    bool ok = plan_kind(m, ci, ti->block, how) && plan_bytes(m);
     if (!ok)
         return lutra_fail(err, LUTRA_EINVAL, "%s matrix [%d, %d] is too large", ti->name, n_cols,
                           n_rows);
-    m->tile_bytes = (size_t)tile;
-    m->bytes = (size_t)all;
     return LUTRA_OK;
 }
 
@@ -283,6 +325,10 @@ static void pack_tern_tile(const struct lutra_mat *m, uint8_t *tile, const uint8
     size_t stride = (size_t)(m->n_cols / ti->block) * (size_t)ti->bytes;
     if (n < m->tile_rows) memset(tile, 0, m->tile_bytes);
     for (int r = 0; r < n; r++) pack_tern_row(m, tile, r, rows + (size_t)r * stride);
+    if (m->scales != LUTRA_SCALE_ROW) return;
+    float *scale = lutra_mat_row_scales(m) + (size_t)(tile - m->data) / m->tile_bytes * 32;
+    for (int r = 0; r < n; r++)
+        scale[r] = lutra_ternary_row_scale(m->type, rows + (size_t)r * stride, m->n_cols);
 }
 
 void lutra_pack_tile(const struct lutra_mat *m, int tile, const void *file_rows, int n)
@@ -299,44 +345,13 @@ void lutra_pack_tile(const struct lutra_mat *m, int tile, const void *file_rows,
     case LUTRA_MAT_BOOK:
         lutra_book_pack_tile(m, dst, file_rows, n);
         break;
+    case LUTRA_MAT_QUINT:
+        lutra_quint_pack(m, dst, file_rows, n);
+        break;
     default:
         memcpy(dst, file_rows, (size_t)n * m->tile_bytes);
         break;
     }
-}
-
-/* ---- is it ternary? ---- */
-
-static bool block_is_ternary(const struct lutra_split *s, float *scale, bool *seen)
-{
-    unsigned any = 0;
-    for (int i = 0; i < 256; i++) {
-        if (s->q[i] > 2) return false;
-        any |= s->q[i] ^ 1u;
-    }
-    if (!any) return true; /* a block of zeros weighs nothing under any scale */
-    float d = lutra_f16_to_f32(s->d);
-    if (!*seen) {
-        *scale = d;
-        *seen = true;
-    }
-    return d == *scale;
-}
-
-bool lutra_pack_is_ternary(int type, const void *file_rows, int n, int n_cols, float *scale,
-                           bool *seen)
-{
-    const struct lutra_type_info *ti = lutra_type_info((uint32_t)type);
-    const uint8_t *p = file_rows;
-    struct lutra_split s;
-    if (type != LUTRA_TYPE_TQ1_0 && type != LUTRA_TYPE_TQ2_0) return false;
-    for (int r = 0; r < n; r++) {
-        for (int k = 0; k < n_cols; k += 256, p += ti->bytes) {
-            lutra_split_block(type, &s, p);
-            if (!block_is_ternary(&s, scale, seen)) return false;
-        }
-    }
-    return true;
 }
 
 /* ---- back to floats ---- */
@@ -369,7 +384,8 @@ static void i8_row(const struct lutra_mat *m, const uint8_t *unit, int row, floa
         dst[k] = d * (float)codes[16 * (k & ~1) + 2 * row + (k & 1)];
 }
 
-static void tern_row(const struct lutra_mat *m, const uint8_t *tile, int row, float *dst)
+static void tern_row(const struct lutra_mat *m, const uint8_t *tile, int row, float scale,
+                     float *dst)
 {
     int8_t abc[3] = {0};
     tile += 4 * LUTRA_TERN_ROWS;
@@ -377,7 +393,7 @@ static void tern_row(const struct lutra_mat *m, const uint8_t *tile, int row, fl
         const uint8_t *p = tile + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes;
         int t = k % LUTRA_TERN_K / 3;
         if (k % 3 == 0) lutra_tern_digits(lutra_tern_index(p, row, t), abc);
-        dst[k] = m->scale * (float)(lutra_tern_neg(p, row, t) ? -abc[k % 3] : abc[k % 3]);
+        dst[k] = scale * (float)(lutra_tern_neg(p, row, t) ? -abc[k % 3] : abc[k % 3]);
     }
 }
 
@@ -399,7 +415,10 @@ void lutra_mat_row(const struct lutra_mat *m, int r, float *dst)
     const uint8_t *tile = lutra_mat_tile(m, r / m->tile_rows);
     int row = r % m->tile_rows;
     if (m->kind == LUTRA_MAT_TERN) {
-        tern_row(m, tile, row, dst);
+        bool rows = m->scales == LUTRA_SCALE_ROW;
+        tern_row(m, tile, row, rows ? lutra_mat_row_scales(m)[r] : m->scale, dst);
+    } else if (m->kind == LUTRA_MAT_QUINT) {
+        lutra_quint_row(m, tile, row, dst);
     } else if (m->kind == LUTRA_MAT_BITS) {
         lutra_bits_row(m, tile, row, dst);
     } else if (m->kind == LUTRA_MAT_BOOK) {

@@ -158,5 +158,6 @@ void lutra_lut_init_scalar(struct lutra_ops *ops)
     ops->planes_lookup = planes_lookup;
     ops->tern_lookup = tern_lookup;
     ops->bits_lookup = lutra_bits_lookup_scalar;
+    lutra_quint_init_scalar(ops);
     lutra_mm_init_scalar(ops);
 }

@@ -55,6 +55,8 @@ static void lookup_tiles(const struct job *j, int tile0, int tile1)
                 ops->planes_lookup(y, j->m, j->a, v, t, end);
             else if (j->m->kind == LUTRA_MAT_BITS)
                 ops->bits_lookup(y, j->m, j->a, v, t, end);
+            else if (j->m->kind == LUTRA_MAT_QUINT)
+                ops->quint_lookup(y, j->m, j->a, v, t, end);
             else
                 ops->tern_lookup(y, j->m, j->a, v, t, end);
         }
@@ -76,12 +78,36 @@ static void panel_tiles(const struct job *j, int tile0, int tile1, void *scratch
                            min_int(t + some, tile1), scratch);
 }
 
+/* QUINT has products of its own, TERN may have a factor for each row of y. */
+static void quint_tiles(const struct job *j, int tile0, int tile1)
+{
+    const struct lutra_ops *ops = j->e->ops;
+    if (j->path == LUTRA_PATH_LOOKUP)
+        lookup_tiles(j, tile0, tile1);
+    else if (j->path == LUTRA_PATH_PANEL)
+        ops->quint_panel(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1);
+    else
+        ops->quint_exact(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1);
+}
+
+static void scale_rows(const struct job *j, int tile0, int tile1)
+{
+    const float *scale = lutra_mat_row_scales(j->m);
+    int begin = tile0 * j->m->tile_rows, end = min_int(tile1 * j->m->tile_rows, j->m->n_rows);
+    for (int v = 0; v < j->a->n; v++)
+        j->e->ops->mul(j->y + (size_t)v * j->y_stride + begin, scale + begin, end - begin);
+}
+
 static void run_tiles(void *arg, int begin, int end, int thread)
 {
     const struct job *j = arg;
     const struct lutra_ops *ops = j->e->ops;
     uint8_t *base = j->e->scratch;
     void *scratch = base ? base + (size_t)thread * j->e->scratch_each : NULL;
+    if (j->m->kind == LUTRA_MAT_QUINT) {
+        quint_tiles(j, begin, end);
+        return;
+    }
     switch (j->path) {
     case LUTRA_PATH_LOOKUP:
         lookup_tiles(j, begin, end);
@@ -99,6 +125,7 @@ static void run_tiles(void *arg, int begin, int end, int thread)
         ops->float_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end);
         break;
     }
+    if (j->m->kind == LUTRA_MAT_TERN && j->m->scales == LUTRA_SCALE_ROW) scale_rows(j, begin, end);
 }
 
 void lutra_matmul(const struct lutra_engine *e, float *y, size_t y_stride,

@@ -42,6 +42,11 @@ struct lutra_ops {
     void (*trip_tables)(uint8_t *tab, const int16_t *codes, int n);
     size_t trip_bytes; /* per triple */
 
+    /* n codes (a multiple of 64) -> quint tables, quint_bytes for every 256 columns begun. */
+    void (*quint_tables)(uint8_t *tab, const int16_t *codes, int n);
+    size_t quint_bytes;
+    bool packs_quint; /* this level looks QUINT up faster than planes: pack ternary tensors so */
+
     /* ---- matrix products: y[v*y_stride + row] of tiles [tile0, tile1), only rows < n_rows ----
      * a->k is m->n_cols; y points at row 0 of the matrix and does not overlap the operands. */
 
@@ -52,6 +57,10 @@ struct lutra_ops {
     /* TERN by table lookup, one vector (TRIPS bound, so |codes| <= 127). */
     void (*tern_lookup)(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                         int tile0, int tile1);
+
+    /* QUINT by table lookup, one vector (QUINTS bound). */
+    void (*quint_lookup)(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                         int tile0, int tile1);
 
     /* BITS by table lookup, one vector (QUADS bound). */
     void (*bits_lookup)(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
@@ -68,6 +77,12 @@ struct lutra_ops {
     /* BOOK by integer dot straight from the packed bytes: vectors [v0, v1), CODES only. */
     void (*book_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
+
+    /* panel_mul and exact_mul of QUINT, without scratch. */
+    void (*quint_panel)(float *y, size_t y_stride, const struct lutra_mat *m,
+                        const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
+    void (*quint_exact)(float *y, size_t y_stride, const struct lutra_mat *m,
+                        const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
 
     /* F32, F16, BF16 rows [row0, row1) times the float vectors [v0, v1): 16 lanes over columns
      * (column i in lane i%16, ascending, multiply then add), then the lane tree of dot. */

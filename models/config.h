@@ -83,6 +83,7 @@ struct lutra_config {
     double rope_base_local;
     int n_rot_local;
     bool scaled_local;    /* local layers are scaled as the global ones */
+    bool has_ternary;     /* of types that hold ternary weights; set by lutra_net_plan */
     bool ternary_int8;    /* inputs of ternary matrices are int8, one scale per vector (BitNet) */
 
     int n_expert, n_expert_used; /* 0: none */

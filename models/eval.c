@@ -20,7 +20,8 @@ int lutra_eval_widest(const struct lutra_config *c)
 
 static unsigned parts_of(const struct lutra_config *c)
 {
-    return LUTRA_ACT_CODES | LUTRA_ACT_QUADS | (c->ternary_int8 ? LUTRA_ACT_TRIPS : 0u);
+    return LUTRA_ACT_CODES | LUTRA_ACT_QUADS | (c->ternary_int8 ? LUTRA_ACT_TRIPS : 0u) |
+           (c->has_ternary ? LUTRA_ACT_QUINTS : 0u);
 }
 
 /* Activations of a full batch need codes only; tables exist for the few vectors that are looked up at a time. */

@@ -42,6 +42,7 @@ lutra_status lutra_net_plan(const struct lutra_gguf *g, enum lutra_head_bits hea
     w.head = head;
     st = lutra_weights_walk(&w, NULL, err);
     *weight_bytes = w.bytes;
+    config->has_ternary = w.has_ternary;
     return st;
 }
 
@@ -84,6 +85,7 @@ static lutra_status load_weights(struct lutra_net *net, const struct lutra_gguf 
     if (st != LUTRA_OK) return st;
     if ((st = lutra_pool_open(&w.pool, opt->n_threads, NULL, err))) return st;
     w.arena = &net->arena;
+    w.ops = &net->ops;
     w.head = opt->head;
     w.on_progress = opt->on_progress;
     w.user = opt->user;

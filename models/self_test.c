@@ -55,7 +55,7 @@ static bool run(const struct lutra_ops *ops, const struct lutra_mat *m, int code
     struct lutra_engine e = {.ops = ops, .precision = LUTRA_PREC_DEFAULT, .code_max = code_max};
     if (lutra_pool_open(&pool, 1, NULL, NULL) != LUTRA_OK) return false;
     void *scratch = malloc(lutra_engine_scratch(ops) + 64);
-    void *act_mem = malloc(lutra_act_bytes(ops, TEST_VECTORS, m->n_cols, 7) + 64);
+    void *act_mem = malloc(lutra_act_bytes(ops, TEST_VECTORS, m->n_cols, 15) + 64);
     bool ok = scratch != NULL && act_mem != NULL;
     e.pool = pool;
     for (int way = 0; way < N_WAYS && ok; way++) {
@@ -103,7 +103,8 @@ static bool agrees(const struct lutra_ops *ops, const struct lutra_ops *scalar, 
 static int add(const struct lutra_mat **out, int n, const struct lutra_mat *m)
 {
     bool seen = m == NULL || m->data == NULL;
-    for (int k = 0; k < n && !seen; k++) seen = out[k]->kind == m->kind && out[k]->type == m->type;
+    for (int k = 0; k < n && !seen; k++)
+        seen = out[k]->kind == m->kind && out[k]->type == m->type && out[k]->scales == m->scales;
     if (!seen && n < MAX_SEEN) out[n++] = m;
     return n;
 }

@@ -249,26 +249,44 @@ static void pack_tiles(void *arg, int begin, int end, int thread)
     free(buf);
 }
 
-/* Does the tensor qualify for base-3 codes? Reads it once, in slices (a TQ tensor is small). */
-static lutra_status probe_ternary(struct lutra_weights *w, const struct lutra_gguf_tensor *t, size_t row_bytes,
-                                  int n_rows, bool *ternary, float *scale, lutra_error *err)
+/* Codes that may be ternary; whether they are is in the bytes. */
+static bool may_be_ternary(uint32_t type)
+{
+    return type == LUTRA_TYPE_TQ1_0 || type == LUTRA_TYPE_TQ2_0 || type == LUTRA_TYPE_Q2_0 ||
+           type == LUTRA_TYPE_Q2_0_G128;
+}
+
+/* What packings the codes and scales of rows [first, first + n_rows) allow. Reads them once, in slices. */
+static lutra_status probe_ternary(struct lutra_weights *w, const struct lutra_gguf_tensor *t, int first, int n_rows,
+                                  size_t row_bytes, struct lutra_ternary *found, lutra_error *err)
 {
     int n_cols = (int)t->ne[0];
     int step = row_bytes < SLICE_BYTES ? (int)(SLICE_BYTES / row_bytes) : 1;
-    bool seen = false;
     lutra_status st = LUTRA_OK;
-    *ternary = true;
-    *scale = 0.0f;
+    *found = (struct lutra_ternary){.ternary = true, .per_row = true, .equal = true};
     uint8_t *buf = malloc((size_t)step * row_bytes);
     if (buf == NULL) return no_memory(w, t->name, err);
-    for (int row = 0; row < n_rows && *ternary && st == LUTRA_OK; row += step) {
+    for (int row = 0; row < n_rows && found->ternary && st == LUTRA_OK; row += step) {
         int n = n_rows - row < step ? n_rows - row : step;
-        st = lutra_gguf_read(w->g, t, (uint64_t)row * row_bytes, buf, (size_t)n * row_bytes, err);
-        if (st == LUTRA_OK) *ternary = lutra_pack_is_ternary((int)t->type, buf, n, n_cols, scale, &seen);
+        st = lutra_gguf_read(w->g, t, ((uint64_t)first + (uint64_t)row) * row_bytes, buf, (size_t)n * row_bytes, err);
+        if (st == LUTRA_OK) lutra_ternary_probe(found, (int)t->type, buf, n, n_cols);
     }
     free(buf);
-    if (!(*scale == *scale)) *ternary = false;
     return st;
+}
+
+/* Base 3 where inputs are int8 and a row has one scale, as in BitNet's own files: its tables hold sums of int8. Other
+ * ternary tensors are five trits a byte if this level looks those up faster than planes: AVX-512 from memory, weights
+ * per ns: 168 (1.69 bits) against 135 (2.06 bits). AVX2 and below lose more by taking bytes apart than they save. */
+static enum lutra_packing packing_of(const struct lutra_weights *w, const struct lutra_gguf_tensor *t,
+                                     const struct lutra_ternary *found)
+{
+    bool int8 = w->config->ternary_int8 && (t->type == LUTRA_TYPE_TQ1_0 || t->type == LUTRA_TYPE_TQ2_0);
+    if (!found->ternary) return LUTRA_PACK_CODES;
+    if (int8 && found->equal) return LUTRA_PACK_TERN;
+    if (int8 && found->per_row) return LUTRA_PACK_TERN_ROWS;
+    if (!w->ops || !w->ops->packs_quint) return LUTRA_PACK_CODES;
+    return LUTRA_PACK_QUINT; /* not QUINT_ROWS: levels with planes add group by group, and bits must not differ */
 }
 
 /* Rows [first, first + m->n_rows) of tensor t. */
@@ -290,16 +308,20 @@ static lutra_status pack_matrix(struct lutra_weights *w, const struct lutra_gguf
     return LUTRA_OK;
 }
 
-/* Layout of a matrix. Whether codes are base-3 is known only once they are read, and with few rows they take more
- * room than planes: a plan counts the larger one. */
+/* Layout of a matrix. How a ternary one is packed is known only once it is read, and with few rows any way may be the
+ * largest: a plan counts that. */
 static lutra_status plan_mat(const struct lutra_weights *w, const struct lutra_gguf_tensor *t, int n_rows,
-                             bool may_ternary, bool ternary, struct lutra_mat *m, lutra_error *err)
+                             bool may_ternary, enum lutra_packing how, struct lutra_mat *m, lutra_error *err)
 {
-    struct lutra_mat tern = {0};
-    bool try_tern = may_ternary && (ternary || w->arena == NULL);
-    bool can = try_tern && lutra_pack_plan(&tern, (int)t->type, n_rows, (int)t->ne[0], true, NULL) == LUTRA_OK;
-    lutra_status st = lutra_pack_plan(m, (int)t->type, n_rows, (int)t->ne[0], false, err);
-    if (st == LUTRA_OK && can && (ternary || tern.bytes > m->bytes)) *m = tern;
+    lutra_status st = lutra_pack_plan_as(m, (int)t->type, n_rows, (int)t->ne[0], how, NULL);
+    if (st != LUTRA_OK) /* too many columns for a sum per row */
+        st = lutra_pack_plan_as(m, (int)t->type, n_rows, (int)t->ne[0], LUTRA_PACK_CODES, err);
+    if (w->arena != NULL || !may_ternary) return st;
+    for (int i = LUTRA_PACK_TERN; i <= LUTRA_PACK_QUINT_ROWS && st == LUTRA_OK; i++) {
+        struct lutra_mat other = {0};
+        if (lutra_pack_plan_as(&other, (int)t->type, n_rows, (int)t->ne[0], (enum lutra_packing)i, NULL)) continue;
+        if (other.bytes > m->bytes) *m = other;
+    }
     return st;
 }
 
@@ -335,19 +357,20 @@ static lutra_status load_mats(struct lutra_weights *w, const struct lutra_gguf_t
     if (!lutra_type_runs(t->type)) return wrong_type(w, t, "types that run are listed by `lutra --help`", err);
     const struct lutra_type_info *info = lutra_type_info(t->type);
     size_t row_bytes = (size_t)t->ne[0] / (size_t)info->block * (size_t)info->bytes;
-    bool tq = t->type == LUTRA_TYPE_TQ1_0 || t->type == LUTRA_TYPE_TQ2_0;
-    bool whole = count == 1 && (uint64_t)n_rows == t->ne[1];
-    /* base-3 tables hold sums of int8 activations only; other nets keep ternary tensors as two planes */
-    bool may_ternary = tq && w->config->ternary_int8 && whole, ternary = false;
-    float scale = 0;
+    bool may_ternary = may_be_ternary(t->type) && count == 1;
+    struct lutra_ternary found = {0};
+    enum lutra_packing how = LUTRA_PACK_CODES;
     lutra_status st;
     bool i2s = t->type == LUTRA_TYPE_I2_S;
     if (i2s && (st = check_i2s(w, t, n_rows, err))) return st;
-    if (i2s && w->arena != NULL && (st = read_i2s_scale(w, t, &scale, err))) return st;
-    if (w->arena != NULL && may_ternary && (st = probe_ternary(w, t, row_bytes, n_rows, &ternary, &scale, err)))
-        return st;
-    if ((st = plan_mat(w, t, n_rows, may_ternary, ternary, m, err))) return st;
-    if (m->kind == LUTRA_MAT_TERN) m->scale = scale;
+    if (i2s && w->arena != NULL && (st = read_i2s_scale(w, t, &found.scale, err))) return st;
+    if (may_ternary) w->has_ternary = true;
+    if (w->arena != NULL && may_ternary) {
+        if ((st = probe_ternary(w, t, first, n_rows, row_bytes, &found, err))) return st;
+        how = packing_of(w, t, &found);
+    }
+    if ((st = plan_mat(w, t, n_rows, may_ternary, how, m, err))) return st;
+    if (m->kind == LUTRA_MAT_TERN && m->scales != LUTRA_SCALE_ROW) m->scale = found.scale;
     bool ok;
     uint64_t bytes, weights = (uint64_t)n_rows * (uint64_t)count * t->ne[0]; /* within the file: no overflow */
     if (!lutra_mul_ok(&bytes, m->bytes, (uint64_t)count)) return no_memory(w, t->name, err);

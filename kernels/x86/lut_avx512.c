@@ -445,5 +445,6 @@ void lutra_lut_init_avx512(struct lutra_ops *ops)
     ops->planes_lookup = planes_lookup;
     ops->tern_lookup = tern_lookup;
     ops->bits_lookup = lutra_bits_lookup_avx512;
+    lutra_quint_init_avx512(ops);
     lutra_mm_init_avx512(ops);
 }

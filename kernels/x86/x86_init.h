@@ -32,6 +32,8 @@ void lutra_mm_init_avxvnni(struct lutra_ops *ops);
  * compiled for them. */
 void lutra_lut_init_avx512(struct lutra_ops *ops); /* calls lutra_mm_init_avx512 */
 void lutra_mm_init_avx512(struct lutra_ops *ops);
+void lutra_quint_init_avx512(struct lutra_ops *ops); /* calls lutra_quint_mm_init_avx512 */
+void lutra_quint_mm_init_avx512(struct lutra_ops *ops);
 void lutra_vec_init_avx512(struct lutra_ops *ops);
 
 /* Parts of AVX-512's panel_mul and its exact_mul; each needs so many bytes of scratch. */
