@@ -29,10 +29,10 @@
  */
 #define X86_PIN(v) __asm__("" : "+x"(v))
 
-/* How far ahead weights are fetched. From memory on a Zen 5 core, Q4_0 / base-3 weights per ns:
- * 1 KB 31 / 70, 3 KB 41 / 97, 8 KB 49 / 121, 16 KB 50 / 121, where L2 gives 52 / 123. More would
- * push the tables out of a 32 KB L1. */
-enum { X86_AHEAD = 8192 };
+/* How far ahead weights are fetched. From memory on a Zen 5 core, Q4_0 / Q6_K / base-3 weights per
+ * ns: 4 KB 44 / 29 / 114, 8 KB 53 / 32 / 130, 12 KB 55 / 34 / 130, 16 KB 54 / 33 / 129, where L2
+ * gives 56 / 34 / 131. More would push the tables out of a 32 KB L1. */
+enum { X86_AHEAD = 12288 };
 
 /* One float for each of the 16 rows of a tile. */
 struct x86_rows {
