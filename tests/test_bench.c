@@ -316,6 +316,7 @@ static void test_nothing(void)
     new_machine("nothing");
     CHECK(isnan(lutra_sensor_temperature(root)) && isnan(lutra_sensor_mhz(root)));
     CHECK_EQ(lutra_sensor_cache(root), 0);
+    CHECK_STR(lutra_sensor_huge_pages(root), "no huge pages");
     CHECK_STR(lutra_sensor_throttled(root, text, sizeof text), "");
     lutra_energy_open(&e, root);
     CHECK(e.source == NULL && isnan(lutra_energy_joules(&e)));
@@ -341,6 +342,10 @@ static void test_laptop(void)
     CHECK_NEAR(lutra_sensor_temperature(root), 61.5, 1e-9);
     CHECK_NEAR(lutra_sensor_mhz(root), 2000, 1e-9);
     CHECK_EQ(lutra_sensor_cache(root), 12 << 20);
+    put_file("/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
+    CHECK_STR(lutra_sensor_huge_pages(root), "huge pages");
+    put_file("/sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n");
+    CHECK_STR(lutra_sensor_huge_pages(root), "huge pages switched off");
     put_file("/sys/class/powercap/intel-rapl:0/energy_uj", "900000\n");
     put_file("/sys/class/powercap/intel-rapl:0/max_energy_range_uj", "1000000\n");
     put_file("/sys/class/powercap/intel-rapl:0:0/energy_uj", "5\n"); /* cores: inside the package */

@@ -69,6 +69,14 @@ double lutra_sensor_temperature(const char *root)
     return isnan(t) ? hottest(root, "/sys/class/hwmon", "name", "temp1_input") : t;
 }
 
+const char *lutra_sensor_huge_pages(const char *root)
+{
+    char path[300], text[80];
+    lutra_format(path, sizeof path, "%s/sys/kernel/mm/transparent_hugepage/enabled", root);
+    if (!lutra_sensor_text(path, text, sizeof text)) return "no huge pages";
+    return strstr(text, "[never]") ? "huge pages switched off" : "huge pages";
+}
+
 char *lutra_sensor_throttled(const char *root, char *dst, size_t cap)
 {
     char path[600], text[64];

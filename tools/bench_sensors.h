@@ -12,6 +12,8 @@
 double lutra_sensor_temperature(const char *root); /* hottest of the processor's, in Celsius */
 double lutra_sensor_mhz(const char *root);         /* mean of all CPUs now */
 uint64_t lutra_sensor_cache(const char *root);     /* bytes of the last-level cache of CPU 0 */
+/* "huge pages", "huge pages switched off", "no huge pages": what large memory may lie in. */
+const char *lutra_sensor_huge_pages(const char *root);
 /* A Raspberry Pi says what slowed it down; "" elsewhere, or "not throttled". */
 char *lutra_sensor_throttled(const char *root, char *dst, size_t cap);
 

@@ -138,7 +138,7 @@ static void put_duel(struct lutra_bench_out *w, const struct lutra_bench_model *
     }
     if (w->format == LUTRA_BENCH_MD)
         fprintf(w->file,
-                "| %-24s | %7d | %15s | %9.2f | %9.2f | %5.2f [%s, %s] | %12.5f | %11s | %s |\n",
+                "| %-24s | %7d | %12s | %9.2f | %9.2f | %5.2f [%5s, %5s] | %9.5f | %9s | %-27s |\n",
                 m->type, d->test->n_threads, name, lutra_bench_iqm(d->ours, d->n),
                 lutra_bench_iqm(d->theirs, d->n), ratio,
                 lutra_bench_show(low, sizeof low, "%.2f", i.low),
@@ -151,10 +151,10 @@ static void put_duel(struct lutra_bench_out *w, const struct lutra_bench_model *
 }
 
 static const char table_head[] =
-    "| model                    | threads |            test | Lutra t/s |  peer t/s | "
-    "ratio [95 %]       | CPU s/tok    | peer's      | verdict |\n"
-    "| ------------------------ | ------: | --------------: | --------: | --------: | "
-    "-----------------: | -----------: | ----------: | ------- |\n";
+    "| model                    | threads |         test | Lutra t/s |  peer t/s | "
+    "      ratio [95 %] | CPU s/tok |    peer's | verdict                     |\n"
+    "| ------------------------ | ------: | -----------: | --------: | --------: | "
+    "-----------------: | --------: | --------: | --------------------------- |\n";
 
 int lutra_bench_versus(const struct lutra_bench_options *o, const struct lutra_bench_model *m,
                        const struct lutra_bench_test *tests, int n)
@@ -171,9 +171,13 @@ int lutra_bench_versus(const struct lutra_bench_options *o, const struct lutra_b
                          .theirs = samples + o->reps,
                          .ratio = samples + 2 * o->reps,
                          .their_cpu = NAN};
-        char why[500], name[64];
+        char why[500], name[64], peer[400];
         if (fight(&d, o, m, &p, why, sizeof why)) {
-            if (o->format == LUTRA_BENCH_MD && shown++ == 0) fputs(table_head, stdout);
+            if (o->format == LUTRA_BENCH_MD && shown++ == 0)
+                printf("Lutra %s, kernels %s (%s), against %s, in turn, %d rounds\n\n%s",
+                       lutra_version(), m->mode, m->info.kernel,
+                       lutra_escape(peer, sizeof peer, p.program, strlen(p.program)), o->reps,
+                       table_head);
             put_duel(&w, m, &p, &d);
             continue;
         }

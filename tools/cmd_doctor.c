@@ -141,14 +141,6 @@ static void print_thermal(void)
            throttled[0] ? ", " : "", throttled);
 }
 
-static const char *huge_pages(void)
-{
-    char text[80];
-    if (!lutra_sensor_text("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text))
-        return "no huge pages";
-    return strstr(text, "[never]") ? "huge pages switched off" : "huge pages";
-}
-
 static lutra_model *examined; /* NULL: no model was named */
 
 static int examine(void)
@@ -161,7 +153,8 @@ static int examine(void)
     int wrong = print_levels(have);
     printf("memory    %s, %s available, %s\n",
            lutra_cli_bytes(total, sizeof total, meminfo("MemTotal")),
-           lutra_cli_bytes(available, sizeof available, meminfo("MemAvailable")), huge_pages());
+           lutra_cli_bytes(available, sizeof available, meminfo("MemAvailable")),
+           lutra_sensor_huge_pages(""));
     int n = lutra_cpu_thread_plan(cpus, 256, why, sizeof why);
     if (examined) lutra_model_describe(examined, &info);
     printf("threads   %s\n", examined ? info.threads : why);

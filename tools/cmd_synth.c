@@ -257,6 +257,17 @@ static int find_type(const char *name)
     return -1;
 }
 
+static void say_types(const char *wrong)
+{
+    char names[400] = "";
+    size_t at = 0;
+    for (int id = 0; id < 256; id++)
+        if (lutra_synth_knows(id) && at < sizeof names)
+            at += (size_t)lutra_format(names + at, sizeof names - at, " %s",
+                                       lutra_type_info((uint32_t)id)->name);
+    lutra_cli_say("no type '%s'; these can be made up:%s", wrong, names);
+}
+
 static int check(struct synth *y, const struct settings *o)
 {
     char shown[80];
@@ -269,15 +280,14 @@ static int check(struct synth *y, const struct settings *o)
         return LUTRA_EXIT_USAGE;
     }
     if ((y->type = find_type(o->type)) < 0) {
-        lutra_cli_say("no type '%s' that could be made up",
-                      lutra_escape(shown, sizeof shown, o->type, strlen(o->type)));
+        say_types(lutra_escape(shown, sizeof shown, o->type, strlen(o->type)));
         return LUTRA_EXIT_USAGE;
     }
     int block = lutra_type_info((uint32_t)y->type)->block;
     y->head = y->shape->n_embd % 256 == 0 ? LUTRA_TYPE_Q6_K : LUTRA_TYPE_Q8_0;
     if (y->shape->n_embd % block == 0 && y->shape->n_ff % block == 0) return -1;
-    lutra_cli_say("%s holds rows in blocks of %d; %s has rows of %d and %d", o->type, block,
-                  o->shape, y->shape->n_embd, y->shape->n_ff);
+    lutra_cli_say("%s cannot hold %s: its blocks are of %d weights, the rows of %d and %d", o->type,
+                  o->shape, block, y->shape->n_embd, y->shape->n_ff);
     return LUTRA_EXIT_USAGE;
 }
 
@@ -312,9 +322,9 @@ int lutra_cmd_synth(int argc, char **argv)
         if (write_file(y, o.out, &err) != LUTRA_OK)
             code = lutra_cli_fail(&err, false);
         else
-            printf("%s: %s with random %s weights, %.2f billion\n",
-                   lutra_escape(shown, sizeof shown, o.out, strlen(o.out)), y->shape->name, o.type,
-                   (double)y->n_params * 1e-9);
+            printf("%s: %s with %.4g million random weights, the layers in %s, the head in %s\n",
+                   lutra_escape(shown, sizeof shown, o.out, strlen(o.out)), y->shape->name,
+                   (double)y->n_params * 1e-6, o.type, lutra_type_info((uint32_t)y->head)->name);
     }
     free(y);
     return lutra_cli_flush(code);

@@ -60,6 +60,8 @@ static const char *kind_of(const struct lutra_mat *m)
         return "base 3";
     case LUTRA_MAT_I8:
         return "int8";
+    case LUTRA_MAT_BOOK:
+        return "book";
     default:
         return "as it is";
     }
@@ -75,7 +77,7 @@ static void set_engine(struct lutra_engine *e, const struct lutra_ops *ops, enum
 /* ---- by type ---- */
 
 struct group {
-    char names[120], way[WAY_BYTES];
+    char names[300], way[WAY_BYTES];
 };
 
 static void add_to(struct group *groups, int *n, const char *name, const char *way)
