@@ -58,12 +58,14 @@ void lutra_ops_init(struct lutra_ops *ops, uint32_t features)
     if (features & LUTRA_CPU_NEON) {
         ops->name = "neon";
         lutra_lut_init_neon(ops);
+        lutra_bits_init_neon(ops);
         lutra_vec_init_neon(ops);
         lutra_book_init_neon(ops);
     }
     if (has_all(features, LUTRA_CPU_NEON | LUTRA_CPU_DOTPROD)) {
         ops->name = "dotprod";
         lutra_lut_init_dotprod(ops);
+        lutra_bits_init_dotprod(ops);
         lutra_mm_init_dotprod(ops);
     }
     if (has_all(features, LUTRA_CPU_NEON | LUTRA_CPU_DOTPROD | LUTRA_CPU_I8MM)) {

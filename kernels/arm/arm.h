@@ -168,12 +168,7 @@ ARM_INLINE struct lutra_scales scales_of_group(const uint8_t *unit, struct lutra
         u.d = rows_mul(u.d, rows_from_u8(vandq_u8(b, vdupq_n_u8(15)), 0));
         u.m = rows_minimum(u.m, rows_from_u8(vshrq_n_u8(b, 4), 0));
         break;
-    case LUTRA_SCALE_NONE:
-    case LUTRA_SCALE_F16:
-    case LUTRA_SCALE_F16_MIN:
-    case LUTRA_SCALE_ROW: /* BITS */
-    case LUTRA_SCALE_F16_EACH: /* BOOK: book_neon.c */
-    case LUTRA_SCALE_E8M0:
+    default: /* the unit's own, or the row's */
         break;
     }
     return u;

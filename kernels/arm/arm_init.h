@@ -6,6 +6,10 @@
 
 #include "kernels/ops.h"
 
+/* bits_lookup alone. */
+void lutra_bits_init_neon(struct lutra_ops *ops);
+void lutra_bits_init_dotprod(struct lutra_ops *ops);
+
 /* planes_lookup alone, over what NEON has filled in; needs LUTRA_CPU_DOTPROD. */
 void lutra_lut_init_dotprod(struct lutra_ops *ops);
 

@@ -5,36 +5,15 @@
  * widen what this takes one for, and shifts between planes.
  *
  * One bit and TERN are looked up as NEON does. */
-#include "kernels/arm/arm.h"
 #include "kernels/arm/arm_init.h"
+#include "kernels/arm/lookup_dotprod.h"
 
 #if !defined(__ARM_FEATURE_DOTPROD)
 #error "compile with -march=armv8.2-a+dotprod (the Makefile does so for *_dotprod.c)"
 #endif
 
-/* Low and high byte sums of 16 rows. */
-struct sums {
-    int32x4_t lo[4], hi[4];
-};
-
-/* Code bytes of two blocks of 32, two bytes of a row of each side by side: rows 4i..4i+3 in c[i],
- * see lutra_lut_slot. */
-struct codes {
-    uint8x16_t c[4];
-};
-
-ARM_INLINE struct codes join_blocks(const uint8_t *p, const uint8_t *q)
-{
-    uint16x8_t a = vreinterpretq_u16_u8(vld1q_u8(p)), b = vreinterpretq_u16_u8(vld1q_u8(p + 16));
-    uint16x8_t c = vreinterpretq_u16_u8(vld1q_u8(q)), d = vreinterpretq_u16_u8(vld1q_u8(q + 16));
-
-    return (struct codes){
-        {vreinterpretq_u8_u16(vzip1q_u16(a, c)), vreinterpretq_u8_u16(vzip1q_u16(b, d)),
-         vreinterpretq_u8_u16(vzip2q_u16(a, c)), vreinterpretq_u8_u16(vzip2q_u16(b, d))}};
-}
-
 /* Four planes of one octet. */
-ARM_INLINE struct sums look_four(struct sums s, const uint8_t *code, const uint8_t *tab)
+ARM_INLINE struct dots look_four(struct dots s, const uint8_t *code, const uint8_t *tab)
 {
     const int8_t *t = (const int8_t *)tab;
     const int8x16_t lo0 = vld1q_s8(t), hi0 = vld1q_s8(t + 16);
@@ -49,32 +28,6 @@ ARM_INLINE struct sums look_four(struct sums s, const uint8_t *code, const uint8
         s.hi[i] = vdotq_s32(s.hi[i], vqtbl1q_s8(hi0, e0), by);
         s.lo[i] = vdotq_s32(s.lo[i], vqtbl1q_s8(lo1, e1), by);
         s.hi[i] = vdotq_s32(s.hi[i], vqtbl1q_s8(hi1, e1), by);
-    }
-    return s;
-}
-
-/* Two planes of both octets, at p and q, the lower one weighing 2^shift: the tables go in pairs,
- * and bytes of the second octet get index + 16. */
-ARM_INLINE struct sums look_two(struct sums s, const uint8_t *p, const uint8_t *q,
-                                const uint8_t *tab, int shift)
-{
-    const int8_t *t = (const int8_t *)tab;
-    const int8x16x2_t lo0 = table_pair(t, t + 64);
-    const int8x16x2_t hi0 = table_pair(t + 16, t + 80);
-    const int8x16x2_t lo1 = table_pair(t + 32, t + 96);
-    const int8x16x2_t hi1 = table_pair(t + 48, t + 112);
-    const int8x16_t by = vreinterpretq_s8_u32(vdupq_n_u32(0x02010201u << shift));
-    const uint8x16_t second = vreinterpretq_u8_u32(vdupq_n_u32(0x10100000));
-    const struct codes c = join_blocks(p, q);
-
-    ARM_UNROLL
-    for (int i = 0; i < 4; i++) {
-        uint8x16_t e0 = vbslq_u8(vdupq_n_u8(15), c.c[i], second);
-        uint8x16_t e1 = vorrq_u8(vshrq_n_u8(c.c[i], 4), second);
-        s.lo[i] = vdotq_s32(s.lo[i], vqtbl2q_s8(lo0, e0), by);
-        s.hi[i] = vdotq_s32(s.hi[i], vqtbl2q_s8(hi0, e0), by);
-        s.lo[i] = vdotq_s32(s.lo[i], vqtbl2q_s8(lo1, e1), by);
-        s.hi[i] = vdotq_s32(s.hi[i], vqtbl2q_s8(hi1, e1), by);
     }
     return s;
 }
@@ -108,7 +61,7 @@ ARM_INLINE struct odd_sums look_odd(struct odd_sums s, const uint8_t *code, cons
 }
 
 /* s + 2^shift * odd */
-ARM_INLINE struct sums add_odd(struct sums s, struct odd_sums o, int shift)
+ARM_INLINE struct dots add_odd(struct dots s, struct odd_sums o, int shift)
 {
     ARM_UNROLL
     for (int i = 0; i < 2; i++) { /* slots 8i..8i+3 are rows 4i.., the others rows 4i + 8.. */
@@ -126,14 +79,8 @@ ARM_INLINE struct ints group_ints(const uint8_t *code, const uint8_t *tab, int b
     const int pairs = bits / 2, octet = pairs * 32;
     const int16x8_t none = vdupq_n_s16(0);
     struct odd_sums odd = {{none, none}, {none, none}};
-    struct sums s;
-    struct ints r;
+    struct dots s = dots_fill(start);
 
-    ARM_UNROLL
-    for (int i = 0; i < 4; i++) {
-        s.lo[i] = vdupq_n_s32(start);
-        s.hi[i] = vdupq_n_s32(0);
-    }
     for (int k = 0; k < group; k += LUTRA_STEP_K, code += bits * 32, tab += 128) {
         if (pairs >= 2) {
             ARM_FENCE();
@@ -151,9 +98,7 @@ ARM_INLINE struct ints group_ints(const uint8_t *code, const uint8_t *tab, int b
     }
     if (bits == 3) s = add_odd(s, odd, 2);
     if (bits == 5) s = add_odd(s, odd, 4);
-    ARM_UNROLL
-    for (int i = 0; i < 4; i++) r.v[i] = vaddq_s32(s.lo[i], vshlq_n_s32(s.hi[i], 8));
-    return r;
+    return dots_join(s);
 }
 
 static void planes_bits(const struct planes_job *j)

@@ -4,8 +4,7 @@
  *
  * Counted for Cortex-A76 (two vector pipes; tbl, saddl, add: two a cycle; shifts one): 16 lookups
  * of a quad cost one index, two tbl (low and high byte), two saddl and two add. */
-#include "kernels/arm/arm.h"
-
+#include "kernels/arm/lookup_neon.h"
 #include "kernels/lut_init.h"
 
 /* ---- activation tables ---- */
@@ -80,59 +79,6 @@ static void trip_tables(uint8_t *tab, const int16_t *codes, int n)
 
 /* ---- PLANES ---- */
 
-/* Lookup sums of a tile, low and high bytes apart. Vector i has slots 4i..4i+3 (rows 0, 8, 4, 12
- * on), an even and an odd lane per slot. */
-struct sums {
-    int16x8_t lo[4], hi[4];
-};
-
-/* acc[0] += the low lanes of two vectors of entries, acc[1] += the high ones; or = if `first`.
- * Adding one at a time keeps few registers alive, which is what gcc lacks here. */
-ARM_INLINE void widen_add(int16x8_t *acc, int8x16_t a, int8x16_t b, bool first)
-{
-    if (first) {
-        acc[0] = vaddl_s8(vget_low_s8(a), vget_low_s8(b));
-        acc[1] = vaddl_high_s8(a, b);
-    } else {
-        acc[0] = vaddw_s8(vaddw_s8(acc[0], vget_low_s8(a)), vget_low_s8(b));
-        acc[1] = vaddw_high_s8(vaddw_high_s8(acc[1], a), b);
-    }
-}
-
-/* Lanes times 2^even and 2^odd. */
-ARM_INLINE struct sums sums_shift(struct sums a, int even, int odd)
-{
-    const int16x8_t by = vreinterpretq_s16_s32(vdupq_n_s32(odd << 16 | even));
-
-    ARM_UNROLL
-    for (int i = 0; i < 4; i++) {
-        a.lo[i] = vshlq_s16(a.lo[i], by);
-        a.hi[i] = vshlq_s16(a.hi[i], by);
-    }
-    return a;
-}
-
-/* One octet of one plane pair: 32 code bytes, the tables of two quads. Even lanes: plane 2p, odd:
- * 2p+1. */
-ARM_INLINE struct sums look_pair(struct sums s, const uint8_t *code, const uint8_t *tab, bool first)
-{
-    const int8x16_t lo0 = vld1q_s8((const int8_t *)tab), hi0 = vld1q_s8((const int8_t *)tab + 16);
-    const int8x16_t lo1 = vld1q_s8((const int8_t *)tab + 32),
-                    hi1 = vld1q_s8((const int8_t *)tab + 48);
-
-    ARM_UNROLL
-    for (int i = 0; i < 2; i++) {
-        uint8x16_t c = vld1q_u8(code + 16 * i);
-        uint8x16_t e0 = vandq_u8(c, vdupq_n_u8(15)), e1 = vshrq_n_u8(c, 4);
-        int8x16_t l0 = vqtbl1q_s8(lo0, e0), l1 = vqtbl1q_s8(lo1, e1);
-        int8x16_t h0 = vqtbl1q_s8(hi0, e0), h1 = vqtbl1q_s8(hi1, e1);
-
-        widen_add(s.lo + 2 * i, l0, l1, first);
-        widen_add(s.hi + 2 * i, h0, h1, first);
-    }
-    return s;
-}
-
 /* The odd plane of one step: even bytes belong to quads 0 and 1, odd bytes to quads 2 and 3, so the
  * tables go in pairs and odd bytes get index + 16. */
 ARM_INLINE struct sums look_odd(struct sums s, const uint8_t *code, const uint8_t *tab, bool first)
@@ -186,48 +132,17 @@ ARM_INLINE struct sums group_sums(const uint8_t *code, const uint8_t *tab, int b
     return acc;
 }
 
-/* Even lanes + 2 * odd ones. */
-ARM_INLINE int16x8_t add_pairs(int16x8_t a, int16x8_t b)
-{
-    return vaddq_s16(vpaddq_s16(a, b), vuzp2q_s16(a, b));
-}
-
-/* start + S of a group, rows in natural order: slots 4-7 and 8-11 change places in the pairwise
- * add. */
+/* start + S of a group, rows in natural order */
 ARM_INLINE struct ints group_ints(const uint8_t *code, const uint8_t *tab, int bits, int group,
                                   int32_t start)
 {
-    const struct sums s = group_sums(code, tab, bits, group);
+    struct ints r = sums_join(group_sums(code, tab, bits, group));
     const int32x4_t from = vdupq_n_s32(start);
-    struct ints r;
 
     ARM_UNROLL
     for (int i = 0; i < 2; i++) {
-        int16x8_t lo = add_pairs(s.lo[i], s.lo[i + 2]), hi = add_pairs(s.hi[i], s.hi[i + 2]);
-        int32x4_t a = vaddw_s16(vshll_n_s16(vget_low_s16(hi), 8), vget_low_s16(lo));
-        int32x4_t b = vaddw_high_s16(vshll_high_n_s16(hi, 8), lo);
-
-        r.v[2 * i] = vaddq_s32(a, from);
-        r.v[2 * i + 1] = vaddq_s32(b, from);
-    }
-    return r;
-}
-
-/* One bit: mul*S - offset*X of one half of a tile of 32 rows, in natural order. look_pair leaves
- * rows 0-3, 8-11 in vector 0, 16-19, 24-27 in 1, 4-7, 12-15 in 2, 20-23, 28-31 in 3. */
-ARM_INLINE struct lutra_rows bit_finish(const struct sums *s, int half, int mul, int32_t offset_x)
-{
-    const int32x4_t sub = vdupq_n_s32(-offset_x);
-    struct lutra_rows r;
-
-    ARM_UNROLL
-    for (int i = 0; i < 2; i++) {
-        int16x8_t lo = s->lo[2 * i + half], hi = s->hi[2 * i + half];
-        int32x4_t a = vaddw_s16(vshll_n_s16(vget_low_s16(hi), 8), vget_low_s16(lo));
-        int32x4_t b = vaddw_high_s16(vshll_high_n_s16(hi, 8), lo);
-
-        r.v[i] = vcvtq_f32_s32(vmlaq_n_s32(sub, a, mul));
-        r.v[i + 2] = vcvtq_f32_s32(vmlaq_n_s32(sub, b, mul));
+        r.v[2 * i] = vaddq_s32(r.v[2 * i], from);
+        r.v[2 * i + 1] = vaddq_s32(r.v[2 * i + 1], from);
     }
     return r;
 }
@@ -246,15 +161,20 @@ void lutra_planes_bits_neon(const struct planes_job *j)
         for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes) {
             const uint8_t *code = unit + m->scale_bytes;
             const int32_t x = m->offset * group_codes(j->sums + k / 16, m->unit_k);
+            const int32x4_t by = vdupq_n_s32(m->mul - 1), from = vdupq_n_s32(MAGIC - x);
             struct sums s = {{zero, zero, zero, zero}, {zero, zero, zero, zero}};
 
             prefetch_bytes(unit, (int)m->unit_bytes);
             for (int i = 0; i < m->unit_k; i += 8, code += LUTRA_BIT_ROWS, tab += 64)
                 s = look_pair(s, code, tab, false);
             ARM_UNROLL
-            for (int h = 0; h < 2; h++)
+            for (int h = 0; h < 2; h++) {
+                struct ints n = sums_half(&s, h);
+                ARM_UNROLL
+                for (int i = 0; i < 4; i++) n.v[i] = vaddq_s32(vshlq_s32(n.v[i], by), from);
                 acc[h] = rows_add(acc[h], rows_mul(rows_from_f16(unit + 32 * h),
-                                                   bit_finish(&s, h, m->mul, x)));
+                                                   rows_from_magic(n, 0)));
+            }
         }
         for (int h = 0; h < 2; h++)
             rows_store_part(j->y + row + 16 * h, rows_scale(acc[h], j->scale),
