@@ -37,8 +37,7 @@ ARM_INLINE void put_pairs(int8_t *w, const uint8_t *code)
 enum {
     VECTORS = 64,      /* share one unpacking */
     PANEL_COLS = 256,  /* the largest group */
-    TERN_COLS = 96,    /* columns of TERN in one panel; divides k_pad */
-    I8_EXACT_COLS = 16 /* 16 * 128 * LUTRA_CODE_MAX < 2^24 */
+    TERN_COLS = 96     /* columns of TERN in one panel; divides k_pad */
 };
 
 struct panel { /* the scratch of a thread */
@@ -148,17 +147,17 @@ ARM_INLINE struct four four_dot_floats(struct four s, const float *w, const floa
     return s;
 }
 
-/* Sums of columns [from, from + cols) of the panel, which begins at column k, with vectors b..b+3
- * of the strip; past its last vector the last one again. */
-static struct four four_sums(const struct strip *s, int b, int k, int from, int cols)
+/* Sums of the panel, which begins at column k, with vectors b..b+3 of the strip; past its last
+ * vector the last one again. */
+static struct four four_sums(const struct strip *s, int b, int k, int cols)
 {
     const int16_t *c[4];
 
     for (int i = 0; i < 4; i++) {
         int v = s->v0 + (b + i < s->n ? b + i : s->n - 1);
-        c[i] = s->a->codes + (size_t)v * (size_t)s->a->k_pad + k + from;
+        c[i] = s->a->codes + (size_t)v * (size_t)s->a->k_pad + k;
     }
-    return four_dot_codes(s->p->w + 16 * from, c, cols);
+    return four_dot_codes(s->p->w, c, cols);
 }
 
 /* ---- panel_mul ---- */
@@ -167,18 +166,12 @@ static struct four four_sums(const struct strip *s, int b, int k, int from, int 
 static void panel_group(const struct strip *s, const struct lutra_scales *scales, int k)
 {
     const struct lutra_mat *m = s->m;
-    const int exact = m->kind == LUTRA_MAT_I8 ? I8_EXACT_COLS : m->group;
     const bool minima = scales_have_min(m->scales);
     const size_t sum_stride = (size_t)(s->a->k_pad / 16);
 
     for (int b = 0; b < s->n; b += 4) {
-        struct four sum = four_sums(s, b, k, 0, exact);
+        struct four sum = four_sums(s, b, k, m->group);
 
-        if (exact < m->group) { /* halves of Q8_0: this addition rounds just as (float)S does */
-            struct four more = four_sums(s, b, k, exact, exact);
-            ARM_UNROLL
-            for (int i = 0; i < 4; i++) sum.v[i] = rows_add(sum.v[i], more.v[i]);
-        }
         for (int i = 0; i < 4 && b + i < s->n; i++) {
             float *at = s->p->acc + 16 * (b + i);
             struct lutra_rows acc = rows_add(rows_load(at), rows_mul(scales->d, sum.v[i]));
@@ -190,6 +183,73 @@ static void panel_group(const struct strip *s, const struct lutra_scales *scales
             rows_store(at, acc);
         }
     }
+}
+
+/* I8 needs no panel: bytes of two columns are widened to int16 by shifts, and multiplied there. Sums
+ * of `nv` vectors from b on over one unit at `code`, which begins at column k. */
+ARM_INLINE void i8_some(const struct strip *s, int nv, int b, const uint8_t *code, int k,
+                        struct lutra_rows d)
+{
+    const int16_t *c[4];
+    int32x4_t t[4][4];
+
+    ARM_UNROLL
+    for (int i = 0; i < nv; i++) {
+        c[i] = s->a->codes + (size_t)(s->v0 + b + i) * (size_t)s->a->k_pad + k;
+        ARM_UNROLL
+        for (int j = 0; j < 4; j++) t[i][j] = vdupq_n_s32(0);
+    }
+    for (int at = 0; at < s->m->unit_k; at += 8) {
+        int16x8_t x[4];
+
+        ARM_UNROLL
+        for (int i = 0; i < nv; i++) x[i] = vld1q_s16(c[i] + at);
+#define PAIR(p)                                                                                    \
+    do {                                                                                           \
+        const int16x8_t u_ = vreinterpretq_s16_u8(vld1q_u8(code + 32 * (p)));                      \
+        const int16x8_t v_ = vreinterpretq_s16_u8(vld1q_u8(code + 32 * (p) + 16));                 \
+        const int16x8_t e0_ = vshrq_n_s16(vshlq_n_s16(u_, 8), 8), o0_ = vshrq_n_s16(u_, 8);        \
+        const int16x8_t e1_ = vshrq_n_s16(vshlq_n_s16(v_, 8), 8), o1_ = vshrq_n_s16(v_, 8);        \
+        ARM_UNROLL                                                                                 \
+        for (int i_ = 0; i_ < nv; i_++) {                                                          \
+            t[i_][0] = vmlal_laneq_s16(t[i_][0], vget_low_s16(e0_), x[i_], 2 * (p));               \
+            t[i_][1] = vmlal_high_laneq_s16(t[i_][1], e0_, x[i_], 2 * (p));                        \
+            t[i_][2] = vmlal_laneq_s16(t[i_][2], vget_low_s16(e1_), x[i_], 2 * (p));               \
+            t[i_][3] = vmlal_high_laneq_s16(t[i_][3], e1_, x[i_], 2 * (p));                        \
+            t[i_][0] = vmlal_laneq_s16(t[i_][0], vget_low_s16(o0_), x[i_], 2 * (p) + 1);           \
+            t[i_][1] = vmlal_high_laneq_s16(t[i_][1], o0_, x[i_], 2 * (p) + 1);                    \
+            t[i_][2] = vmlal_laneq_s16(t[i_][2], vget_low_s16(o1_), x[i_], 2 * (p) + 1);           \
+            t[i_][3] = vmlal_high_laneq_s16(t[i_][3], o1_, x[i_], 2 * (p) + 1);                    \
+        }                                                                                          \
+    } while (0)
+        PAIR(0);
+        PAIR(1);
+        PAIR(2);
+        PAIR(3);
+#undef PAIR
+        code += 8 * 16;
+    }
+    ARM_UNROLL
+    for (int i = 0; i < nv; i++) {
+        float *acc = s->p->acc + 16 * (b + i);
+        struct lutra_rows x;
+
+        ARM_UNROLL
+        for (int j = 0; j < 4; j++) x.v[j] = vcvtq_f32_s32(t[i][j]);
+        rows_store(acc, rows_add(rows_load(acc), rows_mul(d, x)));
+    }
+}
+
+static void i8_unit(const struct strip *s, const uint8_t *code, int k, struct lutra_rows d)
+{
+    int b = 0;
+
+    for (; b + 4 <= s->n; b += 4) i8_some(s, 4, b, code, k, d);
+    if (b + 2 <= s->n) {
+        i8_some(s, 2, b, code, k, d);
+        b += 2;
+    }
+    if (b < s->n) i8_some(s, 1, b, code, k, d);
 }
 
 static size_t group_bytes(const struct lutra_mat *m)
@@ -206,12 +266,15 @@ static void panel_tile(const struct strip *s, const uint8_t *unit)
         const uint8_t *code = unit + m->scale_bytes + 8 * s->half; /* see lutra_bit_slot */
 
         prefetch_bytes(unit, (int)m->unit_bytes);
+        if (m->kind == LUTRA_MAT_I8) {
+            i8_unit(s, code, k, us.d);
+            continue;
+        }
         for (int g = 0; g < m->unit_k / m->group; g++, code += group_bytes(m)) {
             const struct lutra_scales gs = scales_of_group(unit, us, m->scales, g);
-            const int offset = m->kind == LUTRA_MAT_I8 ? 128 : m->offset;
 
-            unpack_group((int8_t *)s->p->q, m, code, offset);
-            widen_codes(s->p, m->group, offset);
+            unpack_group((int8_t *)s->p->q, m, code, 0);
+            widen_codes(s->p, m->group, m->offset);
             panel_group(s, &gs, k + g * m->group);
         }
     }
@@ -221,7 +284,7 @@ static void panel_tile(const struct strip *s, const uint8_t *unit)
 static void tern_group(const struct strip *s, int k, int cols)
 {
     for (int b = 0; b < s->n; b += 4) {
-        struct four sum = four_sums(s, b, k, 0, cols);
+        struct four sum = four_sums(s, b, k, cols);
 
         for (int i = 0; i < 4 && b + i < s->n; i++) {
             int32_t *at = s->p->total + 16 * (b + i);
