@@ -27,6 +27,10 @@
  * little cores have 0.2 to 0.55. */
 #define BIG_PART 0.6
 
+/* The same where only clocks are known: little cores reach 0.8 of the big ones', the middle ones
+ * 0.83 and more. */
+#define BIG_CLOCK 0.82
+
 #define NO_QUOTA 1e9 /* more CPUs than there are */
 
 /* ---- small files ---- */
@@ -106,27 +110,39 @@ static int keep_listed(const char *root, int *cpus, int n)
     return n_kept;
 }
 
-static long capacity(const char *root, int cpu)
+static long cpu_number(const char *root, int cpu, const char *name)
 {
     char text[64];
-    bool known = read_cpu_text(text, sizeof text, root, cpu, "cpu_capacity");
+    bool known = read_cpu_text(text, sizeof text, root, cpu, name);
     long c = known ? strtol(text, NULL, 10) : 0;
     return c > 0 ? c : 0; /* unknown everywhere: all are equal, all stay */
 }
 
-/* ARM's big.LITTLE: each CPU has a capacity, 1024 for the fastest */
-static int keep_big(const char *root, int *cpus, int n)
+static int keep_largest(const char *root, int *cpus, int n, const char *name, double part)
 {
     long largest = 0;
     for (int i = 0; i < n; i++) {
-        long c = capacity(root, cpus[i]);
+        long c = cpu_number(root, cpus[i], name);
         if (c > largest) largest = c;
     }
     int n_kept = 0;
     for (int i = 0; i < n; i++) {
-        if ((double)capacity(root, cpus[i]) >= BIG_PART * (double)largest) cpus[n_kept++] = cpus[i];
+        if ((double)cpu_number(root, cpus[i], name) >= part * (double)largest)
+            cpus[n_kept++] = cpus[i];
     }
     return n_kept;
+}
+
+/* ARM's big.LITTLE: each CPU has a capacity, 1024 for the fastest. Where the kernel was not told
+ * them, the clocks tell; on ARM alone, as equal cores elsewhere differ in their highest one. */
+static int keep_big(const char *root, int *cpus, int n)
+{
+    char text[64];
+    n = keep_largest(root, cpus, n, "cpu_capacity", BIG_PART);
+    if (cpu_number(root, cpus[0], "cpu_capacity") > 0 ||
+        !read_cpu_text(text, sizeof text, root, cpus[0], "regs/identification/midr_el1"))
+        return n;
+    return keep_largest(root, cpus, n, "cpufreq/cpuinfo_max_freq", BIG_CLOCK);
 }
 
 /* ---- one thread per core ---- */

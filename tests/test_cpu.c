@@ -202,6 +202,14 @@ static void put_core(int first, int n)
     for (int i = 0; i < n; i++) put_cpu(first + i, "topology/thread_siblings_list", list);
 }
 
+/* An ARM CPU and its highest clock in kHz. */
+static void put_arm(int cpu, const char *khz)
+{
+    put_core(cpu, 1);
+    put_cpu(cpu, "regs/identification/midr_el1", "0x00000000414fd0b1\n");
+    put_cpu(cpu, "cpufreq/cpuinfo_max_freq", khz);
+}
+
 /* The plan for the CPUs in `allowed` ("0 1 2") as text of the same form. */
 static const char *plan(const char *allowed, char *why, size_t why_cap)
 {
@@ -286,6 +294,45 @@ static void topology_cases(void)
         for (int i = 0; i < 4; i++) put_cpu(i, "cpu_capacity", "1024\n");
         CHECK_PLAN("0 1 2 3", "0 1 2 3");
     }
+    CHECK_CASE("plan: RK3588, capacities told")
+    {
+        new_machine();
+        put("/sys/devices/system/cpu/online", "0-7\n");
+        for (int i = 0; i < 8; i++) put_arm(i, i < 4 ? "1800000\n" : "2256000\n");
+        for (int i = 0; i < 8; i++) put_cpu(i, "cpu_capacity", i < 4 ? "530\n" : "1024\n");
+        CHECK_PLAN("0 1 2 3 4 5 6 7", "4 5 6 7");
+        CHECK_STR(why, "4 of 8 CPUs: 8 allowed, 4 on performance cores, "
+                       "1 thread per core (4), cpu.max none");
+        CHECK_PLAN("2 3", "2 3"); /* bound to little cores: those, then */
+        put("/proc/self/cgroup", "0::/\n");
+        put("/sys/fs/cgroup/cpu.max", "250000 100000\n");
+        CHECK_PLAN("0 1 2 3 4 5 6 7", "4 5");
+    }
+    CHECK_CASE("plan: RK3588, clocks only")
+    {
+        new_machine();
+        for (int i = 0; i < 8; i++)
+            put_arm(i, i < 4 ? "1800000\n" : i < 6 ? "2256000\n" : "2304000\n");
+        CHECK_PLAN("0 1 2 3 4 5 6 7", "4 5 6 7");
+        CHECK_PLAN("0 1 2 3", "0 1 2 3");
+    }
+    CHECK_CASE("plan: Raspberry Pi 5")
+    {
+        new_machine();
+        put("/sys/devices/system/cpu/online", "0-3\n");
+        for (int i = 0; i < 4; i++) put_arm(i, "2400000\n");
+        CHECK_PLAN("0 1 2 3", "0 1 2 3");
+        CHECK_STR(why, "4 of 4 CPUs: 4 allowed, 1 thread per core (4), cpu.max none");
+        for (int i = 0; i < 4; i++) put_cpu(i, "cpu_capacity", "1024\n");
+        CHECK_PLAN("0 1 2 3", "0 1 2 3");
+    }
+    CHECK_CASE("plan: clocks of other processors say nothing")
+    {
+        new_machine();
+        for (int i = 0; i < 4; i++)
+            put_cpu(i, "cpufreq/cpuinfo_max_freq", i < 2 ? "3300000\n" : "5100000\n");
+        CHECK_PLAN("0 1 2 3", "0 1 2 3");
+    }
     CHECK_CASE("plan: files full of nonsense")
     {
         static const char *const texts[] = {"",      "\n",   ",",     "-",    "-1", "1-",
@@ -300,6 +347,8 @@ static void topology_cases(void)
             for (int c = 0; c < 4; c++) {
                 put_cpu(c, "topology/thread_siblings_list", texts[i]);
                 put_cpu(c, "cpu_capacity", texts[i]);
+                put_cpu(c, "regs/identification/midr_el1", texts[i]);
+                put_cpu(c, "cpufreq/cpuinfo_max_freq", texts[i]);
             }
             int n = (int)strlen(plan("0 1 2 3", why, sizeof why));
             CHECK(n >= 1);
