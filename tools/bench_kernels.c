@@ -32,6 +32,7 @@ struct list {
     struct lutra_kernel_case types[MOST_TYPES];
     int n_types;
     struct lutra_bench_out out;
+    const char *of; /* whose matrix; "": one that was asked for */
     int code;
 };
 
@@ -92,6 +93,7 @@ static void put_time(struct list *l, const struct lutra_kernel_case *c,
         lutra_bench_out_int(w, "rows", m->n_rows);
         lutra_bench_out_int(w, "cols", m->n_cols);
         lutra_bench_out_int(w, "vectors", n);
+        lutra_bench_out_text(w, "matrix", l->of);
         lutra_bench_out_int(w, "bytes", (long long)m->bytes);
         lutra_bench_out_real(w, "bits_per_weight", (double)m->bytes * 8 / weights);
         lutra_bench_out_int(w, "cold", l->settings.cold_bytes > 0);
@@ -109,10 +111,11 @@ static void put_time(struct list *l, const struct lutra_kernel_case *c,
     if (w->format == LUTRA_BENCH_MD)
         fprintf(w->file,
                 "| %-9s | %-6s | %6.3f | %11s | %4d | %10.1f | %10.2f | %6.1f | %8.1f | %9.1f | "
-                "%8s |\n",
+                "%8s | %-18s |\n",
                 type, lutra_kernel_kind(c), (double)m->bytes * 8 / weights, shape, n, t->ns / 1e3,
                 weights / t->ns, (double)m->bytes / t->ns, weights * n / t->ns, t->table_ns / 1e3,
-                isfinite(relative) ? lutra_bench_show(text, sizeof text, "%.2f", relative) : "");
+                isfinite(relative) ? lutra_bench_show(text, sizeof text, "%.2f", relative) : "",
+                l->of);
     fflush(w->file);
 }
 
@@ -198,8 +201,9 @@ static void list_gaps(const struct list *l, int cols)
     if (at) lutra_cli_say("rows of %d columns cannot be held by%s", cols, names);
 }
 
-static void run_shape(struct list *l, int rows, int cols)
+static void run_shape(struct list *l, int rows, int cols, const char *of)
 {
+    l->of = of;
     list_gaps(l, cols);
     for (int i = 0; i < l->n_types; i++) run_case(l, l->types[i], rows, cols);
 }
@@ -227,10 +231,10 @@ static int prepare(struct list *l)
 
 static const char table_head[] = "| type      | kind   |   bits |       shape | vecs |    time us "
                                  "| weights/ns |   GB/s |   MAC/ns | "
-                                 "tables us | vs round |\n"
+                                 "tables us | vs round | matrix             |\n"
                                  "| --------- | ------ | -----: | ----------: | ---: | ---------: "
                                  "| ---------: | -----: | -------: | "
-                                 "--------: | -------: |\n";
+                                 "--------: | -------: | ------------------ |\n";
 
 int lutra_bench_kernel_cases(const struct lutra_bench_options *o)
 {
@@ -251,12 +255,10 @@ int lutra_bench_kernel_cases(const struct lutra_bench_options *o)
                l->settings.cold_bytes ? "memory" : "the cache where they fit", table_head);
     for (int i = 0; i < o->shapes.n; i++) {
         lutra_kernel_shape(o->shapes.v[i], &rows, &cols);
-        run_shape(l, rows, cols);
+        run_shape(l, rows, cols, "");
     }
-    for (int i = 0; i < N_SHAPES && o->shapes.n == 0; i++) {
-        if (o->format == LUTRA_BENCH_MD) lutra_cli_say("%s", shapes[i].of);
-        run_shape(l, shapes[i].rows, shapes[i].cols);
-    }
+    for (int i = 0; i < N_SHAPES && o->shapes.n == 0; i++)
+        run_shape(l, shapes[i].rows, shapes[i].cols, shapes[i].of);
     lutra_bench_out_end(&l->out);
     code = lutra_cli_flush(l->code);
     free(l);
