@@ -6,6 +6,7 @@
 #include "kernels/qcheck.h"
 #include "models/frequency.h"
 #include "models/head.h"
+#include "models/outer_scale.h"
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -325,18 +326,6 @@ static lutra_status plan_mat(const struct lutra_weights *w, const struct lutra_g
     return st;
 }
 
-/* The scale of an I2_S tensor, behind its codes. */
-static lutra_status read_i2s_scale(struct lutra_weights *w, const struct lutra_gguf_tensor *t, float *scale,
-                                   lutra_error *err)
-{
-    uint64_t at = t->bytes - lutra_gguf_tail(t->type);
-    lutra_status st = lutra_gguf_read(w->g, t, at, scale, sizeof *scale, err);
-    if (st != LUTRA_OK || isfinite(*scale)) return st;
-    return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor %s at offset %llu: its scale is not a finite number; the file is "
-                      "damaged, download it again", lutra_gguf_path(w->g), t->name,
-                      (unsigned long long)(t->offset + at));
-}
-
 /* Can the tensor's shape have the layout that the caller says I2_S has? */
 static lutra_status check_i2s(const struct lutra_weights *w, const struct lutra_gguf_tensor *t, int n_rows,
                               lutra_error *err)
@@ -361,9 +350,7 @@ static lutra_status load_mats(struct lutra_weights *w, const struct lutra_gguf_t
     struct lutra_ternary found = {0};
     enum lutra_packing how = LUTRA_PACK_CODES;
     lutra_status st;
-    bool i2s = t->type == LUTRA_TYPE_I2_S;
-    if (i2s && (st = check_i2s(w, t, n_rows, err))) return st;
-    if (i2s && w->arena != NULL && (st = read_i2s_scale(w, t, &found.scale, err))) return st;
+    if (t->type == LUTRA_TYPE_I2_S && (st = check_i2s(w, t, n_rows, err))) return st;
     if (may_ternary) w->has_ternary = true;
     if (w->arena != NULL && may_ternary) {
         if ((st = probe_ternary(w, t, first, n_rows, row_bytes, &found, err))) return st;
@@ -371,6 +358,11 @@ static lutra_status load_mats(struct lutra_weights *w, const struct lutra_gguf_t
     }
     if ((st = plan_mat(w, t, n_rows, may_ternary, how, m, err))) return st;
     if (m->kind == LUTRA_MAT_TERN && m->scales != LUTRA_SCALE_ROW) m->scale = found.scale;
+    if (w->arena != NULL && (m->kind == LUTRA_MAT_BOOK || t->type == LUTRA_TYPE_I2_S)) {
+        float scale;
+        if ((st = lutra_outer_scale(w->g, t, count, &scale, err))) return st;
+        m->scale = m->kind == LUTRA_MAT_BOOK ? m->scale * scale : scale;
+    }
     bool ok;
     uint64_t bytes, weights = (uint64_t)n_rows * (uint64_t)count * t->ne[0]; /* within the file: no overflow */
     if (!lutra_mul_ok(&bytes, m->bytes, (uint64_t)count)) return no_memory(w, t->name, err);

@@ -59,6 +59,9 @@ static void put_blk(struct lutra_gguf_writer *w, const struct shape *s, int il, 
     char full[64];
     snprintf(full, sizeof full, "blk.%d.%s.weight", il, name);
     put_matrix(w, full, type_for(s, cols), cols, rows);
+    if (s->type != LUTRA_TYPE_NVFP4) return;
+    snprintf(full, sizeof full, "blk.%d.%s.scale", il, name);
+    put(w, full, LUTRA_TYPE_F32, 1, 1, 0.1f, 1.3f);
 }
 
 static void put_f32(struct lutra_gguf_writer *w, int il, const char *name, int cols, int rows, float size, float mean)

@@ -56,6 +56,8 @@ class Model:
             a = a.astype(np.float64)
             self.t[t.name] = a.reshape([int(x) for x in reversed(t.shape)])
         self.arch = self.kv["general.architecture"]
+        for name in [n for n in self.t if n.endswith(".scale") and not self.arch.startswith("bitnet")]:
+            self.t[name[:-5] + "weight"] *= self.t[name]
 
     def key(self, name, default=None):
         return self.kv.get(self.arch + "." + name, default)

@@ -7,7 +7,7 @@
 #include "kernels/ops.h"
 #include "kernels/x86/x86.h"
 
-enum { WIDE = 4 }; /* vectors whose sums stand in registers */
+enum { WIDE = 8 }; /* vectors whose sums stand in registers */
 
 X86_INLINE __m256i two_codes(const int16_t *c)
 {
@@ -128,7 +128,13 @@ static void book_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
     for (int v = v0, left; (left = v1 - v) > 0;) {
-        if (left >= 4) {
+        if (left >= 8) {
+            some_tiles(y, y_stride, 8, m, a, v, tile0, tile1);
+            v += 8;
+        } else if (left >= 6) {
+            some_tiles(y, y_stride, 6, m, a, v, tile0, tile1);
+            v += 6;
+        } else if (left >= 4) {
             some_tiles(y, y_stride, 4, m, a, v, tile0, tile1);
             v += 4;
         } else if (left >= 2) {
