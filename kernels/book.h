@@ -7,8 +7,8 @@
 
 struct lutra_ops;
 
-/* Called by lut_pack.c for matrices and types with a codebook: see lutra_pack_plan, lutra_pack_tile,
- * lutra_mat_row. */
+/* Called by lut_pack.c for matrices and types with a codebook: see lutra_pack_plan,
+ * lutra_pack_tile, lutra_mat_row. */
 bool lutra_book_plan(struct lutra_mat *m);
 void lutra_book_pack_tile(const struct lutra_mat *m, uint8_t *tile, const uint8_t *rows, int n);
 void lutra_book_row(const struct lutra_mat *m, const uint8_t *tile, int row, float *dst);

@@ -51,8 +51,8 @@ struct lutra_type_info {
     const char *note;  /* for types not run: what it is and what would help; else NULL */
 };
 
-/* NULL for ids nobody uses. Types known but not run (TL1, those of forks, I32, F64 ...) have a note;
- * block and bytes are given where one layout is known, so that a reader can check sizes. */
+/* NULL for ids nobody uses. Types known but not run (TL1, those of forks, I32, F64 ...) have a
+ * note; block and bytes are given where one layout is known, so that a reader can check sizes. */
 const struct lutra_type_info *lutra_type_info(uint32_t id);
 bool lutra_type_runs(uint32_t id); /* can be a weight matrix here */
 

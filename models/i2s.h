@@ -5,11 +5,11 @@
  * Facts: Microsoft's BitNet, src/ggml-bitnet-mad.cpp (MIT), which writes them. Code 0, 1, 2 means
  * -1, 0, +1; g = 0..3 counts from the byte's high bits down: bits [7-2g:6-2g].
  *
- *   128     rows of blocks of 128 weights, 32 bytes: weight i is g = i / 32 of byte i % 32. Written by
- *           x86 builds and by Microsoft's converter: the default
+ *   128     rows of blocks of 128 weights, 32 bytes: weight i is g = i / 32 of byte i % 32. Written
+ *           by x86 builds and by Microsoft's converter: the default
  *   64      blocks of 64, 16 bytes: weight i is g = i / 16 of byte i % 16. Written by ARM builds
- *   rows4   no blocks: byte k of four neighbouring rows is their column k, g the row. Written by x86
- *           builds with ACT_PARALLEL off
+ *   rows4   no blocks: byte k of four neighbouring rows is their column k, g the row. Written by
+ *           x86 builds with ACT_PARALLEL off
  *
  * In memory all are rows of blocks of 64 (LUTRA_TYPE_I2_S). */
 #ifndef LUTRA_MODELS_I2S_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* I2_S: every layout holds the same weights, which are those of the formula; a model in each of them
- * says the same; what does not fit is refused with a cure.
+/* I2_S: every layout holds the same weights, which are those of the formula; a model in each of
+ * them says the same; what does not fit is refused with a cure.
  *   test_i2s [DIR_OF_TINY_MODELS] */
 #include "models/i2s.h"
 

@@ -81,15 +81,15 @@ static void put_half(uint8_t *p, float v)
     memcpy(p, &h, sizeof h);
 }
 
-/* One of two steps of a scale's grid, at random so that squares are right in the mean: low and `ratio`
- * times it. */
+/* One of two steps of a scale's grid, low and `ratio` times it, at random so that squares are right
+ * in the mean. */
 static bool upper(float want, float low, float ratio, uint8_t random)
 {
     float part = (want * want / (low * low) - 1) / (ratio * ratio - 1);
     return (float)random < 256 * part;
 }
 
-/* Scales that are no f16 in one place: E8M0 and halved UE4M3 bytes, and the four nibbles of IQ1_M. */
+/* Scales that are no f16 in one place: E8M0 and halved UE4M3 bytes, the four nibbles of IQ1_M. */
 static void put_scale(int type, uint8_t *p, float d)
 {
     int exp;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* BOOK matrices with SSSE3: 4 rows of an octet are one register; as book_avx2_body.h, a quarter of a
- * tile at a time. */
+/* BOOK matrices with SSSE3: 4 rows of an octet are one register; as book_avx2_body.h, a quarter of
+ * a tile at a time. */
 #include "kernels/book.h"
 #include "kernels/ops.h"
 #include "kernels/x86/x128.h"
