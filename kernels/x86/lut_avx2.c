@@ -103,6 +103,64 @@ X86_INLINE void add_product(struct x86_rows *acc, struct x86_rows a, struct x86_
     acc->hi = _mm256_add_ps(acc->hi, _mm256_mul_ps(a.hi, b.hi));
 }
 
+/* ---- groups of 16 under sub-scales of 2 and 3 bits' codes ----
+ * D = d * sc has at most 17 bits and is exact; so is sc * S, below 15 * 16 * 3 * 8128 (2 bits) and
+ * 32 * 16 * 4 * 8128 (3 bits), both below 2^24. Hence d * (float)(sc * S) rounds the same product
+ * as D * (float)S, and sc can be the weight of the madd that joins low and high sums. */
+X86_INLINE bool weighs_sums(int bits, enum lutra_scale_kind kind)
+{
+    return (bits == 2 && kind == LUTRA_SCALE_SUB_MIN4) || (bits == 3 && kind == LUTRA_SCALE_SUB);
+}
+
+/* A number as low and high sums: value = low + 256 * high, |value| < 2^23. */
+X86_INLINE struct sums split_value(int32_t value)
+{
+    int32_t low = (int8_t)value;
+    struct sums s = {_mm256_set1_epi16((int16_t)low), _mm256_set1_epi16((int16_t)((value - low) / 256))};
+    return s;
+}
+
+/* int16 pairs sc, 256 * sc of rows 0-7 or, `second`, 8-15. */
+X86_INLINE __m256i scale_pairs(__m256i sc, bool second, bool is_signed)
+{
+    const __m256i spread = _mm256_setr_epi8(-1, 0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3,
+                                            -1, 4, -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7);
+    const __m256i bytes = _mm256_setr_epi8(0, -1, -1, 0, 1, -1, -1, 1, 2, -1, -1, 2, 3, -1, -1, 3,
+                                           4, -1, -1, 4, 5, -1, -1, 5, 6, -1, -1, 6, 7, -1, -1, 7);
+    const __m256i by = _mm256_set1_epi8(second ? 8 : 0); /* -1 keeps its top bit */
+    if (!is_signed) return _mm256_shuffle_epi8(sc, _mm256_or_si256(bytes, by));
+    __m256i w = _mm256_shuffle_epi8(sc, _mm256_or_si256(spread, by));
+    return _mm256_blend_epi16(_mm256_srai_epi16(w, 8), w, 0xAA);
+}
+
+X86_INLINE void add_weighted(struct x86_rows *acc, const uint8_t *unit, int g,
+                             enum lutra_scale_kind kind, const struct sums *s, struct x86_rows d)
+{
+    const bool is_signed = kind == LUTRA_SCALE_SUB;
+    __m256i sc = x86_load_twice(unit + (is_signed ? 32 : 64) + 16 * g);
+    if (!is_signed) sc = _mm256_and_si256(sc, _mm256_set1_epi8(15));
+    __m256i lo = _mm256_madd_epi16(_mm256_unpacklo_epi16(s->low, s->high),
+                                   scale_pairs(sc, false, is_signed));
+    __m256i hi = _mm256_madd_epi16(_mm256_unpackhi_epi16(s->low, s->high),
+                                   scale_pairs(sc, true, is_signed));
+    struct x86_rows r = {_mm256_cvtepi32_ps(lo), _mm256_cvtepi32_ps(hi)};
+    add_product(acc, d, r);
+}
+
+/* acc + M * X of SUB_MIN4, M = -(dmin * mn): the difference has the same bits. */
+X86_INLINE void subtract_minima(struct x86_rows *acc, const uint8_t *unit, int g,
+                                struct x86_rows dmin, float x)
+{
+    const uint8_t *p = unit + 64 + 16 * g;
+    const __m256 xs = _mm256_set1_ps(x);
+    __m256i lo = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    __m256i hi = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8)));
+    __m256 m0 = _mm256_mul_ps(dmin.lo, _mm256_cvtepi32_ps(_mm256_srli_epi32(lo, 4)));
+    __m256 m1 = _mm256_mul_ps(dmin.hi, _mm256_cvtepi32_ps(_mm256_srli_epi32(hi, 4)));
+    acc->lo = _mm256_sub_ps(acc->lo, _mm256_mul_ps(m0, xs));
+    acc->hi = _mm256_sub_ps(acc->hi, _mm256_mul_ps(m1, xs));
+}
+
 /* One tile. bits, group and kind are constants of every caller, so that each type gets its own
  * loop. */
 X86_INLINE struct x86_rows planes_tile(const struct lutra_mat *m, const uint8_t *unit,
@@ -119,6 +177,17 @@ X86_INLINE struct x86_rows planes_tile(const struct lutra_mat *m, const uint8_t 
         for (int g = 0; g < unit_k / group; g++) {
             struct sums s = {_mm256_setzero_si256(), _mm256_setzero_si256()};
             int32_t x = 0;
+            if (weighs_sums(bits, kind)) { /* a group of 16 is one step */
+                x = *sums++;
+                if (!x86_has_min(kind)) s = split_value(-m->offset * x);
+                x86_prefetch(codes, 32 * (size_t)bits);
+                add_step(&s, codes, bits, tab);
+                add_weighted(&acc, unit, g, kind, &s, d);
+                if (x86_has_min(kind)) subtract_minima(&acc, unit, g, dmin, (float)x);
+                codes += 32 * bits;
+                tab += 128;
+                continue;
+            }
             for (int i = 0; i < steps; i++, codes += 32 * bits, tab += 128) {
                 x86_prefetch(codes, 32 * (size_t)bits);
                 add_step(&s, codes, bits, tab);

@@ -159,6 +159,7 @@ X512_INLINE void split_step(__m512 acc[QUARTERS], struct sums s[QUARTERS],
     const struct step t = load_step(tab);
     X512_UNROLL
     for (int i = 0; i < QUARTERS; i++) {
+        x512_prefetch(codes + 64 * i, 64);
         s[i] = add_step(s[i], k, codes + 64 * i, &t, first);
         acc[i] = close_group(acc[i], s[i], d + 32 * i);
         s[i] = add_step(none, k, codes + 64 * i, &t, rest);
