@@ -291,8 +291,9 @@ void lutra_mat_row(const struct lutra_mat *m, int r, float *dst);
 enum {
     LUTRA_ACT_CODES = 1, /* codes, scale, sums */
     LUTRA_ACT_QUADS = 2, /* + quad tables  (vectors looked up in PLANES) */
+    LUTRA_ACT_TRIPS = 4, /* + triple tables (vectors looked up in TERN) */
     LUTRA_ACT_QUINTS = 8, /* + quint tables (vectors looked up in QUINT) */
-    LUTRA_ACT_TRIPS = 4  /* + triple tables (vectors looked up in TERN) */
+    LUTRA_ACT_ALL = 15
 };
 
 struct lutra_act {

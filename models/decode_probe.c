@@ -71,13 +71,12 @@ int lutra_net_probe_threads(const struct lutra_net *net, enum lutra_mode mode, i
                             char *why, size_t why_cap)
 {
     struct work w = {.net = net, .engine = {.ops = &net->ops, .mode = mode}};
-    const unsigned all = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS;
     size_t cols, rows;
     lutra_format(why, why_cap, "%s", "");
     if (n_threads < LUTRA_PROBE_THREADS || net->token_bytes < LUTRA_PROBE_BYTES) return n_threads;
     find_sizes(net, &cols, &rows);
     w.engine.scratch_each = lutra_engine_scratch(&net->ops);
-    size_t act = lutra_act_bytes(&net->ops, 1, (int)cols, all);
+    size_t act = lutra_act_bytes(&net->ops, 1, (int)cols, LUTRA_ACT_ALL);
     size_t scratch = w.engine.scratch_each * (size_t)n_threads;
     struct lutra_arena arena;
     if (lutra_arena_open(&arena, act + scratch + (cols + rows) * sizeof(float) + 4 * LUTRA_ALIGN,

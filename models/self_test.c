@@ -55,7 +55,7 @@ static bool run(const struct lutra_ops *ops, const struct lutra_mat *m, int code
     struct lutra_engine e = {.ops = ops, .precision = LUTRA_PREC_DEFAULT, .code_max = code_max};
     if (lutra_pool_open(&pool, 1, NULL, NULL) != LUTRA_OK) return false;
     void *scratch = malloc(lutra_engine_scratch(ops) + 64);
-    void *act_mem = malloc(lutra_act_bytes(ops, TEST_VECTORS, m->n_cols, 15) + 64);
+    void *act_mem = malloc(lutra_act_bytes(ops, TEST_VECTORS, m->n_cols, LUTRA_ACT_ALL) + 64);
     bool ok = scratch != NULL && act_mem != NULL;
     e.pool = pool;
     for (int way = 0; way < N_WAYS && ok; way++) {
