@@ -202,7 +202,7 @@ X128_INLINE void x128_store_rows(float *y, struct x128_rows a, float s, int n)
 X128_INLINE bool x128_knows(const struct lutra_mat *m)
 {
     if (m->kind != LUTRA_MAT_PLANES) return true;
-    return m->bits >= 2 && m->bits <= 6 && (m->group == 16 || m->group == 32 || m->group == 256);
+    return m->bits >= 2 && m->bits <= 6 && m->group % 16 == 0;
 }
 
 #endif
