@@ -23,7 +23,7 @@
  * BITS    planes of 1..8 bits of codes that no file type has, looked up; any number of columns; for
  *         measuring what a bit costs.              tile: 32 rows
  * TERN    base-3 codes, sign apart, 1.667 bits.    tile: 32 rows  (true ternary, one scale per
- *         tensor, at most 2^18 columns so that the row's one sum fits int32)
+ *         tensor or row, at most 2^18 columns so that the row's one sum fits int32)
  * QUINT   five trits a byte, 1.625 bits and the scales: ternary of any scales, for levels that
  *         look it up faster than planes.           tile: 64 rows
  * I8      Q8_0: signed bytes, integer dot.         tile: 16 rows
@@ -124,7 +124,8 @@
  *     32 bytes: sign byte of row r, bit 7-j = sign of triple j
  *     4 x 32 bytes: nibble vector i: byte r low = index of triple 2i, high = index of triple 2i+1
  *   A triple of trits (a,b,c) has value v = 9a+3b+c in -13..13; index = |v|, sign = v < 0.
- *   D is mat->scale (one per tensor), offset 0, one group: all columns. Needs |c| <= 127.
+ *   D is mat->scale (one per tensor), offset 0, one group: all columns. Needs |c| <= 127. With a
+ *   scale per row D is 1 in all kernels, and lutra_matmul multiplies y by the row's in the end.
  * Activation table for TERN ("triple table") is private to each ISA; lutra_ops gives its size.
  * Wider codes than int8 are multiplied as panels, which know no such bound. */
 #ifndef LUTRA_KERNELS_LUT_H
