@@ -58,6 +58,8 @@ static const char *kind_of(const struct lutra_mat *m)
         return text;
     case LUTRA_MAT_TERN:
         return "base 3";
+    case LUTRA_MAT_QUINT:
+        return "5 trits a byte";
     case LUTRA_MAT_I8:
         return "int8";
     case LUTRA_MAT_BOOK:
