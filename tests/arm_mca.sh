@@ -3,20 +3,21 @@
 # Cycles per weight of the ARM kernels, counted without an ARM machine: qemu writes down every instruction of one
 # call of a kernel (one tile of rows, all operands small), llvm-mca works out how long a Neoverse N1, which is the
 # Cortex-A76 core, takes for that stream if every load hits L1 and every branch is guessed. Not a measurement.
-#   tests/arm_mca.sh                                       the table of kernels/README.md
-#   tests/arm_mca.sh LEVEL TYPE lookup|panel|tables N [int8]   one line:  weights per cycle, instructions per cycle
-# Environment: BUILD (default build-arm), MCPU (neoverse-n1; neoverse-n2 for i8mm), KEEP=FILE keeps the assembly.
+#   tests/arm_mca.sh                                           the table of kernels/README.md, some minutes
+#   tests/arm_mca.sh LEVEL TYPE lookup|panel|tables N [int8]   one line: one kernel, N vectors
+# Environment: BUILD (default build-arm), MCPU (neoverse-n1; neoverse-n2 for i8mm), KEEP=FILE keeps the assembly,
+# LEVELS and VECTORS narrow the table.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 B=${BUILD:-build-arm} MCA=${MCA:-llvm-mca-19} QEMU=${QEMU:-qemu-aarch64} GCC=aarch64-linux-gnu-gcc
 for tool in $MCA $QEMU $GCC aarch64-linux-gnu-objdump; do
     command -v "$tool" >/dev/null || { echo "skipped: $tool is missing"; exit 0; }
 done
-make -s CC=$GCC AR=aarch64-linux-gnu-ar LDFLAGS=-static BUILD="$B" "$B/liblutra.a" "$B/tests/check.o" || exit 1
+make -s CC=$GCC AR=aarch64-linux-gnu-ar LDFLAGS=-static BUILD="$B" "$B/liblutra.a" >&2 || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 exe=$tmp/arm_trace
-$GCC -std=c11 -D_GNU_SOURCE -I. -O1 -static -pthread -o "$exe" tests/arm_trace.c "$B/tests/check.o" "$B/liblutra.a" -lm || exit 1
+$GCC -std=c11 -D_GNU_SOURCE -I. -O1 -static -pthread -o "$exe" tests/arm_trace.c "$B/liblutra.a" -lm || exit 1
 aarch64-linux-gnu-objdump -d --no-show-raw-insn "$exe" >"$tmp/code"
 
 # address -> instruction, targets of branches and pages replaced by a number
@@ -51,3 +52,33 @@ count() { # LEVEL TYPE KERNEL N [int8]
 }
 
 [ $# -gt 0 ] && { count "$@"; exit; }
+
+rate() { # weights per cycle, or a dash
+    local line
+    line=$(count "$@" | sed -n 's/.* \([0-9.]*\) weights per cycle.*/\1/p')
+    printf '%s' "${line:--}"
+}
+
+row() { # row NAME LEVEL KERNEL N TYPE...: one line of the table
+    local name=$1 level=$2 kernel=$3 n=$4 type
+    shift 4
+    printf '| %s ' "$name"
+    for type in "$@"; do
+        case $kernel-$type in
+        lookup-Q8_0 | lookup-MXFP4 | lookup-IQ4_NL) printf '| - ' ;; # no tables
+        *-TERN) printf '| %s ' "$(rate $level $type $kernel $n int8)" ;;
+        *) printf '| %s ' "$(rate $level $type $kernel $n)" ;;
+        esac
+    done
+    echo '|'
+}
+
+types=${TYPES:-Q1_0 Q2_0 Q2_K Q3_K Q4_0 Q4_K Q5_0 Q6_K Q8_0 MXFP4 TERN}
+echo "Weights per cycle by $MCA; TERN with codes of 8 bits, the others of 14"
+echo "| | $(echo $types | sed 's/ / | /g') |"
+echo "|---|$(echo $types | sed 's/[^ ]* */---|/g')"
+for level in ${LEVELS:-neon dotprod i8mm}; do
+    [ $level = i8mm ] && MCPU=${MCPU:-neoverse-n2}
+    row "$level, lookup" $level lookup 1 $types
+    for n in ${VECTORS:-1 4 12 32 64}; do row "$level, panel of $n" $level panel $n $types; done
+done

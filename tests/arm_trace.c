@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs one product kernel once, between calls of two empty functions, for tests/arm_mca.sh to cut
- * its instructions out of a trace:  arm_trace LEVEL TYPE lookup|panel|tables VECTORS [int8]
- * prints the number of weights that one vector meets (`tables`: columns). */
+ * its instructions out of a trace:
+ *   arm_trace LEVEL TYPE lookup|panel|tables VECTORS [int8]
+ * TYPE is a type's name, TERN (base 3) or BITS1 .. BITS8. Weights are random bytes: no kernel's path
+ * depends on them. Prints the number of weights that one vector meets (`tables`: columns). */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "tests/lut_cases.h"
+#include "kernels/cpu.h"
+#include "kernels/matmul.h"
 
 __attribute__((noinline)) void trace_begin(void);
 __attribute__((noinline)) void trace_end(void);
@@ -21,47 +26,83 @@ void trace_end(void)
 
 enum { COLS = 512, TERN_COLS = 768 };
 
-static void run(const struct lutra_ops *ops, struct case_mat *c, struct case_act *a, char kernel,
-                float *y, void *scratch)
+static lutra_status plan(struct lutra_mat *m, const char *type)
 {
-    const struct lutra_mat *m = &c->m;
-    int tiles = lutra_mat_tiles(m), n = a->a.n;
+    lutra_error err;
+
+    if (strncmp(type, "BITS", 4) == 0)
+        return lutra_pack_plan_bits(m, atoi(type + 4), 0, LUTRA_BIT_ROWS, COLS, &err);
+    if (strcmp(type, "TERN") == 0)
+        return lutra_pack_plan(m, LUTRA_TYPE_TQ2_0, 32, TERN_COLS, true, &err);
+    for (uint32_t i = 0; i < 1000; i++) {
+        const struct lutra_type_info *ti = lutra_type_info(i);
+        if (!ti || !ti->name || strcmp(ti->name, type) != 0) continue;
+        lutra_status s = lutra_pack_plan(m, (int)i, 16, COLS, false, &err);
+        if (s || m->tile_rows <= 16) return s;
+        return lutra_pack_plan(m, (int)i, m->tile_rows, COLS, false, &err);
+    }
+    return LUTRA_EINVAL;
+}
+
+/* Short, as all of it is traced. */
+static unsigned next(void)
+{
+    static unsigned x = 1;
+    x = x * 1664525u + 1013904223u;
+    return x >> 16;
+}
+
+static void fill(struct lutra_act *a, bool int8)
+{
+    a->code_max = int8 ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
+    for (int i = 0; i < a->n; i++) a->scale[i] = 1.0f;
+    for (int i = 0; i < a->n * a->k_pad; i++)
+        a->codes[i] = (int16_t)((int)(next() % (2u * (unsigned)a->code_max + 1)) - a->code_max);
+}
+
+static void run(const struct lutra_ops *ops, const struct lutra_mat *m, struct lutra_act *a,
+                const char *kernel, float *y, void *scratch)
+{
+    const size_t stride = (size_t)m->n_rows;
+    const int tiles = lutra_mat_tiles(m);
 
     trace_begin();
-    if (kernel == 't')
-        case_act_tables(a, ops);
-    else if (kernel == 'p')
-        ops->panel_mul(y, (size_t)m->n_rows, m, &a->a, 0, n, 0, tiles, scratch);
+    if (kernel[0] == 't' && m->kind == LUTRA_MAT_TERN)
+        ops->trip_tables(a->trips, a->codes, a->k_pad);
+    else if (kernel[0] == 't')
+        ops->quad_tables(a->quads, a->codes, a->k_pad);
+    else if (kernel[0] == 'p' && m->kind == LUTRA_MAT_BOOK)
+        ops->book_mul(y, stride, m, a, 0, a->n, 0, tiles);
+    else if (kernel[0] == 'p')
+        ops->panel_mul(y, stride, m, a, 0, a->n, 0, tiles, scratch);
     else if (m->kind == LUTRA_MAT_TERN)
-        for (int v = 0; v < n; v++) ops->tern_lookup(y, m, &a->a, v, 0, tiles);
+        ops->tern_lookup(y, m, a, 0, 0, tiles);
+    else if (m->kind == LUTRA_MAT_BITS)
+        ops->bits_lookup(y, m, a, 0, 0, tiles);
     else
-        for (int v = 0; v < n; v++) ops->planes_lookup(y, m, &a->a, v, 0, tiles);
+        ops->planes_lookup(y, m, a, 0, 0, tiles);
     trace_end();
 }
 
 int main(int argc, char **argv)
 {
     const struct lutra_cpu_level *level = argc > 4 ? lutra_cpu_level(argv[1]) : NULL;
-    bool int8 = argc > 5;
+    const unsigned parts = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS;
     int n = argc > 4 ? atoi(argv[4]) : 0;
+    struct lutra_act a = {0};
     struct lutra_ops ops;
+    struct lutra_mat m = {0};
 
-    if (!level || n < 1) return 2;
+    if (!level || n < 1 || plan(&m, argv[2]) || m.kind >= LUTRA_MAT_F32) return 2;
     lutra_ops_init(&ops, level->features);
-    for (int i = 0; i < CASE_TYPES; i++) {
-        const struct case_type *ct = &case_types[i];
-        int cols = ct->ternary ? TERN_COLS : COLS;
-        struct case_mat c;
-        struct case_act a;
-
-        if (strcmp(ct->name, argv[2]) != 0) continue;
-        case_mat_open(&c, ct, ct->ternary || ct->type == LUTRA_TYPE_Q1_0 ? 32 : 16, cols);
-        case_act_open(&a, &ops, n, cols, ct->ternary);
-        case_act_fill(&a, CHECK_FILL_RANDOM, int8 ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX);
-        run(&ops, &c, &a, argv[3][0], malloc((size_t)n * (size_t)c.m.n_rows * sizeof(float)),
-            aligned_alloc(LUTRA_ALIGN, lutra_round_up(ops.panel_scratch + 1, LUTRA_ALIGN)));
-        printf("%d\n", argv[3][0] == 't' ? cols : c.m.n_rows * cols);
-        return 0;
-    }
-    return 2;
+    m.scale = 1.0f;
+    m.data = aligned_alloc(LUTRA_ALIGN, lutra_round_up(m.bytes, LUTRA_ALIGN));
+    for (size_t i = 0; i < m.bytes; i++) m.data[i] = (uint8_t)next();
+    void *mem = calloc(1, lutra_act_bytes(&ops, n, m.n_cols, parts) + LUTRA_ALIGN);
+    lutra_act_bind(&a, &ops, (void *)lutra_round_up((size_t)mem, LUTRA_ALIGN), n, m.n_cols, parts);
+    fill(&a, argc > 5);
+    run(&ops, &m, &a, argv[3], malloc((size_t)n * (size_t)m.n_rows * sizeof(float)),
+        aligned_alloc(LUTRA_ALIGN, lutra_round_up(lutra_engine_scratch(&ops) + 1, LUTRA_ALIGN)));
+    printf("%d\n", argv[3][0] == 't' ? a.k_pad : m.n_rows * m.n_cols);
+    return 0;
 }

@@ -44,21 +44,26 @@ static const int8_t trit_a[16] = {0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0
 static const int8_t trit_b[16] = {0, 0, 1, 1, 1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 0, 0};
 static const int8_t trit_c[16] = {0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, 0, 0};
 
-/* p = entries + 16: l and h of 16 entries */
-ARM_INLINE void trip_store(int8_t *l, int8_t *h, int16x8_t p0, int16x8_t p1)
+/* p = entries + 16: l and h of 16 entries, and of their negatives: those of l = -16 carry. */
+ARM_INLINE void trip_store(int8_t *t, int16x8_t p0, int16x8_t p1)
 {
-    int8x16_t low = vuzp1q_s8(vreinterpretq_s8_s16(p0), vreinterpretq_s8_s16(p1));
+    const int8x16_t least = vdupq_n_s8(-16);
+    uint8x16_t low = vuzp1q_u8(vreinterpretq_u8_s16(p0), vreinterpretq_u8_s16(p1));
+    uint8x16_t high = vuzp2q_u8(vreinterpretq_u8_s16(p0), vreinterpretq_u8_s16(p1));
+    int8x16_t l = vaddq_s8(vreinterpretq_s8_u8(vandq_u8(low, vdupq_n_u8(31))), least);
+    int8x16_t h = vreinterpretq_s8_u8(vsliq_n_u8(vshrq_n_u8(low, 5), high, 3));
+    int8x16_t carry = vreinterpretq_s8_u8(vceqq_s8(l, least)); /* -1 or 0 */
 
-    p0 = vshrq_n_s16(p0, 5);
-    p1 = vshrq_n_s16(p1, 5);
-    vst1q_s8(l, vsubq_s8(vandq_s8(low, vdupq_n_s8(31)), vdupq_n_s8(16)));
-    vst1q_s8(h, vuzp1q_s8(vreinterpretq_s8_s16(p0), vreinterpretq_s8_s16(p1)));
+    vst1q_s8(t, l);
+    vst1q_s8(t + 16, vsubq_s8(vandq_s8(carry, vdupq_n_s8(-32)), l));
+    vst1q_s8(t + 32, h);
+    vst1q_s8(t + 48, vnegq_s8(vaddq_s8(h, carry)));
 }
 
 static void trip_tables(uint8_t *tab, const int16_t *codes, int n)
 {
     const int8x16_t a = vld1q_s8(trit_a), b = vld1q_s8(trit_b), c = vld1q_s8(trit_c);
-    const int16x8_t half = vdupq_n_s16(16), twice = vdupq_n_s16(32);
+    const int16x8_t half = vdupq_n_s16(16);
 
     for (int k = 0; k < n; k += 3, tab += TRIP_BYTES) {
         int8x16_t x = vdupq_n_s8((int8_t)codes[k]);
@@ -66,14 +71,12 @@ static void trip_tables(uint8_t *tab, const int16_t *codes, int n)
         int8x16_t z = vdupq_n_s8((int8_t)codes[k + 2]);
         int16x8_t p0 = vmlal_s8(half, vget_low_s8(a), vget_low_s8(x));
         int16x8_t p1 = vmlal_high_s8(half, a, x);
-        int8_t *t = (int8_t *)tab;
 
         p0 = vmlal_s8(p0, vget_low_s8(b), vget_low_s8(y));
         p1 = vmlal_high_s8(p1, b, y);
         p0 = vmlal_s8(p0, vget_low_s8(c), vget_low_s8(z));
         p1 = vmlal_high_s8(p1, c, z);
-        trip_store(t, t + 32, p0, p1);
-        trip_store(t + 16, t + 48, vsubq_s16(twice, p0), vsubq_s16(twice, p1));
+        trip_store((int8_t *)tab, p0, p1);
     }
 }
 
