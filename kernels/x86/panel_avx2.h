@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A run of columns of one tile unpacked for integer dots: what mm_avx2.c multiplies.
+/* A run of columns of one tile unpacked for integer dots: what strip_avx2.h multiplies.
  *
  *   codes   [half][pair][16 rows][2] int16: code minus offset of columns 2*pair, 2*pair+1, rows in
  * order; madd_epi16 with one pair of activation codes in every lane adds two columns of 8 rows
+ *   trits   [half][quad][16 rows][4] uint8, in the place of codes: TERN, weight plus one of columns
+ * 4*quad ...; maddubs_epi16 with four signed bytes in every lane adds four columns of 8 rows. Half
+ * 0 holds rows 0-3 16-19 4-7 20-23, half 1 the rows that are 8 greater
  *   d       [half][group][16 rows] float, m [group][16 rows] float
  *
  * PLANES and I8 tiles have one half of 16 rows, TERN tiles and PLANES of one bit two. */
@@ -13,12 +16,15 @@
 
 enum {
     PANEL_K = 256,  /* columns at most: 8 KB of codes stay in L1 while the vectors pass */
-    PANEL_TERN = 8, /* units of 24 columns in a run: 192, two halves */
+    PANEL_TERN = 10, /* units of 24 columns in a run: 240 */
     PANEL_GROUPS = 16
 };
 
 struct panel {
-    int16_t codes[2][PANEL_K * 16];
+    union {
+        int16_t codes[2][PANEL_K * 16];
+        uint8_t trits[2][PANEL_K * 16];
+    };
     float d[2][PANEL_GROUPS][16];
     float m[PANEL_GROUPS][16];
 };
@@ -136,8 +142,8 @@ X86_INLINE void put_tern_pair(struct panel *p, int pair, __m256i even, __m256i o
     _mm256_store_si256(second + 1, _mm256_cvtepi8_epi16(_mm256_extracti128_si256(hi, 1)));
 }
 
-/* 24 columns of 32 rows; pair0 = the panel's pair of the first two. */
-static void unpack_tern(struct panel *p, int pair0, const uint8_t *src)
+/* 24 columns of 32 rows as bytes -1, 0, 1. */
+X86_INLINE void tern_columns(__m256i *col, const uint8_t *src)
 {
     /* balanced digits of the indices 0..13 */
     const __m128i ta = _mm_setr_epi8(0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0);
@@ -148,16 +154,42 @@ static void unpack_tern(struct panel *p, int pair0, const uint8_t *src)
     const __m256i one = _mm256_set1_epi8(1);
     __m256i sign = x86_load(src);
     for (int i = 0; i < 4; i++) {
-        __m256i x = x86_load(src + 32 + 32 * i), col[6];
-        for (int j = 0; j < 2; j++) {
+        __m256i x = x86_load(src + 32 + 32 * i);
+        for (int j = 0; j < 2; j++, col += 3) {
             __m256i index = _mm256_and_si256(j ? _mm256_srli_epi16(x, 4) : x, nibble);
             __m256i neg = _mm256_or_si256(sign, one); /* never zero: sign_epi8 would clear */
-            col[3 * j] = _mm256_sign_epi8(_mm256_shuffle_epi8(a, index), neg);
-            col[3 * j + 1] = _mm256_sign_epi8(_mm256_shuffle_epi8(b, index), neg);
-            col[3 * j + 2] = _mm256_sign_epi8(_mm256_shuffle_epi8(c, index), neg);
+            col[0] = _mm256_sign_epi8(_mm256_shuffle_epi8(a, index), neg);
+            col[1] = _mm256_sign_epi8(_mm256_shuffle_epi8(b, index), neg);
+            col[2] = _mm256_sign_epi8(_mm256_shuffle_epi8(c, index), neg);
             sign = _mm256_add_epi8(sign, sign);
         }
-        for (int j = 0; j < 3; j++) put_tern_pair(p, pair0 + 3 * i + j, col[2 * j], col[2 * j + 1]);
+    }
+}
+
+/* pair0 = the panel's pair of the first two columns. */
+static void unpack_tern(struct panel *p, int pair0, const uint8_t *src)
+{
+    __m256i col[LUTRA_TERN_K];
+    tern_columns(col, src);
+    for (int i = 0; i < LUTRA_TERN_K; i += 2) put_tern_pair(p, pair0 + i / 2, col[i], col[i + 1]);
+}
+
+/* The same as trits; quad0 = the panel's quad of the first four columns. */
+static void unpack_trits(struct panel *p, int quad0, const uint8_t *src)
+{
+    const __m256i one = _mm256_set1_epi8(1);
+    __m256i col[LUTRA_TERN_K];
+    tern_columns(col, src);
+    for (int i = 0; i < LUTRA_TERN_K; i += 4) {
+        __m256i a = _mm256_add_epi8(col[i], one), b = _mm256_add_epi8(col[i + 1], one);
+        __m256i c = _mm256_add_epi8(col[i + 2], one), d = _mm256_add_epi8(col[i + 3], one);
+        for (int half = 0; half < 2; half++) {
+            __m256i ab = half ? _mm256_unpackhi_epi8(a, b) : _mm256_unpacklo_epi8(a, b);
+            __m256i cd = half ? _mm256_unpackhi_epi8(c, d) : _mm256_unpacklo_epi8(c, d);
+            __m256i *dst = (__m256i *)(p->trits[half] + 64 * (quad0 + i / 4));
+            _mm256_store_si256(dst, _mm256_unpacklo_epi16(ab, cd));
+            _mm256_store_si256(dst + 1, _mm256_unpackhi_epi16(ab, cd));
+        }
     }
 }
 
@@ -210,19 +242,38 @@ static void unpack_scales(struct panel *p, int g0, const struct lutra_mat *m, co
     }
 }
 
-/* Unpack columns [k, k + result) of a tile; k a multiple of panel_run(m). */
-static int panel_fill(struct panel *p, const struct lutra_mat *m, const uint8_t *tile, int k)
+/* Columns of a row, padding of TERN included, and how many of them a run from k on has. */
+static int panel_end(const struct lutra_mat *m)
+{
+    return m->kind == LUTRA_MAT_TERN ? lutra_tern_k_pad(m->n_cols) : m->n_cols;
+}
+
+static int panel_run(const struct lutra_mat *m, int k)
 {
     int run = m->kind == LUTRA_MAT_TERN ? PANEL_TERN * LUTRA_TERN_K : PANEL_K;
+    int left = panel_end(m) - k;
+    return left < run ? left : run;
+}
+
+static const uint8_t *panel_unit(const struct lutra_mat *m, const uint8_t *tile, int k)
+{
     const uint8_t *unit = tile + (size_t)(k / m->unit_k) * m->unit_bytes;
-    int end = m->kind == LUTRA_MAT_TERN ? lutra_tern_k_pad(m->n_cols) : m->n_cols;
-    run = end - k < run ? end - k : run;
-    if (m->kind == LUTRA_MAT_TERN) unit += 4 * LUTRA_TERN_ROWS;
+    return m->kind == LUTRA_MAT_TERN ? unit + 4 * LUTRA_TERN_ROWS : unit;
+}
+
+/* Unpack `run` columns that start at `unit`; what lies `ahead` bytes further is fetched. */
+static void panel_fill(struct panel *p, const struct lutra_mat *m, const uint8_t *unit, int run,
+                       bool trits, ptrdiff_t ahead)
+{
     for (int i = 0; i < run; i += m->unit_k, unit += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes;
-        x86_prefetch(unit, m->unit_bytes);
+        for (size_t b = 0; b < m->unit_bytes; b += 64)
+            _mm_prefetch((const char *)unit + ahead + b, _MM_HINT_T0);
         if (m->kind == LUTRA_MAT_TERN) {
-            unpack_tern(p, i / 2, codes);
+            if (trits)
+                unpack_trits(p, i / 4, codes);
+            else
+                unpack_tern(p, i / 2, codes);
             continue;
         }
         if (m->bits == 1) {
@@ -236,7 +287,6 @@ static int panel_fill(struct panel *p, const struct lutra_mat *m, const uint8_t 
         else
             unpack_planes(p->codes[0] + 16 * i, codes, m->bits, m->offset, m->unit_k);
     }
-    return run;
 }
 
 #endif
