@@ -84,6 +84,7 @@ unsigned lutra_act_parts(const struct lutra_engine *e, const struct lutra_mat *c
                      : mats[i]->kind == LUTRA_MAT_QUINT ? LUTRA_ACT_QUINTS
                                                         : LUTRA_ACT_QUADS;
             break;
+        case LUTRA_PATH_VECTOR:
         case LUTRA_PATH_PANEL:
             parts |= LUTRA_ACT_CODES;
             break;

@@ -8,6 +8,7 @@
 enum {
     MAX_BITS = 8,
     EVER = 32767, /* lookups win however many vectors there are */
+    VECTORS = 32, /* that stand side by side in a vector table */
     STEP = 16     /* vectors that have tables at a time: 16 tables of 4096 columns are 512 KB, half
                      an L2 */
 };
@@ -32,16 +33,18 @@ struct crossover {
  *            N=3       272   279   279   284   336   335   329    197     231
  *            N=5       230   220   217   220   250   257   259    163     194
  *            N=512     168   144   132   145   136   147   150    119     153
- *   avx2, lookup       104   124   106   119   153   168   174     54      47
- *     panel, N=3       149   155   143   152   168   176   180    111     102
- *            N=4       112   116   108   115   127   132   136     85      77
- *            N=5       107   110   102   109   118   122   124     84      77
- *            N=8        92    89    83    88    93    98   100     68      65
- *            N=512      78    72    64    72    70    76    72     57      56
- *   avx2vnni, N=3      138   142   134   147   162   174   166    152     129
- *            N=4       114   116   104   111   125   133   134     83      76
- *            N=6        89    88    81    88    95   102    99     67      74
- *            N=512      69    60    54    60    55    63    62     51      59
+ *   avx2, lookup        96   117    96   111   142   157   161     47      42
+ *     panel, N=3       137   148   133   141   161   165   170    102      57
+ *            N=4       102   113    99   106   121   123   131     77      49
+ *            N=5        93   102    91    96   108   109   117     71      42
+ *            N=8        82    89    76    81    87    89    97     63      39
+ *            N=512      71    67    58    63    60    63    69     52      26
+ *     vector tables, N=24 32 512                                        29 23 23
+ *   avx2vnni, N=3      112   120   114   119   141   141   143     95      54
+ *            N=4        95   104    94   101   115   116   121     76      43
+ *            N=6        80    82    74    78    89    89    94     60      34
+ *            N=512      61    55    48    51    49    51    54     45      23
+ *     vector tables, N=24 32 512                                        30 23 24
  *   avx512, lookup      52    58    55    58    66    71    88     29      21
  *     panel, N=2        84    91   105    90   116   111   123     72      54
  *            N=3        65    68    78    70    85    83    90     53      38
@@ -67,12 +70,19 @@ static const struct crossover crossovers[] = {
     {"i8mm", {0, 10, 2, 1, 2, 1, 1, 1, 1}, {0, 10, 3, 1, 2, 1, 1, 1, 1}, 3, 0, 0},
 #else
     {"ssse3", {0, EVER, 4, 3, 2, 2, 2, 1, 1}, {0, EVER, 16, 1, 1, 1, 1, 1, 1}, EVER, 0, 0},
-    {"avx2", {0, EVER, 7, 3, 4, 3, 3, 3, 3}, {0, EVER, EVER, 7, 5, 4, 3, 3, 3}, EVER, 3, 12},
-    {"avx2vnni", {0, EVER, 5, 3, 3, 3, 3, 3, 3}, {0, EVER, 64, 5, 4, 3, 3, 3, 3}, EVER, 1, 5},
+    {"avx2", {0, EVER, 4, 3, 3, 3, 3, 3, 3}, {0, EVER, EVER, 7, 5, 4, 3, 3, 3}, 4, 3, 12},
+    {"avx2vnni", {0, EVER, 3, 3, 3, 2, 2, 2, 2}, {0, EVER, 16, 5, 4, 3, 3, 3, 3}, 4, 1, 5},
     {"avx512", {0, EVER, 3, 3, 4, 3, 3, 3, 3}, {0, EVER, 10, 4, 4, 3, 3, 3, 3}, 7, 0, 0},
 #endif
 };
 enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
+
+/* TERN: from how many vectors on vector tables win over everything (AUTO; 0: never) and over lookups
+ * one by one (LUT). Other levels have nothing faster than the scalar version. */
+static const struct {
+    const char *level;
+    int from, from_lut;
+} vector_tables[] = {{"avx2", 27, 17}, {"avx2vnni", 0, 17}};
 
 /* A level without a row of its own has the kernels of the last one, or better. */
 static const struct crossover *row_of(const struct lutra_ops *ops)
@@ -89,6 +99,15 @@ int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m)
     if (m->kind == LUTRA_MAT_QUINT) return EVER; /* 225 weights per ns, panel 120 */
     if (m->kind != LUTRA_MAT_PLANES || m->bits > MAX_BITS) return 0;
     return m->group > 32 ? c->large[m->bits] : c->small[m->bits];
+}
+
+int lutra_vector_from(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode)
+{
+    if (m->kind != LUTRA_MAT_TERN) return 0;
+    for (size_t i = 0; i < sizeof vector_tables / sizeof *vector_tables; i++)
+        if (strcmp(vector_tables[i].level, ops->name) == 0)
+            return mode == LUTRA_MODE_LUT ? vector_tables[i].from_lut : vector_tables[i].from;
+    return 0;
 }
 
 int lutra_lookup_most(const struct lutra_ops *ops, enum lutra_mode mode)
@@ -125,6 +144,8 @@ enum lutra_path lutra_matmul_path(const struct lutra_engine *e, const struct lut
     if (m->kind == LUTRA_MAT_BITS) return LUTRA_PATH_LOOKUP; /* it has no other kernel */
     if (e->precision == LUTRA_PREC_HIGH || e->mode == LUTRA_MODE_DEQ) return LUTRA_PATH_EXACT;
     if (e->mode == LUTRA_MODE_DOT || !has_tables(e, m)) return LUTRA_PATH_PANEL;
+    int vector = lutra_vector_from(e->ops, m, e->mode);
+    if (vector && n >= vector) return LUTRA_PATH_VECTOR;
     if (e->mode == LUTRA_MODE_LUT) return LUTRA_PATH_LOOKUP;
     return n <= lutra_lookup_max(e->ops, m) ? LUTRA_PATH_LOOKUP : LUTRA_PATH_PANEL;
 }
@@ -132,9 +153,15 @@ enum lutra_path lutra_matmul_path(const struct lutra_engine *e, const struct lut
 int lutra_matmul_step(const struct lutra_engine *e, const struct lutra_mat *const *mats,
                       int n_mats, int n)
 {
-    int most = lutra_lookup_most(e->ops, e->mode);
-    if (n <= most) return n;
-    for (int i = 0; i < n_mats; i++)
-        if (lutra_matmul_path(e, mats[i], n) == LUTRA_PATH_LOOKUP) return most;
-    return n;
+    int most = lutra_lookup_most(e->ops, e->mode), step = n;
+    for (int i = 0; i < n_mats; i++) {
+        enum lutra_path path = lutra_matmul_path(e, mats[i], n);
+        int rest = n % VECTORS;
+        if (path == LUTRA_PATH_LOOKUP && step > most) step = most;
+        /* a few vectors left over do not pay for tables of their own */
+        if (path == LUTRA_PATH_VECTOR && n > VECTORS && step > n - rest &&
+            rest < lutra_vector_from(e->ops, mats[i], e->mode))
+            step = n - rest;
+    }
+    return step;
 }

@@ -6,6 +6,7 @@ enum {
     CHUNK_BYTES = 32 << 10, /* weights times vectors: a smaller chunk is all overhead */
     CHUNKS_EACH =
         12, /* chunks per thread: a slow core delays the end by at most 1/12 of its share */
+    VECTOR_CHUNKS = 3, /* the same of vector tables, which each chunk builds for itself */
     INLINE_WORK = 64 << 10, /* bytes of weights times vectors that one thread does sooner than it
                                wakes another */
     CACHE_BYTES = 96 << 10  /* tiles kept in L2 while the vectors pass over them: with fewer, tables
@@ -33,7 +34,9 @@ static int max_int(int a, int b)
 
 size_t lutra_engine_scratch(const struct lutra_ops *ops)
 {
-    return lutra_round_up(ops->panel_scratch, LUTRA_ALIGN);
+    size_t most = ops->panel_scratch > ops->vector_scratch ? ops->panel_scratch
+                                                           : ops->vector_scratch;
+    return lutra_round_up(most, LUTRA_ALIGN);
 }
 
 /* Tiles that stay in the cache while pieces of the vectors pass over them. */
@@ -112,6 +115,9 @@ static void run_tiles(void *arg, int begin, int end, int thread)
     case LUTRA_PATH_LOOKUP:
         lookup_tiles(j, begin, end);
         break;
+    case LUTRA_PATH_VECTOR:
+        ops->vector_lookup(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end, scratch);
+        break;
     case LUTRA_PATH_PANEL:
         panel_tiles(j, begin, end, scratch);
         break;
@@ -139,6 +145,7 @@ void lutra_matmul(const struct lutra_engine *e, float *y, size_t y_stride,
         return;
     }
     int least = (int)(CHUNK_BYTES / (m->tile_bytes * (size_t)a->n)) + 1;
-    int grain = max_int(tiles / (CHUNKS_EACH * threads), min_int(least, tiles));
+    int each = j.path == LUTRA_PATH_VECTOR ? VECTOR_CHUNKS : CHUNKS_EACH;
+    int grain = max_int(tiles / (each * threads), min_int(least, tiles));
     lutra_pool_run(e->pool, tiles, grain, run_tiles, &j);
 }

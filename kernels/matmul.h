@@ -37,6 +37,7 @@ size_t lutra_engine_scratch(const struct lutra_ops *ops); /* per thread */
 
 enum lutra_path {
     LUTRA_PATH_LOOKUP, /* planes_lookup, tern_lookup, vector by vector */
+    LUTRA_PATH_VECTOR, /* vector_lookup, many vectors at once */
     LUTRA_PATH_PANEL,  /* panel_mul */
     LUTRA_PATH_EXACT,  /* exact_mul */
     LUTRA_PATH_FLOAT   /* float_mul */
@@ -46,6 +47,9 @@ enum lutra_path {
  * panel is faster for one vector already. Measured per level, kind and bits. */
 int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m);
 
+/* From how many vectors on vector tables are the fastest (AUTO) or the fastest tables (LUT); 0: never. */
+int lutra_vector_from(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode);
+
 /* How the product of m with n vectors is computed under this engine. */
 enum lutra_path lutra_matmul_path(const struct lutra_engine *e, const struct lutra_mat *m, int n);
 
@@ -53,9 +57,11 @@ enum lutra_path lutra_matmul_path(const struct lutra_engine *e, const struct lut
  * sums of so many in registers. */
 int lutra_panel_pass(const struct lutra_ops *ops, const struct lutra_mat *m, int n);
 
-/* Most vectors that have tables at a time, whatever the matrices: 0 if none ever has. Products with
- * more vectors than this, of which one is looked up, are cut into lutra_matmul_step pieces. */
+/* Most vectors that have tables of their own at a time, whatever the matrices: 0 if none ever has. */
 int lutra_lookup_most(const struct lutra_ops *ops, enum lutra_mode mode);
+
+/* How many of n vectors to multiply in one go, to ask again for the others: no more than
+ * lutra_lookup_most if a matrix is looked up, full vector tables if those are used. */
 int lutra_matmul_step(const struct lutra_engine *e, const struct lutra_mat *const *mats,
                       int n_mats, int n);
 

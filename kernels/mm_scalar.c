@@ -162,4 +162,5 @@ void lutra_mm_init_scalar(struct lutra_ops *ops)
     ops->panel_mul = panel_mul;
     ops->exact_mul = exact_mul;
     ops->panel_scratch = 0;
+    lutra_vlut_init_scalar(ops);
 }

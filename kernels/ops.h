@@ -84,6 +84,14 @@ struct lutra_ops {
     void (*quint_exact)(float *y, size_t y_stride, const struct lutra_mat *m,
                         const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
 
+    /* TERN by vector tables, many vectors at once: [v0, v1), CODES only, |codes| <= 127. A table has
+     * a row for every value of a triple of weights, the triple's sums of all vectors side by side.
+     * `scratch` holds vector_scratch bytes, aligned as above. Same bits. */
+    void (*vector_lookup)(float *y, size_t y_stride, const struct lutra_mat *m,
+                          const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                          void *scratch);
+    size_t vector_scratch;
+
     /* F32, F16, BF16 rows [row0, row1) times the float vectors [v0, v1): 16 lanes over columns
      * (column i in lane i%16, ascending, multiply then add), then the lane tree of dot. */
     void (*float_mul)(float *y, size_t y_stride, const struct lutra_mat *m,

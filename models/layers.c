@@ -80,9 +80,10 @@ static void products_of_one_kind(struct lutra_eval *e, const float *in, int cols
     const struct lutra_mat *mats[8];
     for (int i = 0; i < n; i++) mats[i] = p[i].w;
     e->engine.code_max = lutra_eval_code_max(e, p[0].w);
-    int step = lutra_matmul_step(&e->engine, mats, n, e->n);
-    for (int v = 0; v < e->n; v += step)
-        products_of_some(e, in, cols, mats, p, n, v, e->n - v < step ? e->n - v : step);
+    for (int v = 0, some; v < e->n; v += some) {
+        some = lutra_matmul_step(&e->engine, mats, n, e->n - v);
+        products_of_some(e, in, cols, mats, p, n, v, some);
+    }
     for (int i = 0; i < n; i++) finish(e, &p[i]);
 }
 

@@ -8,7 +8,7 @@
 
 #include "tests/lut_cases.h"
 
-enum { MOST = 40 };
+enum { MOST = 61 };
 
 struct setup {
     struct lutra_engine e;
@@ -46,10 +46,9 @@ static void setup_close(struct setup *s)
 static void multiply(struct setup *s, int n)
 {
     const struct lutra_mat *m = &s->c.m;
-    int step = lutra_matmul_step(&s->e, &m, 1, n);
-    for (int v = 0; v < n; v += step) {
+    for (int v = 0, some; v < n; v += some) {
         struct lutra_act a = {0};
-        int some = n - v < step ? n - v : step;
+        some = lutra_matmul_step(&s->e, &m, 1, n - v);
         unsigned parts = lutra_act_parts(&s->e, &m, 1, some);
         lutra_act_bind(&a, s->e.ops, s->mem, some, m->n_cols, parts);
         a.x = s->x + (size_t)v * (size_t)m->n_cols;
@@ -86,7 +85,7 @@ static void reference(struct setup *s, const struct lutra_ops *scalar, enum lutr
 static void same_bits(const struct lutra_ops *ops, const struct lutra_ops *scalar,
                       const struct case_type *ct)
 {
-    static const int counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 31, 33, MOST};
+    static const int counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 31, 33, 40, MOST};
     struct setup s;
     int n_rows = 37;
     size_t row = (size_t)n_rows * sizeof(float);
@@ -108,13 +107,20 @@ static void same_bits(const struct lutra_ops *ops, const struct lutra_ops *scala
 
 /* ---- the choice itself ---- */
 
-/* All at once, but tables for no more vectors than memory was planned for. */
+/* All at once, but tables for no more vectors than memory was planned for, and vector tables of 32
+ * without a few vectors left over. */
 static void check_step(const struct lutra_engine *e, const struct lutra_mat *const *mats, int n,
-                       bool lookup)
+                       enum lutra_path path)
 {
-    int most = lutra_lookup_most(e->ops, e->mode);
-    CHECK_EQ(lutra_matmul_step(e, mats, 1, n), lookup && n > most ? most : n);
-    CHECK(!lookup || most > 0);
+    int most = lutra_lookup_most(e->ops, e->mode), step = lutra_matmul_step(e, mats, 1, n);
+    int from = lutra_vector_from(e->ops, mats[0], e->mode);
+    if (path == LUTRA_PATH_LOOKUP)
+        CHECK_EQ(step, n > most ? most : n);
+    else if (path == LUTRA_PATH_VECTOR && n > 32 && n % 32 < from)
+        CHECK_EQ(step, n - n % 32);
+    else
+        CHECK_EQ(step, n);
+    CHECK(path != LUTRA_PATH_LOOKUP || most > 0);
 }
 
 static void choices(const struct lutra_ops *ops)
@@ -130,12 +136,18 @@ static void choices(const struct lutra_ops *ops)
         CHECK(tables || most == 0);
         for (int n = 1; n <= MOST; n++) {
             e.mode = LUTRA_MODE_AUTO;
-            CHECK_EQ(lutra_matmul_path(&e, &m, n),
-                     n <= most ? LUTRA_PATH_LOOKUP : LUTRA_PATH_PANEL);
-            check_step(&e, mats, n, n <= most);
+            int from = lutra_vector_from(ops, &m, e.mode);
+            enum lutra_path path = n <= most ? LUTRA_PATH_LOOKUP : LUTRA_PATH_PANEL;
+            if (from && n >= from) path = LUTRA_PATH_VECTOR;
+            CHECK(from == 0 || m.kind == LUTRA_MAT_TERN);
+            CHECK_EQ(lutra_matmul_path(&e, &m, n), path);
+            check_step(&e, mats, n, path);
             e.mode = LUTRA_MODE_LUT;
-            CHECK_EQ(lutra_matmul_path(&e, &m, n), tables ? LUTRA_PATH_LOOKUP : LUTRA_PATH_PANEL);
-            check_step(&e, mats, n, tables);
+            from = lutra_vector_from(ops, &m, e.mode);
+            path = tables ? LUTRA_PATH_LOOKUP : LUTRA_PATH_PANEL;
+            if (from && n >= from) path = LUTRA_PATH_VECTOR;
+            CHECK_EQ(lutra_matmul_path(&e, &m, n), path);
+            check_step(&e, mats, n, path);
             e.mode = LUTRA_MODE_DOT;
             CHECK_EQ(lutra_matmul_path(&e, &m, n), LUTRA_PATH_PANEL);
             CHECK_EQ(lutra_act_parts(&e, mats, 1, n), LUTRA_ACT_CODES);

@@ -248,4 +248,5 @@ void lutra_mm_init_avx2(struct lutra_ops *ops)
     ops->exact_mul = exact_mul;
     ops->panel_scratch = sizeof(struct strip) > sizeof(struct exact) ? sizeof(struct strip)
                                                                      : sizeof(struct exact);
+    lutra_vlut_init_avx2(ops);
 }

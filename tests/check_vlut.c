@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Vector tables: every CPU level against the naive reference, bit for bit; odd rows and vectors, the
+ * largest sums, ranges of tiles and of vectors.
+ *   --bench: multiply-adds per ns beside the panel's. */
+#include <stdio.h>
+
+#include "tests/lut_cases.h"
+
+static const float canary = -12345.5f;
+
+/* Vectors and tiles in two calls each; what lies outside y stays untouched. */
+static void vlut_case(const struct lutra_ops *ops, const struct case_type *ct, int n, int n_rows,
+                      int n_cols, enum check_fill fill, enum case_weights weights)
+{
+    struct case_mat c;
+    struct case_act a;
+    size_t stride = (size_t)n_rows + 3, floats = (size_t)(n - 1) * stride + (size_t)n_rows;
+    case_mat_open_as(&c, ct, n_rows, n_cols, weights);
+    case_act_open(&a, ops, n, n_cols, false);
+    case_act_fill(&a, fill, LUTRA_CODE_MAX_INT8);
+    float *y = check_guard(floats * sizeof *y, sizeof *y), *want = malloc(floats * sizeof *want);
+    void *scratch = ops->vector_scratch ? check_guard(ops->vector_scratch, LUTRA_ALIGN) : NULL;
+    int tiles = lutra_mat_tiles(&c.m), tcut = tiles / 2, vcut = n / 3;
+    for (size_t i = 0; i < floats; i++) y[i] = want[i] = canary;
+    ops->vector_lookup(y, stride, &c.m, &a.a, 0, vcut, 0, tiles, scratch);
+    ops->vector_lookup(y, stride, &c.m, &a.a, vcut, n, tcut, tiles, scratch);
+    ops->vector_lookup(y, stride, &c.m, &a.a, vcut, n, 0, tcut, scratch);
+    for (int v = 0; v < n; v++)
+        for (int r = 0; r < n_rows; r++)
+            want[(size_t)v * stride + (size_t)r] =
+                case_ref(&c, r, a.a.codes + (size_t)v * (size_t)a.a.k_pad, a.a.scale[v]);
+    CHECK_MEM(y, want, floats * sizeof *y, 'f');
+    if (scratch) check_guard_free(scratch);
+    check_guard_free(y);
+    free(want);
+    case_act_close(&a);
+    case_mat_close(&c);
+}
+
+static void vlut_type(const struct lutra_ops *ops, const struct case_type *ct)
+{
+    static const int rows[] = {1, 32, 33, 70, 5, 31, 64}, counts[] = {1, 7, 33, 65, 100, 16, 31};
+    for (int i = 0, n = 0; case_cols(ct, i); i++)
+        for (int fill = 0; fill < CHECK_N_FILLS; fill++, n++)
+            vlut_case(ops, ct, counts[n % 7], rows[(i + 3 * fill) % 7], case_cols(ct, i),
+                      (enum check_fill)fill, CASE_RANDOM);
+    for (int fill = 0; fill < CHECK_N_FILLS; fill++) { /* the largest sums */
+        vlut_case(ops, ct, 5, 3, 2560, (enum check_fill)fill, CASE_TWOS);
+        vlut_case(ops, ct, 2, 3, 2560, (enum check_fill)fill, CASE_ZEROS);
+    }
+    vlut_case(ops, ct, 40, 1100, 256, CHECK_FILL_RANDOM, CASE_RANDOM);
+}
+
+/* ---- bench ---- */
+
+static struct {
+    struct lutra_ops ops;
+    struct case_mat c;
+    struct case_act a;
+    void *scratch;
+    float *y;
+    bool panel;
+} bench;
+
+static void bench_mul(void *arg)
+{
+    const struct lutra_mat *m = &bench.c.m;
+    (void)arg;
+    (bench.panel ? bench.ops.panel_mul : bench.ops.vector_lookup)(
+        bench.y, (size_t)m->n_rows, m, &bench.a.a, 0, bench.a.a.n, 0, lutra_mat_tiles(m),
+        bench.scratch);
+}
+
+static void bench_size(const struct lutra_ops *ops, int n, int n_rows, int n_cols)
+{
+    size_t scratch = ops->panel_scratch > ops->vector_scratch ? ops->panel_scratch
+                                                              : ops->vector_scratch;
+    double rate[2], work = (double)n_rows * n_cols * n;
+    case_mat_open(&bench.c, &case_types[CASE_TYPES - 1], n_rows, n_cols);
+    case_act_open(&bench.a, ops, n, n_cols, false);
+    case_act_fill(&bench.a, CHECK_FILL_RANDOM, LUTRA_CODE_MAX_INT8);
+    bench.ops = *ops;
+    bench.scratch = scratch ? check_guard(scratch, LUTRA_ALIGN) : NULL;
+    bench.y = malloc((size_t)n_rows * (size_t)n * sizeof(float));
+    for (int way = 0; way < 2; way++) {
+        bench.panel = way == 1;
+        rate[way] = work / (check_time(bench_mul, NULL, 0.2) * 1e9);
+    }
+    printf("vlut %-8s %dx%d N=%-3d MAC/ns: vector tables %6.1f  panel %6.1f\n", ops->name, n_rows,
+           n_cols, n, rate[0], rate[1]);
+    free(bench.y);
+    if (bench.scratch) check_guard_free(bench.scratch);
+    case_act_close(&bench.a);
+    case_mat_close(&bench.c);
+}
+
+static void bench_level(const struct lutra_ops *ops)
+{
+    static const int counts[] = {8, 16, 24, 32, 64, 128, 512};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        bench_size(ops, counts[i], 2560, 2560);
+    bench_size(ops, 64, 640, 2560);
+    bench_size(ops, 64, 2560, 6912);
+}
+
+int main(int argc, char **argv)
+{
+    struct lutra_ops ops;
+    check_init(argc, argv, "check_vlut");
+    for (struct case_levels l = {0}; case_level(&l, &ops);) {
+        for (int i = 0; i < CASE_TYPES; i++) {
+            char name[64];
+            if (!case_types[i].ternary) continue;
+            snprintf(name, sizeof name, "%s vector tables %s", ops.name, case_types[i].name);
+            CHECK_CASE(name) vlut_type(&ops, &case_types[i]);
+        }
+        if (check_bench()) bench_level(&ops);
+    }
+    return check_done();
+}
