@@ -17,6 +17,8 @@ static const char *path_name(enum lutra_path path)
     switch (path) {
     case LUTRA_PATH_LOOKUP:
         return "tables";
+    case LUTRA_PATH_VECTOR:
+        return "vector tables";
     case LUTRA_PATH_PANEL:
         return "dots";
     case LUTRA_PATH_FLOAT:
