@@ -13,7 +13,7 @@
 
 enum { SAMPLES = 11, LEAST_SAMPLES = 3, MOST_SIDE = 1 << 20 };
 static const double sample_seconds = 2e-3; /* short products are repeated within a sample */
-static const double most_seconds = 1.0;    /* then fewer samples must do */
+static const double most_seconds = 0.3;    /* then fewer samples must do */
 
 int lutra_kernel_settings(struct lutra_kernel_settings *s, const struct lutra_bench_options *o)
 {

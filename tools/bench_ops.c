@@ -207,9 +207,7 @@ static const char table_head[] = "| type      | kind   | way | lookups | shuffle
 
 static const char legend[] =
     "\nPer weight, one vector:\n"
-    "lookups   bytes fetched from tables; shuffles: bytes that shuffle instructions moved, these "
-    "among "
-    "them\n"
+    "lookups   bytes fetched from tables; shuffles: bytes moved by shuffle instructions, these too\n"
     "mults     a weight's code times an activation\n"
     "planes    constant weights of bit planes, signs, joins of low and high bytes\n"
     "scales    float: of groups and rows\n"

@@ -102,7 +102,7 @@ static const struct lutra_opt_group groups[] = {
     GROUP(NULL, compat)};
 
 static const struct lutra_cli_spec spec = {"bench",
-                                           "-m FILE [options]",
+                                           "-m FILE | --kernels | --ops [options]",
                                            "Measure speed: tokens per second of models, or with "
                                            "--kernels the kernels alone. Tokenizing and\n"
                                            "sampling are not part of it. Shares are of the memory "
@@ -305,12 +305,9 @@ static int check_options(struct lutra_bench_options *o)
             "--bits, --shape, --type, --vectors, --way and --cold go with --kernels alone");
         return LUTRA_EXIT_USAGE;
     }
-    if (alone && o->models.n > 0) {
-        lutra_cli_say(
-            "%s times kernels without a model: leave out -m, or name a mode: --kernels auto",
-            o->ops ? "--ops" : "--kernels");
-        return LUTRA_EXIT_USAGE;
-    }
+    if (alone && o->models.n > 0)
+        lutra_cli_say("%s needs no model, it is ignored; --kernels auto runs models",
+                      o->ops ? "--ops" : "--kernels");
     if (!alone && o->models.n == 0) {
         lutra_cli_say("bench needs a model: lutra bench -m FILE; or --kernels, or --ops");
         return LUTRA_EXIT_USAGE;

@@ -23,8 +23,6 @@ bad 2 '-o xml' -m "$TINY" -o xml
 bad 2 '--bits' -m "$TINY" --bits 2
 bad 2 '--way' -m "$TINY" --kernels dot --way dot
 bad 2 '--way x' --kernels --way x
-bad 2 'leave out -m' --kernels -m "$TINY"
-bad 2 'leave out -m' --ops "$TINY"
 bad 2 'needs a model' --kernels lut
 bad 2 'needs a model' --kernels dot -t 1
 bad 2 'one --shape' --ops --shape 4x4 --shape 8x8

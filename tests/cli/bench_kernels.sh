@@ -16,4 +16,5 @@ done
 "$LUTRA" bench --kernels dot -m "$TINY" -p 4 -n 0 -r 1 -t 1 -o jsonl | grep -o '"kernels": "[a-z]*"'
 "$LUTRA" bench --shape 16x32 --type Q4_0 --vectors 1 -o csv --kernels | wc -l | tr -d ' '
 "$LUTRA" bench --kernels -o csv --shape 16x32 --type Q4_0 --vectors 1 --way dot | wc -l | tr -d ' '
+"$LUTRA" bench -m "$TINY" -o csv --shape 16x32 --type Q4_0 --vectors 1 --kernels 2>&1 | grep -o 'no model, it is ignored\|^"[a-z0-9]*",1,"Q4_0"' | cut -d, -f2-
 rm -f /tmp/err.$$ /tmp/svg.$$
