@@ -127,8 +127,12 @@ static void print_bandwidth(int max_threads, bool say_decode)
         rates[k++] = rate;
     }
     if (k == 0 || !say_decode) return;
+    if (max_threads < LUTRA_PROBE_THREADS) {
+        puts("          all for single tokens: to look for fewer pays from 3 threads on");
+        return;
+    }
     int enough = lutra_probe_enough(threads, rates, k, why, sizeof why);
-    printf("          %d for single tokens: %s\n", enough, why);
+    printf("          %d for single tokens (large models look for themselves): %s\n", enough, why);
 }
 
 static void print_thermal(void)

@@ -8,7 +8,7 @@ grep -c '^cpu \|^features \|^kernels \|^threads \|^memory \|^reading \|^thermal 
 for level in $("$LUTRA" doctor --levels); do
     grep -q "$level  *ok" /tmp/out.$$ || echo "$level: not ok"
 done
-grep -c 'for single tokens: ' /tmp/out.$$
+grep -c ' for single tokens' /tmp/out.$$
 # every low-bit type is named once, but ternary ones: in base 3 and as planes
 for type in Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K TQ1_0 TQ2_0 Q1_0 Q2_0 F16; do
     grep -qw "$type" /tmp/out.$$ || echo "$type: no word of it"
