@@ -157,7 +157,8 @@ static void twin(const struct lutra_kernel_case *c, const struct lutra_kernel_se
     b.act.x_stride = (size_t)c->cols;
     lutra_act_fill(&b.engine, &b.act, parts);
     lutra_matmul(&b.engine, b.y, (size_t)c->rows, m, &b.act);
-    if (lutra_matmul_path(&b.engine, m, 1) == LUTRA_PATH_LOOKUP) {
+    bool known = m->kind == LUTRA_MAT_PLANES || m->kind == LUTRA_MAT_TERN;
+    if (known && lutra_matmul_path(&b.engine, m, 1) == LUTRA_PATH_LOOKUP) {
         double weights = (double)c->rows * c->cols;
         lutra_count_lookup(y, m, &b.act, &n);
         CHECK_MEM(y, b.y, (size_t)c->rows * sizeof *y, 'f');

@@ -279,6 +279,7 @@ int lutra_bench_curve_kernels(const struct lutra_bench_options *o)
     for (int i = 0; i < n && code < 0; i++) {
         types[i].rows = rows;
         types[i].cols = cols;
+        if (!lutra_kernel_runs(&types[i], &ks)) continue;
         if (cols % lutra_type_info((uint32_t)types[i].type)->block) continue;
         if (add_type(s, &types[i], &ks, &err)) code = lutra_cli_fail(&err, false);
     }

@@ -62,6 +62,7 @@ static lutra_status plan_case(struct lutra_mat *m, const struct lutra_kernel_cas
                               lutra_error *err)
 {
     if (c->bits > 0) return lutra_pack_plan_bits(m, c->bits, c->group, c->rows, c->cols, err);
+    if (c->quint) return lutra_pack_plan_as(m, c->type, c->rows, c->cols, LUTRA_PACK_QUINT, err);
     int block = lutra_type_info((uint32_t)c->type)->block;
     int whole = (c->cols + block - 1) / block * block;
     lutra_status st =
@@ -180,7 +181,7 @@ static int copies_for(const struct lutra_mat *m, uint64_t cold_bytes)
 static lutra_status take_operands(struct lutra_kernel_bench *b, int copies, int threads)
 {
     const struct lutra_mat *m = &b->mats[0];
-    const unsigned all = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS;
+    const unsigned all = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS | LUTRA_ACT_QUINTS;
     size_t n = (size_t)b->most_vectors, each = lutra_engine_scratch(&b->ops);
     size_t x = n * (size_t)m->n_cols * sizeof(float), y = n * (size_t)m->n_rows * sizeof(float);
     size_t act = lutra_act_bytes(&b->ops, b->most_vectors, m->n_cols, all);

@@ -10,6 +10,7 @@
 struct lutra_kernel_case {
     int type, rows, cols;
     bool ternary; /* base-3 codes (TQ2_0) */
+    bool quint;   /* five trits a byte (TQ2_0) */
     int bits;     /* above 0: planes of so many bits instead of a type, ... */
     int group;    /* ... one scale for so many columns; 0: one per row */
 };
@@ -47,8 +48,10 @@ int lutra_kernel_settings(struct lutra_kernel_settings *s, const struct lutra_be
 
 /* The low-bit types among `names` ("Q4_0,TQ2_0"; NULL: all), shapes left open; returns their count, 0
  * after reporting that there is none. Types that are packed alike (TQ1_0 as TQ2_0) stand once; TQ2_0
- * stands as base-3 codes, which is how BitNet runs, and as two planes. */
+ * stands as base-3 codes, which is how BitNet runs, as two planes and as five trits a byte. */
 int lutra_kernel_types(const char *names, struct lutra_kernel_case *types, int cap);
+/* Is this a way that the level of the settings takes? Five trits a byte are AVX-512's. */
+bool lutra_kernel_runs(const struct lutra_kernel_case *c, const struct lutra_kernel_settings *s);
 /* "planes", "base 3", "int8", "float" */
 const char *lutra_kernel_kind(const struct lutra_kernel_case *c);
 

@@ -57,6 +57,8 @@ int lutra_kernel_types(const char *names, struct lutra_kernel_case *types, int c
         if (id == LUTRA_TYPE_TQ2_0)
             types[n++] = (struct lutra_kernel_case){.type = id, .ternary = true};
         types[n++] = (struct lutra_kernel_case){.type = id};
+        if (id == LUTRA_TYPE_TQ2_0 && n + 2 <= cap)
+            types[n++] = (struct lutra_kernel_case){.type = id, .quint = true};
     }
     if (n == 0)
         lutra_cli_say("--type %s: no such low-bit type runs",
@@ -64,10 +66,18 @@ int lutra_kernel_types(const char *names, struct lutra_kernel_case *types, int c
     return n;
 }
 
+bool lutra_kernel_runs(const struct lutra_kernel_case *c, const struct lutra_kernel_settings *s)
+{
+    struct lutra_ops ops;
+    lutra_ops_init(&ops, s->features);
+    return !c->quint || ops.packs_quint;
+}
+
 const char *lutra_kernel_kind(const struct lutra_kernel_case *c)
 {
     struct lutra_mat m = {.data = NULL};
     int block = lutra_type_info((uint32_t)c->type)->block;
+    if (c->quint) return "quint";
     if (lutra_pack_plan(&m, c->type, 1, block, c->ternary, NULL)) return "n/a";
     return m.kind == LUTRA_MAT_PLANES ? "planes"
            : m.kind == LUTRA_MAT_TERN ? "base 3"
@@ -192,7 +202,7 @@ static void list_gaps(const struct list *l, int cols)
     int at = 0;
     for (int i = 0; i < l->n_types; i++) {
         const struct lutra_type_info *info = lutra_type_info((uint32_t)l->types[i].type);
-        if (cols % info->block == 0 || l->types[i].ternary) continue;
+        if (cols % info->block == 0 || l->types[i].ternary || l->types[i].quint) continue;
         at += lutra_format(names + at, sizeof names - (size_t)at, " %s%s", info->name,
                            l->types[i].type == LUTRA_TYPE_TQ2_0 ? " (planes)" : "");
         if (at >= (int)sizeof names) break;
@@ -205,7 +215,8 @@ static void run_shape(struct list *l, int rows, int cols, const char *of)
 {
     l->of = of;
     list_gaps(l, cols);
-    for (int i = 0; i < l->n_types; i++) run_case(l, l->types[i], rows, cols);
+    for (int i = 0; i < l->n_types; i++)
+        if (lutra_kernel_runs(&l->types[i], &l->settings)) run_case(l, l->types[i], rows, cols);
 }
 
 static int prepare(struct list *l)

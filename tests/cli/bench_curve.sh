@@ -4,7 +4,7 @@
 grep '^|  ' /tmp/out.$$ | cut -d'|' -f2 | tr -d '\n'
 echo
 grep -c '^worst step: of [2-8], a token takes [0-9.]* x its time of [1-4] ' /tmp/out.$$
-"$LUTRA" bench --kernels --curve --type Q4_0,TQ2_0 --shape 64x512 --vectors 1-3 -r 2 -o jsonl --svg /tmp/svg.$$ >/tmp/out.$$
+"$LUTRA" bench --kernels --curve --type Q4_0,Q8_0,Q1_0 --shape 64x512 --vectors 1-3 -r 2 -o jsonl --svg /tmp/svg.$$ >/tmp/out.$$
 grep -o '"curve": "[^,]*, 64x512\|"n": \[1, 2, 3\], "ns": \[[0-9.]*, [0-9.]*, [0-9.]*\]' /tmp/out.$$ | sed 's/"ns".*//'
 grep -c '"worst_step": [0-9.]*, "worst_n": [23]}' /tmp/out.$$
 grep -c '<polyline' /tmp/svg.$$

@@ -38,7 +38,7 @@ unlisted() { # unlisted LIST all|fused <lines
 # The two tests on the objects of one build.
 check_opcodes() { # check_opcodes OBJDUMP BUILD
     local dump=$1 build=$2 list=tests/multiplies.txt bad tables
-    tables=$(find "$build/kernels" \( -name 'lut_*.o' -o -name 'bit_*.o' -o -name 'bits_*.o' -o -name 'vlut_*.o' \) ! -name '*_pack.o' | sort)
+    tables=$(find "$build/kernels" \( -name 'lut_*.o' -o -name 'bit_*.o' -o -name 'bits_*.o' -o -name 'quint_avx*.o' -o -name 'vlut_*.o' \) ! -name '*_pack.o' | sort)
     if [ "$(multiplies_in "$dump" $tables | wc -l)" -lt 4 ]; then fail "$dump finds no multiplications in $build"; return; fi
     bad=$(multiplies_in "$dump" $tables | unlisted $list all)
     if [ -z "$bad" ]; then pass; else fail "multiplications without a line in $list (object function opcode count):"; echo "$bad"; fi
