@@ -30,13 +30,14 @@ static struct sums sums_of(const float *v, int n, float cut)
     enum { LANES = 8 }; /* sums of their own, so that they need not wait for each other */
     float abs[LANES] = {0}, outer[LANES] = {0}, square[LANES] = {0};
     int over[LANES] = {0};
-    for (int i = 0; i < n; i++) {
-        float a = fabsf(v[i]);
-        int lane = i % LANES;
-        abs[lane] += a;
-        square[lane] += a * a;
-        outer[lane] += a > cut ? a : 0.0f;
-        over[lane] += a > cut;
+    for (int k = 0; k < n; k += LANES) {
+        float a[LANES] = {0};
+        memcpy(a, v + k, (size_t)(n - k < LANES ? n - k : LANES) * sizeof *a);
+        for (int i = 0; i < LANES; i++) a[i] = fabsf(a[i]);
+        for (int i = 0; i < LANES; i++) abs[i] += a[i];
+        for (int i = 0; i < LANES; i++) square[i] += a[i] * a[i];
+        for (int i = 0; i < LANES; i++) outer[i] += a[i] > cut ? a[i] : 0.0f;
+        for (int i = 0; i < LANES; i++) over[i] += a[i] > cut;
     }
     struct sums s = {0};
     for (int i = 0; i < LANES; i++) {

@@ -7,6 +7,7 @@
 
 enum {
     CHUNK_ROWS = 256,                 /* of stage 1: estimates stay in L1 until they are bounds */
+    CHUNK_BLOCKS = CHUNK_ROWS / LUTRA_HEAD_BLOCK,
     FIRST = 8,                        /* blocks of the first round; later ones double */
     ROUND = 64,                       /* ... up to this */
     GRAIN_BYTES = 32 << 10
@@ -38,9 +39,14 @@ static int n_blocks(const struct lutra_head_fast *f)
     return (f->low.n_rows + LUTRA_HEAD_BLOCK - 1) / LUTRA_HEAD_BLOCK;
 }
 
-enum { N_ARRAYS = 6 };
+static int n_chunks(const struct lutra_head_fast *f)
+{
+    return (f->low.n_rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
+}
 
-/* Sizes of act_low, act_top, x, x_top, bound, heap. */
+enum { N_ARRAYS = 7 };
+
+/* Sizes of act_low, act_top, x, x_top, bound, chunk, heap. */
 static size_t sizes_of(size_t size[N_ARRAYS], const struct lutra_head_fast *f,
                        const struct lutra_ops *ops)
 {
@@ -51,7 +57,8 @@ static size_t sizes_of(size_t size[N_ARRAYS], const struct lutra_head_fast *f,
     size[2] = (size_t)f->low.n_cols * sizeof *w->x;
     size[3] = LUTRA_HEAD_TOP * sizeof *w->x_top;
     size[4] = (size_t)n_blocks(f) * sizeof *w->bound;
-    size[5] = (size_t)n_blocks(f) * sizeof *w->heap;
+    size[5] = (size_t)n_chunks(f) * sizeof *w->chunk;
+    size[6] = (size_t)n_blocks(f) * sizeof *w->heap;
     for (int i = 0; i < N_ARRAYS; i++) sum += size[i] = lutra_round_up(size[i], LUTRA_ALIGN);
     return sum;
 }
@@ -84,7 +91,8 @@ void lutra_head_work_bind(struct lutra_head_work *w, const struct lutra_head_fas
                                   .x = array[2],
                                   .x_top = array[3],
                                   .bound = array[4],
-                                  .heap = array[5]};
+                                  .chunk = array[5],
+                                  .heap = array[6]};
 }
 
 /* ---- products of a few rows ---- */
@@ -123,28 +131,45 @@ struct scan {
     struct lutra_act low, top;
     float sum;    /* of the inputs of low */
     float spread; /* DEVIATIONS * their norm */
-    float *logits, *bound;
+    float *logits, *bound, *chunk;
 };
 
-static float half_float(uint32_t high) /* a bfloat16 in the high half */
+/* logits: low products in, estimates out; the greatest bound of the block is returned. Codes are
+ * levels 0..3 less 1: 2 * y - sum is what the levels -3, -1, 1, 3 give. Loops of constant length
+ * over arrays of its own, so that any compiler makes vectors of them. */
+static float estimate_block(const struct scan *j, float *logits, const float *top,
+                            const uint32_t *rows)
 {
-    float v;
-    memcpy(&v, &high, sizeof v);
-    return v;
+    enum { N = LUTRA_HEAD_BLOCK, LANES = 4 };
+    float y[N], t[N], scale[N], off[N];
+    uint32_t low[N], high[N];
+    memcpy(y, logits, sizeof y);
+    memcpy(t, top, sizeof t);
+    memcpy(high, rows, sizeof high);
+    for (int i = 0; i < N; i++) low[i] = high[i] << 16;
+    for (int i = 0; i < N; i++) high[i] &= 0xffff0000u;
+    memcpy(scale, low, sizeof scale);
+    memcpy(off, high, sizeof off);
+    for (int i = 0; i < N; i++) y[i] = scale[i] * (2.0f * y[i] - j->sum) + t[i];
+    memcpy(logits, y, sizeof y);
+    for (int i = 0; i < N; i++) t[i] = y[i] + j->spread * off[i];
+    for (int k = LANES; k < N; k += LANES)
+        for (int i = 0; i < LANES; i++) t[i] = t[k + i] > t[i] ? t[k + i] : t[i];
+    for (int i = 1; i < LANES; i++) t[0] = t[i] > t[0] ? t[i] : t[0];
+    return t[0];
 }
 
-/* logits: low products in, estimates out. Codes are levels 0..3 less 1: 2 * y - sum is what the
- * levels -3, -1, 1, 3 give. */
-static float estimate_block(const struct scan *j, float *logits, const float *top,
+/* The last block, which may be short: rows that do not exist have no bound. */
+static float estimate_short(const struct scan *j, float *logits, const float *top,
                             const uint32_t *rows, int n)
 {
-    float most = -INFINITY;
-    for (int i = 0; i < n; i++) {
-        float e = half_float(rows[i] << 16) * (2.0f * logits[i] - j->sum) + top[i];
-        float bound = e + j->spread * half_float(rows[i] & 0xffff0000u);
-        logits[i] = e;
-        most = bound > most ? bound : most;
-    }
+    float y[LUTRA_HEAD_BLOCK] = {0}, t[LUTRA_HEAD_BLOCK];
+    uint32_t r[LUTRA_HEAD_BLOCK] = {0};
+    memcpy(y, logits, (size_t)n * sizeof *y);
+    for (int i = 0; i < LUTRA_HEAD_BLOCK; i++) t[i] = i < n ? top[i] : -INFINITY;
+    memcpy(r, rows, (size_t)n * sizeof *r);
+    float most = estimate_block(j, y, t, r);
+    memcpy(logits, y, (size_t)n * sizeof *y);
     return most;
 }
 
@@ -159,11 +184,16 @@ static void scan_chunks(void *arg, int begin, int end, int thread)
         struct lutra_mat high = rows_of(&j->f->top, row, CHUNK_ROWS);
         lutra_matmul(&e, j->logits + row, 0, &low, &j->low);
         lutra_matmul(&e, top, 0, &high, &j->top);
-        for (int i = 0; i < low.n_rows; i += LUTRA_HEAD_BLOCK) {
-            int n = low.n_rows - i < LUTRA_HEAD_BLOCK ? low.n_rows - i : LUTRA_HEAD_BLOCK;
-            j->bound[(row + i) / LUTRA_HEAD_BLOCK] =
-                estimate_block(j, j->logits + row + i, top + i, j->f->rows + row + i, n);
+        float *bound = j->bound + row / LUTRA_HEAD_BLOCK, most = -INFINITY;
+        for (int i = 0; i < low.n_rows; i += LUTRA_HEAD_BLOCK, bound++) {
+            int n = low.n_rows - i;
+            float *logits = j->logits + row + i;
+            const uint32_t *words = j->f->rows + row + i;
+            *bound = n < LUTRA_HEAD_BLOCK ? estimate_short(j, logits, top + i, words, n)
+                                          : estimate_block(j, logits, top + i, words);
+            most = *bound > most ? *bound : most;
         }
+        j->chunk[c] = most;
     }
 }
 
@@ -193,7 +223,8 @@ static void measure(struct scan *j)
 static bool scan_all(const struct lutra_head_fast *f, struct lutra_head_work *w,
                      const struct lutra_engine *e, const float *x, int n_cols, float *logits)
 {
-    struct scan j = {.f = f, .e = e, .logits = logits, .bound = w->bound};
+    struct scan j = {.f = f, .e = e, .logits = logits, .bound = w->bound,
+                     .chunk = w->chunk};
     memcpy(w->x, x, (size_t)n_cols * sizeof *x);
     for (int i = n_cols; i < f->low.n_cols; i++) w->x[i] = 0.0f;
     for (int i = 0; i < LUTRA_HEAD_TOP; i++) {
@@ -204,7 +235,7 @@ static bool scan_all(const struct lutra_head_fast *f, struct lutra_head_work *w,
     fill_act(&j.top, e, &f->top, w->x_top, w->act_top);
     measure(&j);
     if (!isfinite(j.sum) || !isfinite(j.spread) || !isfinite(j.top.scale[0])) return false;
-    int chunks = (f->low.n_rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
+    int chunks = n_chunks(f);
     int grain = e->pool ? chunks / (12 * lutra_pool_size(e->pool)) : chunks;
     run_pool(e, chunks, grain > 0 ? grain : 1, scan_chunks, &j);
     return true;
@@ -228,15 +259,25 @@ static void sift_down(int32_t *heap, int n, int at, const float *bound)
     heap[at] = id;
 }
 
+/* Blocks of chunk c: [first, end). */
+static int32_t chunk_end(int c, int blocks)
+{
+    int end = (c + 1) * CHUNK_BLOCKS;
+    return end < blocks ? end : blocks;
+}
+
 /* The FIRST blocks in order; the rest is looked at again once a logit is known. */
 static int pick_first(const struct lutra_head_work *w, int blocks, int32_t *pick)
 {
     int n = 0;
-    for (int32_t b = 0; b < blocks; b++) {
-        if (n == FIRST && !comes_before(w->bound, b, pick[n - 1])) continue;
-        int at = n < FIRST ? n++ : n - 1;
-        for (; at > 0 && comes_before(w->bound, b, pick[at - 1]); at--) pick[at] = pick[at - 1];
-        pick[at] = b;
+    for (int c = 0; c * CHUNK_BLOCKS < blocks; c++) {
+        if (n == FIRST && w->chunk[c] < w->bound[pick[n - 1]]) continue;
+        for (int32_t b = c * CHUNK_BLOCKS; b < chunk_end(c, blocks); b++) {
+            if (n == FIRST && !comes_before(w->bound, b, pick[n - 1])) continue;
+            int at = n < FIRST ? n++ : n - 1;
+            for (; at > 0 && comes_before(w->bound, b, pick[at - 1]); at--) pick[at] = pick[at - 1];
+            pick[at] = b;
+        }
     }
     return n;
 }
@@ -244,8 +285,11 @@ static int pick_first(const struct lutra_head_work *w, int blocks, int32_t *pick
 static int make_heap(struct lutra_head_work *w, int blocks, float least)
 {
     int n = 0;
-    for (int32_t b = 0; b < blocks; b++)
-        if (w->bound[b] >= least) w->heap[n++] = b;
+    for (int c = 0; c * CHUNK_BLOCKS < blocks; c++) {
+        if (w->chunk[c] < least) continue;
+        for (int32_t b = c * CHUNK_BLOCKS; b < chunk_end(c, blocks); b++)
+            if (w->bound[b] >= least) w->heap[n++] = b;
+    }
     for (int i = n / 2 - 1; i >= 0; i--) sift_down(w->heap, n, i, w->bound);
     return n;
 }

@@ -62,6 +62,7 @@ struct lutra_head_work {
     float *x;              /* x without the columns of top, padded */
     float *x_top;
     float *bound;          /* [blocks] greatest e + c * r * |x| of a block; -inf once computed */
+    float *chunk;          /* [rows / 256] greatest bound of some blocks, before any was computed */
     int32_t *heap;         /* [blocks] those still of interest, greatest bound first */
     uint64_t runs, blocks; /* tokens, and exact blocks computed for them (of whole heads: all) */
     uint64_t wholes;       /* tokens that took the whole head */
