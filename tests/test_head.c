@@ -153,6 +153,7 @@ static int exact_rows(const struct rig *r)
             n += rows;
         } else {
             CHECK(r->quick[row + best_of(r->quick + row, rows)] < best);
+            CHECK(r->w.bound[row / LUTRA_HEAD_BLOCK] < best);
         }
     }
     return n;
