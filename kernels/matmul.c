@@ -7,6 +7,8 @@ enum {
     CHUNKS_EACH =
         12, /* chunks per thread: a slow core delays the end by at most 1/12 of its share */
     VECTOR_CHUNKS = 3, /* the same of vector tables, which each chunk builds for itself */
+    PANEL_ROWS = 256, /* of a chunk of a panel, if there are four chunks for each thread: every chunk
+                         arranges the codes of its vectors anew */
     INLINE_WORK = 64 << 10, /* bytes of weights times vectors that one thread does sooner than it
                                wakes another */
     CACHE_BYTES = 96 << 10  /* tiles kept in L2 while the vectors pass over them: with fewer, tables
@@ -147,5 +149,7 @@ void lutra_matmul(const struct lutra_engine *e, float *y, size_t y_stride,
     int least = (int)(CHUNK_BYTES / (m->tile_bytes * (size_t)a->n)) + 1;
     int each = j.path == LUTRA_PATH_VECTOR ? VECTOR_CHUNKS : CHUNKS_EACH;
     int grain = max_int(tiles / (each * threads), min_int(least, tiles));
+    if (j.path == LUTRA_PATH_PANEL)
+        grain = max_int(grain, min_int(PANEL_ROWS / m->tile_rows, tiles / (4 * threads)));
     lutra_pool_run(e->pool, tiles, grain, run_tiles, &j);
 }
