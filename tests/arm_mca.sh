@@ -6,14 +6,14 @@
 #   tests/arm_mca.sh                                           the table of kernels/README.md, some minutes
 #   tests/arm_mca.sh LEVEL TYPE lookup|panel|tables N [int8]   one line: one kernel, N vectors
 # Environment: BUILD (default build-arm), MCPU (neoverse-n1; neoverse-n2 for i8mm), KEEP=FILE keeps the assembly,
-# LEVELS and VECTORS narrow the table.
+# LEVELS, VECTORS and TYPES narrow the table, BUILT=1 takes the library as it lies in BUILD.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 B=${BUILD:-build-arm} MCA=${MCA:-llvm-mca-19} QEMU=${QEMU:-qemu-aarch64} GCC=aarch64-linux-gnu-gcc
 for tool in $MCA $QEMU $GCC aarch64-linux-gnu-objdump; do
     command -v "$tool" >/dev/null || { echo "skipped: $tool is missing"; exit 0; }
 done
-make -s CC=$GCC AR=aarch64-linux-gnu-ar LDFLAGS=-static BUILD="$B" "$B/liblutra.a" >&2 || exit 1
+[ -n "${BUILT:-}" ] || make -s CC=$GCC AR=aarch64-linux-gnu-ar LDFLAGS=-static BUILD="$B" "$B/liblutra.a" >&2 || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 exe=$tmp/arm_trace
@@ -22,7 +22,7 @@ aarch64-linux-gnu-objdump -d --no-show-raw-insn "$exe" >"$tmp/code"
 
 # address -> instruction, targets of branches and pages replaced by a number
 count() { # LEVEL TYPE KERNEL N [int8]
-    $QEMU -cpu max -singlestep -d exec,nochain -D "$tmp/trace" "$exe" "$@" >"$tmp/weights" || return 1
+    $QEMU -cpu max,sve=off -singlestep -d exec,nochain -D "$tmp/trace" "$exe" "$@" >"$tmp/weights" || return 1
     awk -v keep="${KEEP:-$tmp/asm}" '
         FNR == NR {
             if ($2 == "<trace_begin>:") begin = $1

@@ -105,4 +105,7 @@ group_arm() {
     done
     check_sums "NEON" qemu-aarch64 -cpu cortex-a76 "$BUILD-arm/lutra"
     suite_of arm "test_lmath" qemu-aarch64 -cpu cortex-a72
+    if ! have llvm-mca-19; then skip "llvm-mca-19 is missing"; return; fi
+    BUILT=1 BUILD="$BUILD-arm" tests/arm_mca.sh dotprod TERN lookup 1 int8 >"$tmp/out" 2>&1
+    if grep -q ' cycles .* weights per cycle' "$tmp/out"; then pass; else fail "arm_mca.sh"; tail -n 5 "$tmp/out"; fi
 }
