@@ -8,8 +8,9 @@
 enum {
     VECTORS = 64,     /* share one unpacking */
     WIDE = 4,         /* vectors whose sums stand in registers: 4 x 16 rows of int32 = 16 */
-    TERN_COLS = 288,  /* columns of TERN in one panel: a multiple of 96, as k_pad is */
-    PANEL_COLS = 288, /* the largest group is 256 */
+    TERN_COLS = 768,  /* columns of TERN in one panel: a multiple of 96, as k_pad is; codes of many
+                         vectors stream from L2 however few, and sums are fetched less often */
+    PANEL_COLS = 768, /* the largest group is 256 */
     SPLIT_BITS = 8
 };
 
