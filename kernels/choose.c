@@ -82,7 +82,8 @@ enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
 static const struct {
     const char *level;
     int from, from_lut;
-} vector_tables[] = {{"avx2", 27, 17}, {"avx2vnni", 0, 17}};
+} vector_tables[] = {{"avx2", 27, 17},  {"avx2vnni", 0, 17}, {"neon", 21, 21},
+                     {"dotprod", 0, 21}, {"i8mm", 0, 21}};
 
 /* A level without a row of its own has the kernels of the last one, or better. */
 static const struct crossover *row_of(const struct lutra_ops *ops)

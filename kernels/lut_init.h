@@ -31,5 +31,6 @@ void lutra_mm_init_neon(struct lutra_ops *ops);
 
 void lutra_vlut_init_scalar(struct lutra_ops *ops); /* vector_lookup */
 void lutra_vlut_init_avx2(struct lutra_ops *ops);
+void lutra_vlut_init_neon(struct lutra_ops *ops);
 
 #endif

@@ -59,6 +59,7 @@ void lutra_ops_init(struct lutra_ops *ops, uint32_t features)
         ops->name = "neon";
         lutra_lut_init_neon(ops);
         lutra_bits_init_neon(ops);
+        lutra_vlut_init_neon(ops);
         lutra_vec_init_neon(ops);
         lutra_book_init_neon(ops);
     }

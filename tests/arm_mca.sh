@@ -4,7 +4,7 @@
 # call of a kernel (one tile of rows, all operands small), llvm-mca works out how long a Neoverse N1, which is the
 # Cortex-A76 core, takes for that stream if every load hits L1 and every branch is guessed. Not a measurement.
 #   tests/arm_mca.sh                                           the table of kernels/README.md, some minutes
-#   tests/arm_mca.sh LEVEL TYPE lookup|panel|tables N [int8]   one line: one kernel, N vectors
+#   tests/arm_mca.sh LEVEL TYPE lookup|panel|tables|vector N [int8]   one line: one kernel, N vectors
 # Environment: BUILD (default build-arm), MCPU (neoverse-n1; neoverse-n2 for i8mm), KEEP=FILE keeps the assembly,
 # LEVELS, VECTORS and TYPES narrow the table, BUILT=1 takes the library as it lies in BUILD.
 set -u

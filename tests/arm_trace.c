@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs one product kernel once, between calls of two empty functions, for tests/arm_mca.sh to cut
  * its instructions out of a trace:
- *   arm_trace LEVEL TYPE lookup|panel|tables VECTORS [int8]
+ *   arm_trace LEVEL TYPE lookup|panel|tables|vector VECTORS [int8]
  * TYPE is a type's name, TERN (base 3) or BITS1 .. BITS8. Weights are random bytes: no kernel's path
  * depends on them. Prints the number of weights that one vector meets (`tables`: columns). */
 #include <stdio.h>
@@ -24,16 +24,16 @@ void trace_end(void)
     __asm__ volatile("" ::: "memory");
 }
 
-enum { COLS = 512, TERN_COLS = 768 };
+enum { COLS = 512, TERN_COLS = 768, STRIP = 256 /* rows of vector tables */ };
 
-static lutra_status plan(struct lutra_mat *m, const char *type)
+static lutra_status plan(struct lutra_mat *m, const char *type, int rows)
 {
     lutra_error err;
 
     if (strncmp(type, "BITS", 4) == 0)
         return lutra_pack_plan_bits(m, atoi(type + 4), 0, LUTRA_BIT_ROWS, COLS, &err);
     if (strcmp(type, "TERN") == 0)
-        return lutra_pack_plan(m, LUTRA_TYPE_TQ2_0, 32, TERN_COLS, true, &err);
+        return lutra_pack_plan(m, LUTRA_TYPE_TQ2_0, rows, TERN_COLS, true, &err);
     for (uint32_t i = 0; i < 1000; i++) {
         const struct lutra_type_info *ti = lutra_type_info(i);
         if (!ti || !ti->name || strcmp(ti->name, type) != 0) continue;
@@ -67,7 +67,9 @@ static void run(const struct lutra_ops *ops, const struct lutra_mat *m, struct l
     const int tiles = lutra_mat_tiles(m);
 
     trace_begin();
-    if (kernel[0] == 't' && m->kind == LUTRA_MAT_TERN)
+    if (kernel[0] == 'v')
+        ops->vector_lookup(y, stride, m, a, 0, a->n, 0, tiles, scratch);
+    else if (kernel[0] == 't' && m->kind == LUTRA_MAT_TERN)
         ops->trip_tables(a->trips, a->codes, a->k_pad);
     else if (kernel[0] == 't')
         ops->quad_tables(a->quads, a->codes, a->k_pad);
@@ -93,7 +95,7 @@ int main(int argc, char **argv)
     struct lutra_ops ops;
     struct lutra_mat m = {0};
 
-    if (!level || n < 1 || plan(&m, argv[2]) || m.kind >= LUTRA_MAT_F32) return 2;
+    if (!level || n < 1 || plan(&m, argv[2], argv[3][0] == 'v' ? STRIP : 32) || m.kind >= LUTRA_MAT_F32) return 2;
     lutra_ops_init(&ops, level->features);
     m.scale = 1.0f;
     m.data = aligned_alloc(LUTRA_ALIGN, lutra_round_up(m.bytes, LUTRA_ALIGN));
