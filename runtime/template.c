@@ -7,17 +7,12 @@
 
 #include "runtime/tmpl.h"
 
-const char lutra_template_chatml[] =
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
-
 /* Names that must have a number before the template is read: its globals are an array by number. */
 static const char *const known_names[] = {
     "messages",        "add_generation_prompt",
     "bos_token",       "eos_token",
     "enable_thinking", "date_string",
+    "tools",
     "namespace",       "dict",
     "range",           "raise_exception",
     "strftime_now",    "loop",
@@ -38,20 +33,27 @@ static bool set_text(struct tmpl *t, const char *name, const char *text)
     return s && set_global(t, name, tval_str(s));
 }
 
-/* A role that every template knows is no more dangerous than the template; any other is a
- * stranger's text. */
-static bool is_known_role(const char *role)
+/* Any other role is a stranger's text. */
+const char *lutra_template_known_role(const char *role, size_t len)
 {
     static const char *const roles[] = {"system", "user", "assistant", "tool"};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-        if (strcmp(role, roles[i]) == 0) return true;
-    return false;
+        if (strlen(roles[i]) == len && memcmp(role, roles[i], len) == 0) return roles[i];
+    return NULL;
+}
+
+static bool read_json(struct tmpl *t, const char *what, const char *json, enum tkind kind,
+                      struct tval *out)
+{
+    if (!lutra_tmpl_read_json(t, what, json, strlen(json), true, out)) return false;
+    if (out->kind == kind) return true;
+    return lutra_tmpl_fail(t, "%s: not %s", what, kind == TV_LIST ? "a list" : "an object");
 }
 
 static bool add_message(struct tmpl *t, struct tlist *all, const struct lutra_message *m)
 {
     const char *role = m->role ? m->role : "";
-    struct tstr *r = lutra_tmpl_str(t, role, strlen(role), !is_known_role(role));
+    struct tstr *r = lutra_tmpl_str(t, role, strlen(role), !lutra_template_known_role(role, strlen(role)));
     struct tstr *c = lutra_tmpl_str(t, m->content_len ? m->content : "", m->content_len, true);
     struct tdict *d = lutra_tmpl_new_dict(t, 2);
     if (!r || !c || !d) return false;
@@ -61,14 +63,43 @@ static bool add_message(struct tmpl *t, struct tlist *all, const struct lutra_me
     return lutra_tmpl_append(t, all, tval_dict(d));
 }
 
+static bool define_messages(struct tmpl *t)
+{
+    const struct lutra_template_input *in = t->in;
+    struct tlist *all;
+    struct tval v;
+    if (in->messages_json) {
+        if (!read_json(t, "messages", in->messages_json, TV_LIST, &v)) return false;
+        return set_global(t, "messages", v);
+    }
+    if (!(all = lutra_tmpl_new_list(t, (size_t)in->n_messages))) return false;
+    for (int i = 0; i < in->n_messages; i++)
+        if (!add_message(t, all, &in->messages[i])) return false;
+    return set_global(t, "messages", tval_list(all));
+}
+
+/* Names that the template does not use have no number and no place. */
+static bool define_kwargs(struct tmpl *t, const char *json)
+{
+    struct tval v;
+    if (!read_json(t, "template variables", json, TV_DICT, &v)) return false;
+    for (size_t i = 0; i < v.u.dict->n; i++) {
+        const struct tstr *key = v.u.dict->v[i].key.u.s;
+        int sym = lutra_tmpl_intern(t, key->p, key->n);
+        if (sym < 0) return false;
+        if (sym < t->n_global) t->global[sym] = v.u.dict->v[i].val;
+    }
+    return true;
+}
+
 static bool define_variables(struct tmpl *t)
 {
     const struct lutra_template_input *in = t->in;
-    struct tlist *all = lutra_tmpl_new_list(t, (size_t)in->n_messages);
-    if (!all) return false;
-    for (int i = 0; i < in->n_messages; i++)
-        if (!add_message(t, all, &in->messages[i])) return false;
-    if (!set_global(t, "messages", tval_list(all))) return false;
+    struct tval tools;
+    if (!define_messages(t)) return false;
+    if (in->tools_json && (!read_json(t, "tools", in->tools_json, TV_LIST, &tools) ||
+                           !set_global(t, "tools", tools)))
+        return false;
     if (!set_global(t, "add_generation_prompt", tval_bool(in->add_generation_prompt))) return false;
     if (!set_text(t, "bos_token", in->bos_token) || !set_text(t, "eos_token", in->eos_token))
         return false;
@@ -76,12 +107,19 @@ static bool define_variables(struct tmpl *t)
     if (in->enable_thinking >= 0 &&
         !set_global(t, "enable_thinking", tval_bool(in->enable_thinking)))
         return false;
-    return lutra_tmpl_define_functions(t);
+    if (!lutra_tmpl_define_functions(t)) return false;
+    return !in->kwargs_json || define_kwargs(t, in->kwargs_json);
 }
 
 static size_t output_bound(const struct lutra_template_input *in)
 {
     size_t max = 1 << 20;
+    const char *const json[] = {in->messages_json, in->tools_json, in->kwargs_json};
+    for (int i = 0; i < 3; i++) {
+        size_t n = json[i] ? strlen(json[i]) : 0;
+        if (n > LUTRA_TEMPLATE_OUTPUT_MAX / 64) return LUTRA_TEMPLATE_OUTPUT_MAX;
+        max += 16 * n;
+    }
     for (int i = 0; i < in->n_messages; i++) {
         if (in->messages[i].content_len > LUTRA_TEMPLATE_OUTPUT_MAX / 16)
             return LUTRA_TEMPLATE_OUTPUT_MAX;
@@ -129,6 +167,7 @@ static bool take_globals(struct tmpl *t)
     if (!lutra_tmpl_reserve(t, n, sizeof *t->global)) return false;
     t->global = calloc(n, sizeof *t->global);
     if (!t->global) return lutra_tmpl_nomem(t);
+    t->n_global = t->n_sym;
     t->memory += n * sizeof *t->global;
     return define_variables(t);
 }

@@ -21,6 +21,11 @@ struct lutra_message {
 struct lutra_template_input {
     const struct lutra_message *messages;
     int n_messages;
+    /* Instead of them, NUL-terminated JSON: a list of messages with all that they hold (parts of
+     * content, tool calls ...). NULL: none. */
+    const char *messages_json;
+    const char *tools_json;  /* a list: the variable `tools`; NULL: undefined */
+    const char *kwargs_json; /* an object: each member is a variable; NULL: none */
     bool add_generation_prompt;
     const char *bos_token, *eos_token; /* "" if none */
     int enable_thinking;               /* -1 undefined, 0 false, 1 true */
@@ -36,8 +41,8 @@ enum { /* bounds: exceeding one is LUTRA_EFORMAT naming the bound */
                                              output allowed: no small talk costs 128 MiB */
 };
 
-/* Rendered text, NUL-terminated, and the ranges of it that came from message contents or from roles
- * other than the four above (ascending, not touching, not empty). */
+/* Rendered text, NUL-terminated, and the ranges of it that came from message contents, from JSON or
+ * from roles other than the four above (ascending, not touching, not empty). */
 struct lutra_rendered {
     char *text;
     size_t len;
@@ -53,7 +58,13 @@ lutra_status lutra_template_render(struct lutra_rendered *out, const char *src, 
                                    const struct lutra_template_input *in, lutra_error *err);
 void lutra_rendered_free(struct lutra_rendered *r);
 
-/* Fallback when a file has no template but the vocabulary has <|im_start|>: the ChatML source. */
+/* The role as a text of ours if it is one of "system", "user", "assistant", "tool"; else NULL. */
+const char *lutra_template_known_role(const char *role, size_t len);
+
+/* Sources by name (template_named.c): NULL if unknown; the names, for messages. ChatML is also what a
+ * file without a template gets if its vocabulary has <|im_start|>. */
+const char *lutra_template_named(const char *name);
+extern const char lutra_template_names[];
 extern const char lutra_template_chatml[];
 
 #endif

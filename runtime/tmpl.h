@@ -8,6 +8,7 @@
  *   tmpl_str.c     strings that know their origin    tmpl_text.c    values as text: str, repr, JSON
  *   tmpl_filter.c, tmpl_seq.c  filters               tmpl_test.c    tests
  *   tmpl_call.c    methods                           tmpl_func.c    functions, dates
+ *   tmpl_json.c    JSON -> values
  *
  * A stranger wrote the template, so every function here may fail: it then has called
  * lutra_tmpl_fail (or ran out of memory) and returns false or NULL, and everything unwinds.
@@ -252,7 +253,8 @@ struct tmpl {
     int *sym_hash; /* open addressing, -1 empty */
     size_t sym_hash_cap;
 
-    struct tval *global; /* by symbol, n_sym of them */
+    struct tval *global; /* by symbol */
+    int n_global;
     struct tscope *scope;
     struct tvar *free_var;
     struct tval *stack; /* TMPL_STACK arguments and their names */
@@ -346,6 +348,10 @@ struct tjson {
 };
 bool lutra_tmpl_json(struct tmpl *t, struct tval v, const struct tjson *how, int level);
 bool lutra_tmpl_print_float(struct tmpl *t, double f);
+
+/* tmpl_json.c: one JSON value; `what` names it in errors, `marked` is the origin of its strings. */
+bool lutra_tmpl_read_json(struct tmpl *t, const char *what, const char *s, size_t n, bool marked,
+                          struct tval *out);
 
 /* tmpl_ops.c */
 const char *lutra_tmpl_type(struct tval v); /* Python's name */

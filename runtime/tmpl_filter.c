@@ -260,6 +260,15 @@ static bool filter_round(struct tmpl *t, struct tval in, const struct targs *a, 
     return true;
 }
 
+static bool filter_from_json(struct tmpl *t, struct tval in, const struct targs *a,
+                             struct tval *out)
+{
+    struct tstr *s;
+    (void)a;
+    return lutra_tmpl_want_str(t, in, &s) &&
+           lutra_tmpl_read_json(t, "from_json", s->p, s->n, s->n_mark > 0, out);
+}
+
 /* ---- the table ----------------------------------------------------------------------------- */
 
 static const struct {
@@ -276,6 +285,8 @@ static const struct {
     {"escape", filter_escape},
     {"first", lutra_tmpl_filter_first},
     {"float", filter_float},
+    {"from_json", filter_from_json},
+    {"fromjson", filter_from_json},
     {"indent", filter_indent},
     {"int", filter_int},
     {"items", lutra_tmpl_filter_items},

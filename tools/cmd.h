@@ -19,6 +19,7 @@ int lutra_cmd_chat(int argc, char **argv);
 int lutra_cmd_info(int argc, char **argv);
 int lutra_cmd_doctor(int argc, char **argv);
 int lutra_cmd_tokenize(int argc, char **argv);
+int lutra_cmd_template(int argc, char **argv);
 int lutra_cmd_perplexity(int argc, char **argv);
 int lutra_cmd_bench(int argc, char **argv);
 int lutra_cmd_synth(int argc, char **argv);

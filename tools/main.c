@@ -22,6 +22,8 @@ static const struct command commands[] = {
     {"run", "-m FILE -p TEXT", "continue a text, or answer with -cnv / -sys", lutra_cmd_run},
     {"info", "FILE", "show keys, tensors and sizes of a GGUF file", lutra_cmd_info},
     {"tokenize", "-m FILE", "stdin to token ids", lutra_cmd_tokenize},
+    {"template", "FILE --messages JSON", "a conversation as the model's template frames it",
+     lutra_cmd_template},
     {"perplexity", "-m FILE -f TEXT", "measure a model on a text, or against an oracle",
      lutra_cmd_perplexity},
     {"bench", "-m FILE", "measure speed, as llama-bench does", lutra_cmd_bench},
