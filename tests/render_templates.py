@@ -193,4 +193,5 @@ def main():
         snippets(os.path.join(folder, "small.snippets"))
 
 
-main()
+if __name__ == "__main__":
+    main()

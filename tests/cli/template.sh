@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# A conversation as a template frames it: from a file of the template alone, by name, with tools and variables.
+t() { "$LUTRA" template "$@"; }
+q=tests/data/templates_tools/Qwen-Qwen3-0.6B.jinja
+u='[{"role":"user","content":"Hi"}]'
+t "$q" --messages "$u" --enable-thinking off
+echo "--"
+printf '%s' "$u" | t "$q" --messages - --kwargs '{"enable_thinking":false}' --no-generation-prompt
+echo "--"
+t --chat-template llama3 --messages "$u" --bos '<s>'
+echo "--"
+t --chat-template '{{ tools[0].function.name }} {{ n + 1 }}' --messages "$u" --tools '[{"function":{"name":"f"}}]' --kwargs '{"n":41}'
+echo
+t "$q" --messages '[{"role":}]' 2>&1
+t "$q" 2>&1
+t --chat-template nonsense --messages "$u" 2>&1
+t --chat-template '{% for i in range(10000000) %}{{ i }}{% endfor %}' --messages "$u" 2>&1 | cut -c1-60
