@@ -116,35 +116,6 @@ static bool report_progress(void *user, double fraction)
     return s->opt->on_progress(s->opt->user, fraction) == 0;
 }
 
-static lutra_status copy_template(lutra_model *m, const struct lutra_gguf *g, lutra_error *err)
-{
-    const char *src;
-    size_t n;
-    bool found;
-    lutra_status st = lutra_gguf_str(g, "tokenizer.chat_template", &src, &n, &found, err);
-    if (st != LUTRA_OK) return st;
-    if (!found || n == 0) {
-        bool chatml = lutra_tokenizer_find(m->tok, "<|im_start|>", 12) >= 0;
-        m->has_template = chatml ? 2 : 0;
-        if (!chatml) return LUTRA_OK;
-        src = lutra_template_chatml;
-        n = strlen(src);
-    } else {
-        m->has_template = 1;
-    }
-    if (n > LUTRA_TEMPLATE_SOURCE_MAX)
-        return lutra_fail(err, LUTRA_EFORMAT, "%s: key tokenizer.chat_template at offset %llu: larger than %d bytes",
-                          lutra_gguf_path(g),
-                          (unsigned long long)lutra_gguf_find(g, "tokenizer.chat_template")->offset,
-                          LUTRA_TEMPLATE_SOURCE_MAX);
-    m->chat_template = malloc(n + 1);
-    if (m->chat_template == NULL) return lutra_fail(err, LUTRA_ENOMEM, "%s: no memory", lutra_gguf_path(g));
-    memcpy(m->chat_template, src, n);
-    m->chat_template[n] = 0;
-    m->chat_template_len = n;
-    return LUTRA_OK;
-}
-
 static lutra_status copy_name(lutra_model *m, const struct lutra_gguf *g, lutra_error *err)
 {
     const char *s;
@@ -163,7 +134,7 @@ static lutra_status load(lutra_model *m, const struct lutra_gguf *g, struct sett
     /* everything the header can get wrong comes before anything costs memory */
     if ((st = lutra_net_plan(g, s->head, &config, &bytes, err))) return st;
     if ((st = lutra_tokenizer_load(&m->tok, g, err))) return st;
-    if ((st = copy_template(m, g, err))) return st;
+    if ((st = lutra_model_template(m, g, s->opt, err))) return st;
     if ((st = copy_name(m, g, err))) return st;
     struct lutra_net_options o = {.features = s->features, .n_threads = s->n_threads, .head = s->head};
     if (s->opt && s->opt->on_progress) {
@@ -225,6 +196,7 @@ void lutra_model_free(lutra_model *m)
     lutra_net_free(m->net);
     lutra_tokenizer_free(m->tok);
     free(m->chat_template);
+    free(m->template_kwargs);
     free(m);
 }
 

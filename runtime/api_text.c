@@ -90,6 +90,7 @@ lutra_status lutra_chat_tokenize(const lutra_model *m, const lutra_chat_message 
                                       .add_generation_prompt = add_answer != 0,
                                       .bos_token = bos,
                                       .eos_token = eos,
+                                      .kwargs_json = m->template_kwargs,
                                       .enable_thinking = -1,
                                       .date = date};
     lutra_status st = lutra_template_render(&r, m->chat_template, m->chat_template_len, &in, err);

@@ -116,6 +116,8 @@ typedef struct lutra_model_options {
     lutra_kernels kernels;     /* default LUTRA_KERNELS_AUTO; with LUTRA_PRECISION_HIGH only AUTO or DEQ */
     lutra_head head;           /* default LUTRA_HEAD_FILE */
     lutra_i2s i2s_layout;      /* default LUTRA_I2S_128 */
+    const char *chat_template;   /* Jinja source, or a name such as "chatml", instead of the file's template; default NULL */
+    const char *template_kwargs; /* JSON object of further variables of the template: "{\"enable_thinking\": false}"; default NULL */
 } lutra_model_options;
 
 /* Read, check, repack and self-test a GGUF file. The file is closed again before this returns.

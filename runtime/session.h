@@ -24,6 +24,7 @@ struct lutra_model {
     enum lutra_mode mode;
     char *chat_template;      /* NUL-terminated source, NULL if none */
     size_t chat_template_len;
+    char *template_kwargs;    /* JSON, NULL if none */
     int has_template;         /* as in lutra_model_info */
     char name[128];           /* escaped */
     uint64_t file_bytes;
@@ -46,6 +47,10 @@ struct lutra_session {
     void *progress_user;
     lutra_stats stats;
 };
+
+/* Fill has_template, chat_template and template_kwargs (model_template.c); m->tok is there. */
+lutra_status lutra_model_template(lutra_model *m, const struct lutra_gguf *g,
+                                  const lutra_model_options *opt, lutra_error *err);
 
 /* Tokens evaluated in one go for a batch size asked for (0: the default). */
 static inline int lutra_batch_step(int n_batch)

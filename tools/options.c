@@ -54,6 +54,12 @@ static const struct lutra_opt text_opts[] = {
      AT(conversation), 1, 0, "apply the model's chat template; chat if there is a terminal", NULL},
     {"-no-cnv, --no-conversation", NULL, LUTRA_OPT_FLAG, AT(conversation), 0, 0,
      "raw text, no chat template", NULL},
+    {"--chat-template", "NAME|JINJA", LUTRA_OPT_STR, AT(chat_template), 0, 0,
+     "chatml, llama3, gemma, phi3, mistral ... or a template's source, instead of the file's", NULL},
+    {"--chat-template-file", "FILE", LUTRA_OPT_STR, AT(chat_template_file), 0, 0,
+     "the same from a file", NULL},
+    {"--chat-template-kwargs", "JSON", LUTRA_OPT_STR, AT(template_kwargs), 0, 0,
+     "variables for the template, such as {\"enable_thinking\": false}", NULL},
     {"-st, --single-turn", NULL, LUTRA_OPT_FLAG, AT(single_turn), 1, 0, "one answer, then exit",
      NULL},
 };

@@ -16,6 +16,7 @@ struct lutra_options {
     struct lutra_seed seed;
     struct lutra_strings stop;
     const char *cpu;
+    const char *chat_template, *chat_template_file, *template_kwargs;
     int precision;    /* 0 default, 1 high */
     int kernels;      /* lutra_kernels */
     int head;         /* lutra_head */
@@ -32,6 +33,8 @@ void lutra_options_print_names(void);
 /* The prompt: -p's text, then -f's, then what a pipe on stdin holds. *given: there was any source
  * of one. Returns -1, or an exit code after reporting. */
 int lutra_options_prompt(const struct lutra_options *o, struct lutra_text *out, bool *given);
+/* The template of --chat-template-file into `out`; -1: none was named, or it is there. */
+int lutra_options_template(const struct lutra_options *o, struct lutra_text *out);
 /* The system message, from -sys or -sysf. */
 int lutra_options_system(const struct lutra_options *o, struct lutra_text *out);
 void lutra_options_sampling(const struct lutra_options *o, lutra_sampling *out, uint64_t seed);

@@ -103,6 +103,11 @@ static int add_file(struct lutra_text *out, const char *path, bool whole)
     return -1;
 }
 
+int lutra_options_template(const struct lutra_options *o, struct lutra_text *out)
+{
+    return o->chat_template_file ? add_file(out, o->chat_template_file, false) : -1;
+}
+
 static int add_argument(struct lutra_text *out, const char *arg, bool unescape)
 {
     struct lutra_text t = {0};

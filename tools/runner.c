@@ -73,7 +73,8 @@ static int open_session(struct lutra_runner *e, const struct lutra_options *o)
     return -1;
 }
 
-static int open_model(struct lutra_runner *e, const struct lutra_options *o, const char *path)
+static int open_model(struct lutra_runner *e, const struct lutra_options *o, const char *path,
+                      const char *template)
 {
     lutra_error err = {0};
     struct lutra_progress bar;
@@ -84,6 +85,8 @@ static int open_model(struct lutra_runner *e, const struct lutra_options *o, con
     mo.kernels = (lutra_kernels)o->kernels;
     mo.head = (lutra_head)o->head;
     mo.i2s_layout = (lutra_i2s)o->i2s_layout;
+    mo.chat_template = o->chat_template_file ? template : o->chat_template;
+    mo.template_kwargs = o->template_kwargs;
     mo.on_progress = on_load;
     mo.user = &bar;
     if (e->chatty) {
@@ -110,7 +113,10 @@ int lutra_runner_open(struct lutra_runner *e, const struct lutra_options *o, boo
     e->chatty = chatty;
     e->seed = lutra_options_seed(o);
     lutra_interrupt_watch(NULL);
-    int code = open_model(e, o, path);
+    struct lutra_text template = {0};
+    int code = lutra_options_template(o, &template);
+    if (code < 0) code = open_model(e, o, path, template.p ? template.p : "");
+    lutra_text_free(&template);
     if (code < 0) {
         e->info.size = sizeof e->info;
         lutra_model_describe(e->model, &e->info);

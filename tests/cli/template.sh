@@ -15,3 +15,10 @@ t "$q" --messages '[{"role":}]' 2>&1
 t "$q" 2>&1
 t --chat-template nonsense --messages "$u" 2>&1
 t --chat-template '{% for i in range(10000000) %}{{ i }}{% endfor %}' --messages "$u" 2>&1 | cut -c1-60
+# run and chat take one too; a mistake in it is told before anything is generated
+echo "--"
+r() { "$LUTRA" run -m "$TINY" -p hi -cnv -n 4 --temp 0 --seed 1 "$@" </dev/null; }
+r --chat-template '{{ "KING RICHARD:\n" }}' | wc -w
+r --chat-template-file "$q" --chat-template-kwargs '{"enable_thinking":true}' | wc -c | tr -d '0-9'
+r --chat-template nonsense 2>&1
+r --chat-template chatml --chat-template-kwargs '[1]' 2>&1
