@@ -22,3 +22,4 @@ r --chat-template '{{ "KING RICHARD:\n" }}' | wc -w
 r --chat-template-file "$q" --chat-template-kwargs '{"enable_thinking":true}' | wc -c | tr -d '0-9'
 r --chat-template nonsense 2>&1
 r --chat-template chatml --chat-template-kwargs '[1]' 2>&1
+true
