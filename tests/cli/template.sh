@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # A conversation as a template frames it: from a file of the template alone, by name, with tools and variables.
-t() { "$LUTRA" template "$@"; }
+t() { "$LUTRA" template "$@" || true; }
 q=tests/data/templates_tools/Qwen-Qwen3-0.6B.jinja
 u='[{"role":"user","content":"Hi"}]'
 t "$q" --messages "$u" --enable-thinking off
@@ -17,9 +17,8 @@ t --chat-template nonsense --messages "$u" 2>&1
 t --chat-template '{% for i in range(10000000) %}{{ i }}{% endfor %}' --messages "$u" 2>&1 | cut -c1-60
 # run and chat take one too; a mistake in it is told before anything is generated
 echo "--"
-r() { "$LUTRA" run -m "$TINY" -p hi -cnv -n 4 --temp 0 --seed 1 "$@" </dev/null; }
+r() { "$LUTRA" run -m "$TINY" -p hi -cnv -n 4 --temp 0 --seed 1 "$@" </dev/null || true; }
 r --chat-template '{{ "KING RICHARD:\n" }}' | wc -w
 r --chat-template-file "$q" --chat-template-kwargs '{"enable_thinking":true}' | wc -c | tr -d '0-9'
 r --chat-template nonsense 2>&1
 r --chat-template chatml --chat-template-kwargs '[1]' 2>&1
-true
