@@ -6,25 +6,30 @@
 
 #include "kernels/qtypes.h"
 #include "models/gguf.h"
+#include "runtime/lutra.h"
+#include "tools/bench.h"
 #include "tools/cli.h"
 #include "tools/cmd.h"
 #include "tools/find.h"
 
 struct options {
     const char *model, *positional;
-    int i2s_layout;
+    int i2s_layout, no_forecast;
 };
 
 static const struct lutra_opt opts[] = {
     {"-m, --model", "FILE", LUTRA_OPT_STR, offsetof(struct options, model), 0, 0, "the file", NULL},
     {"--i2s-layout", "128|64|rows4", LUTRA_OPT_CHOICE, offsetof(struct options, i2s_layout), 0, 0,
      "layout of I2_S tensors (128)", NULL},
+    {"--no-forecast", NULL, LUTRA_OPT_FLAG, offsetof(struct options, no_forecast), 1, 0,
+     "do not measure memory (0.3 s) to say how fast it would run here", NULL},
 };
-static const struct lutra_opt_group group = {"Options", opts, 2};
+static const struct lutra_opt_group group = {"Options", opts, sizeof opts / sizeof *opts};
 static const struct lutra_cli_spec spec = {"info",
                                            "FILE",
                                            "Show every key and tensor of a GGUF file, the bytes of "
-                                           "each type, and the bytes read for each token.",
+                                           "each type, the bytes read for each\ntoken, the memory it takes to "
+                                           "run and how fast this machine would.",
                                            &group,
                                            1,
                                            offsetof(struct options, positional)};
@@ -159,7 +164,35 @@ static uint64_t bytes_per_token(const struct lutra_gguf *g, bool *tied)
     return sum;
 }
 
-static void print_info(const struct lutra_gguf *g)
+/* What running it takes: memory by the plan, and the speed that memory allows, measured now. */
+static void print_forecast(const char *path, uint64_t read)
+{
+    char total[24], weights[24], kv[24], scratch[24], available[24], why[400];
+    lutra_plan plan = {.size = sizeof plan};
+    lutra_error err;
+    if (lutra_plan_file(&plan, path, NULL, NULL, &err)) {
+        printf("to run it: %s\n", err.msg);
+        return;
+    }
+    printf("memory to run it: %s = weights %s + KV %s (ctx %d) + scratch %s, vocabulary",
+           lutra_cli_bytes(total, sizeof total, plan.total),
+           lutra_cli_bytes(weights, sizeof weights, plan.weights),
+           lutra_cli_bytes(kv, sizeof kv, plan.kv), plan.n_ctx,
+           lutra_cli_bytes(scratch, sizeof scratch, plan.scratch));
+    if (plan.available)
+        printf("; %s are free%s", lutra_cli_bytes(available, sizeof available, plan.available),
+               plan.total > plan.available ? ": too little" : "");
+    int threads = lutra_threads_default(why, sizeof why);
+    double speed = lutra_bench_bandwidth(threads, NULL, 0, 0);
+    if (speed > 0 && read > 0)
+        printf("\nexpected here: about %.1f tokens/s (memory reads %.1f GB/s with %d thread%s; a "
+               "cache that holds it reads faster)\n",
+               speed / (double)read, speed * 1e-9, threads, threads == 1 ? "" : "s");
+    else
+        printf("\nexpected here: not known, memory speed could not be measured\n");
+}
+
+static void print_info(const struct lutra_gguf *g, const char *path, bool forecast)
 {
     char size[24], shown[24];
     struct sum total = {0};
@@ -177,6 +210,7 @@ static void print_info(const struct lutra_gguf *g)
            tied ? "; the embedding is the output matrix too" : "");
     if (total.weights)
         printf("bits per weight: %.2f\n", 8.0 * (double)total.bytes / (double)total.weights);
+    if (forecast && total.weights) print_forecast(path, read);
 }
 
 int lutra_cmd_info(int argc, char **argv)
@@ -192,10 +226,10 @@ int lutra_cmd_info(int argc, char **argv)
         lutra_cli_say("no model: lutra info FILE");
         return LUTRA_EXIT_USAGE;
     }
-    if (lutra_gguf_open(&g, lutra_find_path(o.model, found), &err))
-        return lutra_cli_fail(&err, true);
+    const char *path = lutra_find_path(o.model, found);
+    if (lutra_gguf_open(&g, path, &err)) return lutra_cli_fail(&err, true);
     lutra_gguf_set_i2s(g, (enum lutra_i2s_layout)o.i2s_layout);
-    print_info(g);
+    print_info(g, path, !o.no_forecast);
     lutra_gguf_close(g);
     return lutra_cli_flush(LUTRA_EXIT_OK);
 }
