@@ -9,7 +9,8 @@ static const struct lutra_arch *const archs[] = {
     &lutra_arch_gemma3, &lutra_arch_bitnet,   &lutra_arch_bitnet25, &lutra_arch_phi3,
     &lutra_arch_smollm3, &lutra_arch_granite, &lutra_arch_mistral3,
     &lutra_arch_qwen3moe, &lutra_arch_olmoe, &lutra_arch_gptoss,
-    &lutra_arch_lfm2,   &lutra_arch_qwen35,   &lutra_arch_mamba2};
+    &lutra_arch_lfm2,   &lutra_arch_qwen35,   &lutra_arch_mamba2,
+    &lutra_arch_gemma4};
 
 enum { N_ARCHS = sizeof archs / sizeof archs[0] };
 

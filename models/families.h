@@ -10,6 +10,7 @@ extern const struct lutra_arch lutra_arch_qwen2, lutra_arch_qwen3;    /* qwen.c 
 extern const struct lutra_arch lutra_arch_qwen3moe;                   /* qwen.c */
 extern const struct lutra_arch lutra_arch_olmoe, lutra_arch_gptoss;   /* olmoe.c, gptoss.c */
 extern const struct lutra_arch lutra_arch_gemma2, lutra_arch_gemma3;  /* gemma.c */
+extern const struct lutra_arch lutra_arch_gemma4;                     /* gemma4.c */
 extern const struct lutra_arch lutra_arch_bitnet, lutra_arch_bitnet25;/* bitnet.c */
 extern const struct lutra_arch lutra_arch_phi3;                       /* phi3.c */
 extern const struct lutra_arch lutra_arch_smollm3;                    /* smollm3.c */

@@ -54,7 +54,7 @@ static lutra_status open_file(struct lutra_gguf *g, const char *path, lutra_erro
     return LUTRA_OK;
 }
 
-lutra_status lutra_gguf_open(struct lutra_gguf **out, const char *path, lutra_error *err)
+lutra_status lutra_gguf_open_one(struct lutra_gguf **out, const char *path, lutra_error *err)
 {
     *out = NULL;
     struct lutra_gguf *g = calloc(1, sizeof *g);
@@ -72,9 +72,21 @@ lutra_status lutra_gguf_open(struct lutra_gguf **out, const char *path, lutra_er
     return LUTRA_OK;
 }
 
+lutra_status lutra_gguf_open(struct lutra_gguf **out, const char *path, lutra_error *err)
+{
+    lutra_status st = lutra_gguf_open_one(out, path, err);
+    if (st == LUTRA_OK) st = lutra_gguf_join(out, path, err);
+    if (st == LUTRA_OK) return st;
+    lutra_gguf_close(*out);
+    *out = NULL;
+    return st;
+}
+
 void lutra_gguf_close(struct lutra_gguf *g)
 {
     if (!g) return;
+    for (int i = 1; i < g->n_parts; i++) lutra_gguf_close(g->parts[i]);
+    free(g->parts);
     if (g->fd >= 0) close(g->fd);
     free(g->header);
     free(g->kvs);
@@ -133,7 +145,12 @@ lutra_status lutra_gguf_read(const struct lutra_gguf *g, const struct lutra_gguf
                           "%s: tensor %s has %llu bytes, asked for %llu from %llu", g->path,
                           t->name, (unsigned long long)t->bytes, (unsigned long long)n,
                           (unsigned long long)at);
-    return lutra_gguf_pread(g, dst, n, t->offset + at, err);
+    return lutra_gguf_pread(g->n_parts > 0 ? g->parts[t->part] : g, dst, n, t->offset + at, err);
+}
+
+const char *lutra_gguf_tensor_path(const struct lutra_gguf *g, const struct lutra_gguf_tensor *t)
+{
+    return g->n_parts > 0 ? g->parts[t->part]->path : g->path;
 }
 
 void lutra_gguf_set_i2s(struct lutra_gguf *g, enum lutra_i2s_layout layout)
@@ -153,7 +170,9 @@ const char *lutra_gguf_path(const struct lutra_gguf *g)
 
 uint64_t lutra_gguf_file_bytes(const struct lutra_gguf *g)
 {
-    return g->file_bytes;
+    uint64_t sum = g->file_bytes;
+    for (int i = 1; i < g->n_parts; i++) sum += g->parts[i]->file_bytes;
+    return sum;
 }
 
 uint64_t lutra_gguf_header_bytes(const struct lutra_gguf *g)

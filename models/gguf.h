@@ -49,6 +49,7 @@ struct lutra_gguf_tensor {
     uint64_t offset;  /* absolute, in the file */
     uint64_t bytes;
     uint64_t info_offset; /* where its directory entry starts, for messages */
+    uint32_t part;        /* which file of a model in several; 0 */
 };
 
 /* Bytes behind a tensor's blocks that belong to it: I2_S keeps its scale there. */
@@ -64,14 +65,16 @@ enum lutra_i2s_layout lutra_gguf_i2s(const struct lutra_gguf *g);
 /* Open and check a file. Every rule of the format is checked here: after success all offsets and
  * sizes lie inside the file, names are unique, tensors do not overlap, types have known sizes
  * (which does not mean that they run: lutra_type_runs). A file without tensors is fine. Errors:
- * LUTRA_EIO, LUTRA_EFORMAT, LUTRA_EUNSUPPORTED (version, endianness, type ids, nested arrays,
- * models in several files), LUTRA_ENOMEM. The message names the file (escaped), the key or tensor,
+ * LUTRA_EIO, LUTRA_EFORMAT, LUTRA_EUNSUPPORTED (version, endianness, type ids, nested arrays),
+ * LUTRA_ENOMEM. A part of a model in several files (NAME-00001-of-00003.gguf) opens all of them. The message names the file (escaped), the key or tensor,
  * the byte offset and what would help. Never blocks on a FIFO. */
 lutra_status lutra_gguf_open(struct lutra_gguf **out, const char *path, lutra_error *err);
 void lutra_gguf_close(struct lutra_gguf *g); /* NULL is fine */
 
 const char *lutra_gguf_path(const struct lutra_gguf *g); /* escaped, for messages */
-uint64_t lutra_gguf_file_bytes(const struct lutra_gguf *g);
+/* Path of the file that holds a tensor: of several, its part */
+const char *lutra_gguf_tensor_path(const struct lutra_gguf *g, const struct lutra_gguf_tensor *t);
+uint64_t lutra_gguf_file_bytes(const struct lutra_gguf *g); /* of all parts */
 uint64_t lutra_gguf_header_bytes(const struct lutra_gguf *g);
 uint32_t lutra_gguf_version(const struct lutra_gguf *g);
 

@@ -13,6 +13,7 @@
 #define GGUF_MAX_KEY 1024 /* the format allows 65535; real keys stay below 100 */
 #define GGUF_MAX_NAME 63  /* the format's own limit for tensor names */
 #define GGUF_MAX_ALIGN ((uint64_t)1 << 20)
+#define GGUF_MAX_PARTS 256 /* files open at once */
 
 struct lutra_gguf {
     int fd;
@@ -26,6 +27,8 @@ struct lutra_gguf {
     const struct lutra_gguf_kv **by_key;      /* sorted by key */
     const struct lutra_gguf_tensor **by_name; /* sorted by name */
     uint32_t n_kv, n_tensors;
+    struct lutra_gguf **parts; /* of the first file of several: all of them, itself too */
+    int n_parts;
     char path[256];
 };
 
@@ -37,6 +40,13 @@ const char *lutra_gguf_type_name(uint32_t type);
 lutra_status lutra_gguf_scan(struct lutra_gguf *g, lutra_error *err);
 /* Sort the directories, refuse duplicates, place the tensors (gguf_index.c). */
 lutra_status lutra_gguf_index(struct lutra_gguf *g, lutra_error *err);
+/* One file, whatever it says of others (gguf.c). */
+lutra_status lutra_gguf_open_one(struct lutra_gguf **out, const char *path, lutra_error *err);
+/* If *io, opened from path, is a part of a model, open the others and join their tensors to those of
+ * the first, which becomes *io (gguf_split.c). On failure *io is still to be closed. */
+lutra_status lutra_gguf_join(struct lutra_gguf **io, const char *path, lutra_error *err);
+/* by_name in order of names, each once (gguf_index.c). */
+lutra_status lutra_gguf_sort_names(struct lutra_gguf *g, lutra_error *err);
 /* n bytes from file offset `at`: all of them, or LUTRA_EIO with a message. */
 lutra_status lutra_gguf_pread(const struct lutra_gguf *g, void *dst, uint64_t n, uint64_t at,
                               lutra_error *err);

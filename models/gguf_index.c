@@ -108,33 +108,13 @@ static lutra_status read_alignment(const struct lutra_gguf *g, uint64_t *align, 
                       (unsigned long long)kv->offset, problem);
 }
 
-/* One of several parts cannot be run alone, and the other parts are not looked for yet. */
-static lutra_status refuse_parts(const struct lutra_gguf *g, lutra_error *err)
-{
-    int64_t parts = 0, no = 0;
-    lutra_status st = lutra_gguf_int(g, "split.count", 0, UINT16_MAX, &parts, NULL, err);
-    if (st == LUTRA_OK) st = lutra_gguf_int(g, "split.no", 0, UINT16_MAX, &no, NULL, err);
-    if (st != LUTRA_OK) return st;
-    if (no > 0 && no >= parts)
-        return lutra_fail(err, LUTRA_EFORMAT,
-                          "%s: key split.no at offset %llu: part %lld of %lld; the file is damaged",
-                          g->path, (unsigned long long)lutra_gguf_find(g, "split.no")->offset,
-                          (long long)no + 1, (long long)parts);
-    if (parts <= 1) return LUTRA_OK;
-    return lutra_fail(
-        err, LUTRA_EUNSUPPORTED,
-        "%s: key split.count at offset %llu: part %lld of a model in %lld files, which is not "
-        "supported; merge them into one (llama-gguf-split --merge)",
-        g->path, (unsigned long long)lutra_gguf_find(g, "split.count")->offset, (long long)no + 1,
-        (long long)parts);
-}
-
 static lutra_status blame_tensor(const struct lutra_gguf *g, const struct lutra_gguf_tensor *t,
                                  const char *reason, lutra_error *err)
 {
     const struct lutra_type_info *info = lutra_type_info(t->type);
     const char *note = info && info->note ? info->note : "the file is incomplete or damaged";
-    return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor %s at offset %llu: %s; %s", g->path, t->name,
+    return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor %s at offset %llu: %s; %s",
+                      lutra_gguf_tensor_path(g, t), t->name,
                       (unsigned long long)t->info_offset, reason, note);
 }
 
@@ -304,7 +284,12 @@ static lutra_status index_tensors(struct lutra_gguf *g, uint64_t align, lutra_er
     if (st == LUTRA_OK) st = check_room(g, align, err);
     if (st == LUTRA_OK) st = check_overlaps(g, err);
     if (st != LUTRA_OK) return st;
-    qsort(g->by_name, g->n_tensors, sizeof *g->by_name, compare_names);
+    return lutra_gguf_sort_names(g, err);
+}
+
+lutra_status lutra_gguf_sort_names(struct lutra_gguf *g, lutra_error *err)
+{
+    if (g->n_tensors > 0) qsort(g->by_name, g->n_tensors, sizeof *g->by_name, compare_names);
     for (uint32_t i = 1; i < g->n_tensors; i++)
         if (compare_names(&g->by_name[i - 1], &g->by_name[i]) == 0)
             return blame_tensor(g, g->by_name[i], "duplicate tensor name", err);
@@ -315,7 +300,6 @@ lutra_status lutra_gguf_index(struct lutra_gguf *g, lutra_error *err)
 {
     uint64_t align;
     lutra_status st = index_keys(g, err);
-    if (st == LUTRA_OK) st = refuse_parts(g, err);
     if (st == LUTRA_OK) st = read_alignment(g, &align, err);
     if (st == LUTRA_OK) st = index_tensors(g, align, err);
     return st;

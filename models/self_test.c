@@ -115,6 +115,7 @@ static int collect(const struct lutra_net *net, const struct lutra_mat **out)
     int count, n = add(out, 0, &net->output);
     n = add(out, n, &net->token_embd);
     n = add(out, n, &net->pe_model);
+    n = add(out, n, &net->pe_embd);
     if (net->fast.ready) n = add(out, n, &net->fast.low);
     if (net->fast.ready) n = add(out, n, &net->fast.top);
     for (int il = 0; il < net->config.n_layer; il++)

@@ -72,7 +72,7 @@ static lutra_status wrong_shape(const struct lutra_weights *w, const struct lutr
     return lutra_fail(err, LUTRA_EFORMAT,
                       "%s: tensor %s at offset %llu: shape [%llu,%llu,%llu,%llu], expected [%d,%d%s]; "
                       "the file is damaged or not of the architecture it names",
-                      lutra_gguf_path(w->g), t->name, (unsigned long long)t->info_offset,
+                      lutra_gguf_tensor_path(w->g, t), t->name, (unsigned long long)t->info_offset,
                       (unsigned long long)t->ne[0], (unsigned long long)t->ne[1], (unsigned long long)t->ne[2],
                       (unsigned long long)t->ne[3], cols, rows, more);
 }
@@ -106,7 +106,7 @@ static lutra_status wrong_type(const struct lutra_weights *w, const struct lutra
 {
     const struct lutra_type_info *info = lutra_type_info(t->type);
     return lutra_fail(err, LUTRA_EUNSUPPORTED, "%s: tensor %s at offset %llu: type %s (%u) cannot be used here (%s)%s%s",
-                      lutra_gguf_path(w->g), t->name, (unsigned long long)t->info_offset, info ? info->name : "?",
+                      lutra_gguf_tensor_path(w->g, t), t->name, (unsigned long long)t->info_offset, info ? info->name : "?",
                       t->type, want, info && info->note ? ": " : "", info && info->note ? info->note : "");
 }
 
@@ -153,7 +153,7 @@ static lutra_status load_vec(struct lutra_weights *w, const struct lutra_gguf_te
     for (size_t i = 0; i < n; i++)
         if (!isfinite(dst[i]))
             return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor %s at offset %llu: element %zu is not a finite number; "
-                              "the file is damaged, download it again", lutra_gguf_path(w->g), t->name,
+                              "the file is damaged, download it again", lutra_gguf_tensor_path(w->g, t), t->name,
                               (unsigned long long)t->offset, i);
     *out = dst;
     return LUTRA_OK;
@@ -210,7 +210,7 @@ static bool scales_finite(struct pack_job *j, const uint8_t *rows, int n, int ro
     lutra_fail(&err, LUTRA_EFORMAT,
                "%s: tensor %s at offset %llu: row %d holds a %s that is not a finite number; "
                "the file is damaged, download it again",
-               lutra_gguf_path(j->w->g), j->t->name,
+               lutra_gguf_tensor_path(j->w->g, j->t), j->t->name,
                (unsigned long long)(j->t->offset + (uint64_t)row0 * j->row_bytes + at),
                row0 + (int)(at / j->row_bytes), info->block > 1 ? "scale" : "weight");
     job_fail(j, &err);
@@ -534,6 +534,23 @@ static lutra_status walk_output(struct lutra_weights *w, struct lutra_net *net, 
     return w->head == LUTRA_HEAD_SHORTLIST ? take_shortlist(w, t, net, err) : LUTRA_OK;
 }
 
+/* Gemma 4's embeddings of each layer. */
+static lutra_status walk_per_layer(struct lutra_weights *w, struct lutra_net *net, lutra_error *err)
+{
+    const struct lutra_gguf_tensor *t;
+    const float *norm = NULL;
+    lutra_status st;
+    if (w->config->n_embd_layer == 0) return LUTRA_OK;
+    if ((st = find(w, "per_layer_token_embd.weight", w->dims.pe_all, w->dims.vocab, true, &t, err))) return st;
+    if ((st = load_mat(w, t, net ? &net->pe_embd : NULL, err))) return st;
+    if ((st = find(w, "per_layer_model_proj.weight", w->dims.n_embd, w->dims.pe_all, true, &t, err))) return st;
+    if ((st = load_mat(w, t, net ? &net->pe_model : NULL, err))) return st;
+    if ((st = find(w, "per_layer_proj_norm.weight", w->dims.pe, 0, true, &t, err))) return st;
+    if ((st = load_vec(w, t, &norm, err))) return st;
+    if (net) net->pe_model_norm = norm;
+    return LUTRA_OK;
+}
+
 lutra_status lutra_weights_walk(struct lutra_weights *w, struct lutra_net *net, lutra_error *err)
 {
     bool ok;
@@ -542,6 +559,7 @@ lutra_status lutra_weights_walk(struct lutra_weights *w, struct lutra_net *net, 
     if (!ok) return no_memory(w, "layers", err);
     w->dims = dims_of(w->config, 0);
     if ((st = walk_output(w, net, err))) return st;
+    if ((st = walk_per_layer(w, net, err))) return st;
     if ((st = walk_rope(w, net, err))) return st;
     for (int il = 0; il < w->config->n_layer; il++)
         if ((st = walk_layer(w, layers ? &layers[il] : NULL, il, err))) return st;

@@ -126,6 +126,37 @@ static lutra_status copy_name(lutra_model *m, const struct lutra_gguf *g, lutra_
     return st;
 }
 
+/* What the file recommends, in llama.cpp's ranges. */
+static lutra_status copy_sampling(lutra_model *m, const struct lutra_gguf *g, lutra_error *err)
+{
+    lutra_sampling *s = &m->sampling;
+    const struct {
+        const char *key;
+        float *out;
+        double min, max;
+    } floats[] = {{"general.sampling.temp", &s->temp, 0.0, 1e6},
+                  {"general.sampling.top_p", &s->top_p, 0.0, 1e6},
+                  {"general.sampling.min_p", &s->min_p, 0.0, 1e6},
+                  {"general.sampling.penalty_repeat", &s->repeat_penalty, 1e-6, 1e6}};
+    const struct {
+        const char *key;
+        int *out;
+    } ints[] = {{"general.sampling.top_k", &s->top_k}, {"general.sampling.penalty_last_n", &s->repeat_last_n}};
+    lutra_status st = LUTRA_OK;
+    lutra_sampling_default(s);
+    for (size_t i = 0; i < sizeof floats / sizeof floats[0] && st == LUTRA_OK; i++) {
+        double v = (double)*floats[i].out;
+        st = lutra_gguf_float(g, floats[i].key, floats[i].min, floats[i].max, &v, NULL, err);
+        *floats[i].out = (float)v;
+    }
+    for (size_t i = 0; i < sizeof ints / sizeof ints[0] && st == LUTRA_OK; i++) {
+        int64_t v = *ints[i].out;
+        st = lutra_gguf_int(g, ints[i].key, -1, INT32_MAX, &v, NULL, err);
+        *ints[i].out = (int)v;
+    }
+    return st;
+}
+
 static lutra_status load(lutra_model *m, const struct lutra_gguf *g, struct settings *s, lutra_error *err)
 {
     struct lutra_config config;
@@ -136,6 +167,7 @@ static lutra_status load(lutra_model *m, const struct lutra_gguf *g, struct sett
     if ((st = lutra_tokenizer_load(&m->tok, g, err))) return st;
     if ((st = lutra_model_template(m, g, s->opt, err))) return st;
     if ((st = copy_name(m, g, err))) return st;
+    if ((st = copy_sampling(m, g, err))) return st;
     struct lutra_net_options o = {.features = s->features, .n_threads = s->n_threads, .head = s->head};
     if (s->opt && s->opt->on_progress) {
         o.on_progress = report_progress;
@@ -198,6 +230,13 @@ void lutra_model_free(lutra_model *m)
     free(m->chat_template);
     free(m->template_kwargs);
     free(m);
+}
+
+void lutra_model_sampling(const lutra_model *m, lutra_sampling *p)
+{
+    if (p == NULL) return;
+    if (m != NULL) *p = m->sampling;
+    else lutra_sampling_default(p);
 }
 
 lutra_status lutra_model_describe(const lutra_model *m, lutra_model_info *info)

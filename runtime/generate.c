@@ -89,9 +89,7 @@ static void complete(lutra_session *s)
  * penalties always is what the session holds. */
 static lutra_status prepare_sampler(lutra_session *s, const lutra_generate_options *o, lutra_error *err)
 {
-    lutra_sampling d;
-    lutra_sampling_default(&d);
-    const lutra_sampling *g = o->sampling ? o->sampling : &d;
+    const lutra_sampling *g = o->sampling ? o->sampling : &s->model->sampling;
     struct lutra_sampler_params p;
     memset(&p, 0, sizeof p); /* padding too: compared below */
     p.temp = g->temp;

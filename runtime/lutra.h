@@ -248,6 +248,9 @@ typedef struct lutra_sampling {
 /* temp 0.8, top_k 40, top_p 0.95, min_p 0.05, penalties off, repeat_last_n 64, seed 0. */
 LUTRA_API void lutra_sampling_default(lutra_sampling *p);
 
+/* The same, but what the model's file recommends (keys general.sampling.*) instead where it does. */
+LUTRA_API void lutra_model_sampling(const lutra_model *m, lutra_sampling *p);
+
 typedef enum lutra_stop {
     LUTRA_STOP_END = 1,      /* the model ended its answer */
     LUTRA_STOP_LENGTH = 2,   /* n_predict reached */
@@ -258,7 +261,7 @@ typedef enum lutra_stop {
 
 typedef struct lutra_generate_options {
     size_t size;             /* sizeof(lutra_generate_options) */
-    const lutra_sampling *sampling; /* default NULL: lutra_sampling_default */
+    const lutra_sampling *sampling; /* default NULL: lutra_model_sampling */
     int n_predict;           /* tokens at most; default 0: until the model stops or the context is full */
     int ignore_end;          /* 1: end-of-generation tokens are never chosen */
     const char *const *stop; /* n_stop strings that end the answer (not part of the text); default NULL */

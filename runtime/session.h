@@ -27,6 +27,7 @@ struct lutra_model {
     char *template_kwargs;    /* JSON, NULL if none */
     int has_template;         /* as in lutra_model_info */
     char name[128];           /* escaped */
+    lutra_sampling sampling;  /* defaults, and what the file recommends */
     uint64_t file_bytes;
     double load_seconds;
     int n_threads, n_threads_batch; /* default of sessions: for one token, for many */

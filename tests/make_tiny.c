@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes a tiny valid model of any family and weight type: make_tiny FAMILY TYPE OUT.gguf [SEED].
+/* Writes a tiny valid model of any family and weight type: make_tiny FAMILY TYPE OUT.gguf [SEED [PARTS]].
  * Random weights, a made-up vocabulary of single bytes and a few merges; the same bytes for the same arguments on
  * every machine. `make_tiny list` prints the pairs of family and type that the tests use. */
 #include "tests/tiny_put.h"
@@ -22,7 +22,7 @@ struct family {
     bool all_types; /* else a few */
     int n_rot;      /* 0: HEAD_DIM */
     const char *norm; /* NULL: output_norm.weight */
-    bool no_heads_kv, headless; /* keys that the family writes itself, or has as 0 */
+    bool no_heads_kv, own_sizes, headless; /* keys that the family writes itself, or has as 0 */
 };
 
 static void put_key_int(struct lutra_gguf_writer *w, const struct family *f, const char *name, int v)
@@ -324,6 +324,12 @@ static void granite_keys(struct lutra_gguf_writer *w, const struct family *f, co
     put_key_float(w, f, "residual_scale", 0.22f);
     put_key_float(w, f, "embedding_scale", 12.0f);
     put_key_float(w, f, "attention.scale", 0.015625f * 8);
+    lutra_gguf_put_f32(w, "general.sampling.temp", 0.25f);
+    lutra_gguf_put_f32(w, "general.sampling.top_p", 0.5f);
+    lutra_gguf_put_f32(w, "general.sampling.min_p", 0.125f);
+    lutra_gguf_put_f32(w, "general.sampling.penalty_repeat", 1.5f);
+    lutra_gguf_put_i32(w, "general.sampling.penalty_last_n", 9);
+    lutra_gguf_put_i32(w, "general.sampling.top_k", 7);
 }
 
 /* With so short a context the slopes of YaRN need odd ends to be anywhere near the middle. */
@@ -344,6 +350,63 @@ static void gemma2_keys(struct lutra_gguf_writer *w, const struct family *f, con
     (void)s;
     put_key_float(w, f, "attn_logit_softcapping", 5.0f);
     put_key_float(w, f, "final_logit_softcapping", 9.0f);
+}
+
+/* ---- Gemma 4: global heads of 48, local ones of 32; the last two layers read the keys of layers 2 and 3 ---- */
+
+enum { G4_LAYERS = 6, G4_PE = 32, G4_SHARED = 2, G4_DIM = 48 };
+static const int32_t g4_local[G4_LAYERS] = {1, 0, 1, 0, 1, 0};
+
+static void gemma4_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    int32_t ff[G4_LAYERS];
+    for (int il = 0; il < G4_LAYERS; il++) ff[il] = il < G4_LAYERS - G4_SHARED ? s->n_ff : 2 * s->n_ff;
+    put_key_ints(w, f, "feed_forward_length", ff, G4_LAYERS);
+    put_key_ints(w, f, "attention.sliding_window_pattern", g4_local, G4_LAYERS);
+    put_key_int(w, f, "attention.shared_kv_layers", G4_SHARED);
+    put_key_int(w, f, "attention.key_length", G4_DIM);
+    put_key_int(w, f, "attention.value_length", G4_DIM);
+    put_key_int(w, f, "attention.key_length_swa", HEAD_DIM);
+    put_key_int(w, f, "attention.value_length_swa", HEAD_DIM);
+    put_key_int(w, f, "rope.dimension_count", G4_DIM);
+    put_key_int(w, f, "rope.dimension_count_swa", HEAD_DIM);
+    put_key_float(w, f, "rope.freq_base_swa", 3000.0f);
+    put_key_int(w, f, "embedding_length_per_layer_input", G4_PE);
+    put_key_float(w, f, "final_logit_softcapping", 9.0f);
+}
+
+static void gemma4_whole(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    (void)f;
+    put(w, "rope_freqs.weight", LUTRA_TYPE_F32, G4_DIM / 2, 1, 0.05f, 2.0f);
+    put(w, "per_layer_token_embd.weight", LUTRA_TYPE_Q8_0, G4_PE * G4_LAYERS, n_vocab, 0.5f, 0.0f);
+    put_matrix(w, "per_layer_model_proj.weight", type_for(s, s->n_embd), s->n_embd, G4_PE * G4_LAYERS);
+    put_norm(w, -1, "per_layer_proj_norm.weight", G4_PE);
+}
+
+static void gemma4_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
+{
+    int dim = g4_local[il] ? HEAD_DIM : G4_DIM, n_ff = il < G4_LAYERS - G4_SHARED ? s->n_ff : 2 * s->n_ff;
+    (void)f;
+    put_norm(w, il, "attn_norm.weight", s->n_embd);
+    put_blk(w, s, il, "attn_q", s->n_embd, HEADS * dim);
+    put_norm(w, il, "attn_q_norm.weight", dim);
+    put_blk(w, s, il, "attn_output", HEADS * dim, s->n_embd);
+    if (il < G4_LAYERS - G4_SHARED) {
+        put_blk(w, s, il, "attn_k", s->n_embd, HEADS_KV * dim);
+        if (il != 1) put_blk(w, s, il, "attn_v", s->n_embd, HEADS_KV * dim); /* layer 1: values are keys */
+        put_norm(w, il, "attn_k_norm.weight", dim);
+    }
+    put_norm(w, il, "post_attention_norm.weight", s->n_embd);
+    put_norm(w, il, "ffn_norm.weight", s->n_embd);
+    put_blk(w, s, il, "ffn_gate", s->n_embd, n_ff);
+    put_blk(w, s, il, "ffn_up", s->n_embd, n_ff);
+    put_blk(w, s, il, "ffn_down", n_ff, s->n_embd);
+    put_norm(w, il, "post_ffw_norm.weight", s->n_embd);
+    put_blk(w, s, il, "inp_gate", s->n_embd, G4_PE);
+    put_blk(w, s, il, "proj", G4_PE, s->n_embd);
+    put_norm(w, il, "post_norm.weight", s->n_embd);
+    put_f32(w, il, "layer_output_scale.weight", 1, 1, 0.1f, 0.8f);
 }
 
 static const struct family families[] = {
@@ -379,6 +442,8 @@ static const struct family families[] = {
      .keys = qwen35_keys, .layer = qwen35_layer},
     {.name = "mamba2", .tokenizer = "gpt2", .pre = "gpt-2", .tied = true, .n_layer = 2, .keys = ssm_keys,
      .layer = mamba2_layer, .headless = true},
+    {.name = "gemma4", .tokenizer = "llama", .pre = "default", .tied = true, .n_layer = G4_LAYERS, .window = 6,
+     .keys = gemma4_keys, .layer = gemma4_layer, .whole = gemma4_whole, .own_sizes = true},
 };
 enum { N_FAMILIES = sizeof families / sizeof families[0] };
 
@@ -414,12 +479,13 @@ static void put_config(struct lutra_gguf_writer *w, const struct family *f, cons
     put_key_int(w, f, "block_count", f->n_layer);
     put_key_int(w, f, "context_length", 256);
     put_key_int(w, f, "embedding_length", s->n_embd);
-    put_key_int(w, f, "feed_forward_length", f->headless ? 0 : s->n_ff);
+    bool sizes = !f->headless && !f->own_sizes;
+    if (!f->own_sizes) put_key_int(w, f, "feed_forward_length", f->headless ? 0 : s->n_ff);
     put_key_int(w, f, "attention.head_count", f->headless ? 0 : HEADS);
     if (!f->no_heads_kv) put_key_int(w, f, "attention.head_count_kv", f->headless ? 0 : HEADS_KV);
-    if (!f->headless) put_key_int(w, f, "attention.key_length", HEAD_DIM);
-    if (!f->headless) put_key_int(w, f, "attention.value_length", HEAD_DIM);
-    if (!f->headless) put_key_int(w, f, "rope.dimension_count", f->n_rot ? f->n_rot : HEAD_DIM);
+    if (sizes) put_key_int(w, f, "attention.key_length", HEAD_DIM);
+    if (sizes) put_key_int(w, f, "attention.value_length", HEAD_DIM);
+    if (sizes) put_key_int(w, f, "rope.dimension_count", f->n_rot ? f->n_rot : HEAD_DIM);
     put_key_float(w, f, "rope.freq_base", 50000.0f);
     put_key_float(w, f, "attention.layer_norm_rms_epsilon", 1e-5f);
     if (f->window) put_key_int(w, f, "attention.sliding_window", f->window);
@@ -450,6 +516,25 @@ static void list(void)
                 printf("%s %s\n", families[i].name, lutra_type_info((uint32_t)type_at(k))->name);
 }
 
+/* OUT.gguf, or if there are parts OUT-00001-of-00003.gguf and so on: the first with the keys. */
+static void save(struct lutra_gguf_writer *w, const char *path)
+{
+    lutra_error err;
+    char name[512];
+    for (int i = 0; i <= n_others; i++) {
+        struct lutra_gguf_writer *part = i == 0 ? w : others[i - 1];
+        snprintf(name, sizeof name, "%s", path);
+        if (n_others > 0) {
+            lutra_gguf_put_u32(part, "split.no", (uint32_t)i);
+            lutra_gguf_put_u32(part, "split.count", (uint32_t)n_others + 1);
+            lutra_gguf_put_i32(part, "split.tensors.count", n_kept);
+            snprintf(name, sizeof name, "%.*s-%05d-of-%05d.gguf", (int)strlen(path) - 5, path, i + 1, n_others + 1);
+        }
+        if (lutra_gguf_writer_save(part, name, &err)) die(err.msg);
+        lutra_gguf_writer_close(part);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "list") == 0) return list(), 0;
@@ -463,6 +548,10 @@ int main(int argc, char **argv)
 
     struct lutra_gguf_writer *w;
     lutra_error err;
+    int n_parts = argc > 5 ? atoi(argv[5]) : 1;
+    if (n_parts < 1 || n_parts > PARTS_MAX) die("1 to 9 parts");
+    for (; n_others < n_parts - 1; n_others++)
+        if (lutra_gguf_writer_open(&others[n_others], &err)) die(err.msg);
     if (lutra_gguf_writer_open(&w, &err)) die(err.msg);
     put_config(w, f, &s);
     put_vocab(w, f->tokenizer, f->pre);
@@ -473,8 +562,7 @@ int main(int argc, char **argv)
     if (f->rope_freqs) put(w, "rope_freqs.weight", LUTRA_TYPE_F32, HEAD_DIM / 2, 1, 0.05f, 2.0f);
     if (f->whole) f->whole(w, f, &s);
     for (int il = 0; il < f->n_layer; il++) (f->layer ? f->layer : dense_layer)(w, f, &s, il);
-    if (lutra_gguf_writer_save(w, argv[3], &err)) die(err.msg);
-    lutra_gguf_writer_close(w);
+    save(w, argv[3]);
     for (int i = 0; i < n_kept; i++) free(kept[i]);
     return 0;
 }

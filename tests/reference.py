@@ -151,15 +151,24 @@ def attention(m, il, h, n_ctx):
     has = lambda name: f"blk.{il}.{name}" in m.t
     heads = per_layer(m.key("attention.head_count"), il + 1)[il]
     kv_heads = per_layer(m.key("attention.head_count_kv"), il + 1)[il]
-    dim = m.key("attention.key_length", m.key("embedding_length") // heads)
-    eps = m.key("attention.layer_norm_rms_epsilon")
     local = is_local(m, il)
+    dim = m.key("attention.key_length", m.key("embedding_length") // heads)
+    dim = m.key("attention.key_length_swa", dim) if local else dim
+    eps = m.key("attention.layer_norm_rms_epsilon")
     pos = np.arange(n, dtype=np.float64)
     gate = None
     if arch == "qwen35":  # each head of q is followed by its gate
         both = (h @ w("attn_q.weight").T).reshape(n, heads, 2, dim)
         q, gate = both[:, :, 0], both[:, :, 1].reshape(n, heads * dim)
         k, v = h @ w("attn_k.weight").T, h @ w("attn_v.weight").T
+    elif arch == "gemma4":
+        if has("attn_k.weight"):  # values are the keys before their norm where there is no matrix for them
+            k = h @ w("attn_k.weight").T
+            v = h @ w("attn_v.weight").T if has("attn_v.weight") else k
+            v = rmsnorm(v.reshape(n, kv_heads, dim), 1.0, eps)
+        else:  # keys and values of the last layer of this kind that has some
+            k, v = m.kept[max(i for i in m.kept if is_local(m, i) == local)]
+        q = h @ w("attn_q.weight").T
     elif has("attn_qkv.weight"):
         q, k, v = np.split(h @ w("attn_qkv.weight").T, [heads * dim, (heads + kv_heads) * dim], axis=1)
     else:
@@ -167,7 +176,9 @@ def attention(m, il, h, n_ctx):
     if has("attn_q.bias"):
         q, k, v = q + w("attn_q.bias"), k + w("attn_k.bias"), v + w("attn_v.bias")
     q, k, v = q.reshape(n, heads, dim), k.reshape(n, kv_heads, dim), v.reshape(n, kv_heads, dim)
-    if has("attn_q_norm.weight"):
+    if has("attn_q_norm.weight") and not has("attn_k_norm.weight"):
+        q = rmsnorm(q, w("attn_q_norm.weight"), eps)
+    elif has("attn_q_norm.weight"):
         whole = arch == "olmoe"  # all heads at once
         norm = lambda a, v: rmsnorm(a.reshape(n, -1) if whole else a, v, eps).reshape(a.shape)
         q, k = norm(q, w("attn_q_norm.weight")), norm(k, w("attn_k_norm.weight"))
@@ -175,12 +186,20 @@ def attention(m, il, h, n_ctx):
     f, size = frequencies(m, float(m.key("rope.freq_base", 10000.0)), n_rot, n_ctx)
     if arch == "gemma3" and local:
         f, size = 10000.0 ** -(np.arange(0, n_rot, 2) / n_rot), 1.0
-    if not (arch == "smollm3" and (il + 1) % 4 == 0):
+    if arch == "gemma4" and local:
+        n_rot = m.key("rope.dimension_count_swa")
+        f, size = float(m.key("rope.freq_base_swa")) ** -(np.arange(0, n_rot, 2) / n_rot), 1.0
+    if arch == "gemma4":
+        q = rotate(q, pos, f, True)
+        if has("attn_k.weight"):
+            k = rotate(k, pos, f, True)
+            m.kept[il] = k, v
+    elif not (arch == "smollm3" and (il + 1) % 4 == 0):
         q, k = (rotate(a, pos, f, arch not in PAIRS, size) for a in (q, k))
     if m.key("attention.temperature_scale"):
         original = m.key("rope.scaling.original_context_length")
         q = q * (1 + m.key("attention.temperature_scale") * np.log(1 + np.floor(pos / original)))[:, None, None]
-    scale = m.key("attention.scale", 1 / np.sqrt(dim))
+    scale = m.key("attention.scale", 1.0 if arch == "gemma4" else 1 / np.sqrt(dim))
     cap = m.key("attn_logit_softcapping", 0.0)
     window = m.key("attention.sliding_window", 0) if local else 0
     out = np.zeros((n, heads, dim))
@@ -317,6 +336,12 @@ def forward(m, ids, n_ctx):
         x = x * np.float64(np.float32(np.sqrt(np.float32(m.key("embedding_length")))))
     x = x * m.key("embedding_scale", 1.0)
     residual = m.key("residual_scale", 1.0)
+    m.kept, pe = {}, None
+    if "per_layer_token_embd.weight" in t:
+        width = m.key("embedding_length_per_layer_input")
+        pe = (x @ t["per_layer_model_proj.weight"].T / np.sqrt(x.shape[1])).reshape(len(ids), -1, width)
+        pe = rmsnorm(pe, t["per_layer_proj_norm.weight"], eps)
+        pe = (pe + t["per_layer_token_embd.weight"][ids].reshape(pe.shape) * np.sqrt(width)) / np.sqrt(2)
     for il in range(m.key("block_count")):
         w = lambda name: t[f"blk.{il}.{name}"]
         has = lambda name: f"blk.{il}.{name}" in t
@@ -332,6 +357,11 @@ def forward(m, ids, n_ctx):
         if has("post_ffw_norm.weight"):
             g = rmsnorm(g, w("post_ffw_norm.weight"), eps)
         x = x + residual * g
+        if pe is not None:
+            g = gelu(x @ w("inp_gate.weight").T) * pe[:, il]
+            x = x + rmsnorm(g @ w("proj.weight").T, w("post_norm.weight"), eps)
+        if has("layer_output_scale.weight"):
+            x = x * w("layer_output_scale.weight")
     x = rmsnorm(x, t["output_norm.weight" if "output_norm.weight" in t else "token_embd_norm.weight"], eps)
     x = x @ t.get("output.weight", t["token_embd.weight"]).T
     x = x / m.key("logit_scale", 1.0)

@@ -2,8 +2,9 @@
 /* Every prefix of tiny models, and seeded mutants of them: each is opened, and used if it opens.
  * Never a crash.
  *
- *   test_mutants [COUNT]                      COUNT mutants in all (default 200000; fewer under a
- * sanitizer) test_mutants one MODEL NUMBER FILE        write one mutant to a file, to look at it
+ *   test_mutants [COUNT [MODEL.gguf...]]      COUNT mutants in all (default 200000; fewer under a sanitizer), of
+ *                                             these files or else of models made here
+ *   test_mutants one MODEL NUMBER FILE        write one mutant to a file, to look at it
  *
  * Of the edits 6 in 10 hit a length, count, type, dimension or offset, found by walking the file.
  * Mutants run in children: when one dies, its number is printed and the next child goes on behind
@@ -13,7 +14,7 @@
 
 #include <sys/syscall.h>
 
-enum { N_MODELS = 4, DEATHS_MAX = 5, EDITS_MAX = 4 };
+enum { N_MODELS = 4, SUBJECTS_MAX = 16, DEATHS_MAX = 5, EDITS_MAX = 4 };
 
 static const struct tiny models[N_MODELS] = {
     {.arch = "llama",
@@ -60,6 +61,7 @@ struct place {
 
 /* A model, its numeric fields, and the counts its children share. */
 struct subject {
+    const char *name;
     uint8_t *b;
     size_t n;
     struct place *fields;
@@ -73,7 +75,8 @@ struct progress {
     char what[300];
 };
 
-static struct subject subjects[N_MODELS];
+static struct subject subjects[SUBJECTS_MAX];
+static int n_subjects;
 static struct progress *progress; /* shared with the children */
 
 /* ---- fields ---- */
@@ -338,14 +341,14 @@ static pid_t start_child(int model, int first, int end)
 /* All models at once, a child each; a death costs one mutant. */
 static void check_mutants(int each)
 {
-    pid_t pid[N_MODELS];
-    int deaths = 0, running = N_MODELS;
-    for (int i = 0; i < N_MODELS; i++) pid[i] = start_child(i, 0, each);
+    pid_t pid[SUBJECTS_MAX];
+    int deaths = 0, running = n_subjects;
+    for (int i = 0; i < n_subjects; i++) pid[i] = start_child(i, 0, each);
     while (running > 0) {
         int status = 0, i = 0;
         pid_t done = wait(&status);
-        while (i < N_MODELS && pid[i] != done) i++;
-        if (done < 0 || i == N_MODELS) break;
+        while (i < n_subjects && pid[i] != done) i++;
+        if (done < 0 || i == n_subjects) break;
         if (status == 0) {
             running--;
             continue;
@@ -380,21 +383,32 @@ static void check_prefixes(int model)
 
 /* ---- */
 
-static void make_subjects(void)
+static void add_subject(const char *name, const char *path)
 {
+    if (n_subjects == SUBJECTS_MAX) hostile_die("too many files");
+    struct subject *s = &subjects[n_subjects++];
+    const char *slash = strrchr(name, '/');
+    s->name = slash ? slash + 1 : name;
+    s->n = tiny_read(path, &s->b);
+    find_fields(s);
+}
+
+static void make_subjects(int n_files, char **files)
+{
+    static const char *const names[N_MODELS] = {"llama Q4_0", "llama F16", "gemma3 Q4_1", "bitnet TQ2_0"};
     char path[600];
     snprintf(path, sizeof path, "%s/tiny.gguf", check_tmp());
-    for (int i = 0; i < N_MODELS; i++) {
+    for (int i = 0; i < n_files; i++) add_subject(files[i], files[i]);
+    for (int i = 0; i < N_MODELS && n_files == 0; i++) {
         tiny_save(&models[i], path);
-        subjects[i].n = tiny_read(path, &subjects[i].b);
-        find_fields(&subjects[i]);
+        add_subject(names[i], path);
     }
 }
 
 static int write_one(char **argv)
 {
     int model = atoi(argv[2]), number = atoi(argv[3]);
-    if (model < 0 || model >= N_MODELS) return 2;
+    if (model < 0 || model >= n_subjects) return 2;
     uint8_t *b = malloc(subjects[model].n + 16 * EDITS_MAX);
     size_t n = b ? mutate(model, number, b) : 0;
     bool ok = b && tiny_write(argv[4], b, n);
@@ -404,41 +418,42 @@ static int write_one(char **argv)
 
 int main(int argc, char **argv)
 {
-    static const char *const names[N_MODELS] = {"llama Q4_0", "llama F16", "gemma3 Q4_1",
-                                                "bitnet TQ2_0"};
     int count = HOSTILE_SANITIZED ? 20000 : 200000;
     check_init(argc, argv, "test_mutants");
-    make_subjects();
+    int n_files = argc > 2 && strcmp(argv[1], "one") != 0 ? argc - 2 : 0;
+    make_subjects(n_files, argv + 2);
     if (argc == 5 && strcmp(argv[1], "one") == 0) return write_one(argv);
     if (argc > 1 && atoi(argv[1]) > 0) count = atoi(argv[1]);
-    progress = mmap(NULL, N_MODELS * sizeof *progress, PROT_READ | PROT_WRITE,
+    progress = mmap(NULL, n_subjects * sizeof *progress, PROT_READ | PROT_WRITE,
                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (progress == MAP_FAILED) hostile_die("no shared memory");
-    CHECK_CASE("prefixes bpe") check_prefixes(0);
-    CHECK_CASE("prefixes spm") check_prefixes(1);
+    if (n_files == 0) {
+        CHECK_CASE("prefixes bpe") check_prefixes(0);
+        CHECK_CASE("prefixes spm") check_prefixes(1);
+    }
     CHECK_CASE("mutants")
     {
         double start = check_seconds();
-        check_mutants(count / N_MODELS);
+        check_mutants(count / n_subjects);
         double took = check_seconds() - start;
         int done = 0;
-        for (int i = 0; i < N_MODELS; i++) {
+        for (int i = 0; i < n_subjects; i++) {
             const struct progress *p = &progress[i];
-            printf("  %-12s %6zu bytes: %d loaded, %d refused (%d malformed, %d unsupported, %d no "
+            printf("  %-18s %6zu bytes: %d loaded, %d refused (%d malformed, %d unsupported, %d no "
                    "memory)\n",
-                   names[i], subjects[i].n, p->opened, p->refused, p->by_status[LUTRA_EFORMAT],
+                   subjects[i].name, subjects[i].n, p->opened, p->refused, p->by_status[LUTRA_EFORMAT],
                    p->by_status[LUTRA_EUNSUPPORTED], p->by_status[LUTRA_ENOMEM]);
             if (p->bad) printf("  %d properties do not hold, first: %s\n", p->bad, p->what);
             CHECK_EQ(p->bad, 0);
             done += p->opened + p->refused;
         }
-        CHECK_EQ(done, count / N_MODELS * N_MODELS);
+        CHECK_EQ(done, count / n_subjects * n_subjects);
         printf("  %d mutants in %.1f s, %.0f per second\n", done, took, (double)done / took);
     }
-    for (int i = 0; i < N_MODELS; i++) {
+    for (int i = 0; i < n_subjects; i++) {
         free(subjects[i].b);
         free(subjects[i].fields);
     }
-    munmap(progress, N_MODELS * sizeof *progress);
+    munmap(progress, n_subjects * sizeof *progress);
     return check_done();
 }

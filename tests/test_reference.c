@@ -34,6 +34,7 @@ static const struct {
     {"qwen3moe-F32", 0, 0},    {"qwen3moe-Q4_K", 0, 0}, {"olmoe-F32", 0, 0},      {"olmoe-Q4_K", 0, 0},
     {"gpt-oss-F32", 0, 0},     {"gpt-oss-Q4_0", 0, 0},  {"lfm2-F32", 0, 0},       {"lfm2-Q4_K", 0, 0},
     {"qwen35-F32", 0, 0},      {"qwen35-Q4_0", 0, 0},   {"mamba2-F32", 0, 0},     {"mamba2-Q4_K", 0, 0},
+    {"gemma4-F32", 0, 0},      {"gemma4-Q4_0", 0, 0},
 };
 
 struct expected {

@@ -42,6 +42,10 @@ static void die(const char *what)
 
 static void *kept[512];
 static int n_kept;
+/* Writers of further files, if the model is cut into parts: they take tensors in turn. */
+enum { PARTS_MAX = 9 };
+static struct lutra_gguf_writer *others[PARTS_MAX];
+static int n_others;
 
 /* Trits under a scale that changes from block to block. */
 static void fill_trits(float *row, int cols, int block, float size)
@@ -98,6 +102,8 @@ static void put_3d(struct lutra_gguf_writer *w, const char *name, int type, int 
     }
     free(row);
     kept[n_kept++] = data;
+    int turn = n_kept % (n_others + 1);
+    if (turn > 0) w = others[turn - 1];
     uint64_t ne[3] = {(uint64_t)cols, (uint64_t)each, (uint64_t)count};
     int n_dims = count > 1 ? 3 : each > 1 ? 2 : 1;
     if (lutra_gguf_put_tensor(w, name, (uint32_t)type, n_dims, ne, data, NULL, NULL)) die("put_tensor");

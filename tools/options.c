@@ -2,6 +2,8 @@
 /* The option table of run and chat. */
 #include "tools/options.h"
 
+#include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "tools/cmd.h"
@@ -136,20 +138,14 @@ int lutra_options_parse(struct lutra_options *o, const char *command, int argc, 
 {
     struct lutra_opt_group groups[5];
     struct lutra_cli_spec spec = make_spec(command, groups);
-    lutra_sampling d;
-    lutra_sampling_default(&d);
     memset(o, 0, sizeof *o);
     o->n_predict = -1;
     o->n_batch = 2048;
     o->conversation = -1;
-    o->temp = d.temp;
-    o->top_k = d.top_k;
-    o->top_p = d.top_p;
-    o->min_p = d.min_p;
-    o->repeat_penalty = d.repeat_penalty;
-    o->repeat_last_n = d.repeat_last_n;
-    o->presence_penalty = d.presence_penalty;
-    o->frequency_penalty = d.frequency_penalty;
+    /* not given: as the model's file says, else lutra_sampling_default */
+    o->temp = o->top_p = o->min_p = o->repeat_penalty = NAN;
+    o->presence_penalty = o->frequency_penalty = NAN;
+    o->top_k = o->repeat_last_n = INT_MIN;
     o->colour = 2;
     int code = lutra_cli_parse(&spec, o, argc, argv);
     if (code >= 0) return code;
@@ -176,16 +172,21 @@ void lutra_options_print_names(void)
     lutra_cli_print_names(&spec);
 }
 
-void lutra_options_sampling(const struct lutra_options *o, lutra_sampling *out, uint64_t seed)
+void lutra_options_sampling(const struct lutra_options *o, const lutra_model *m, lutra_sampling *out,
+                            uint64_t seed)
 {
-    lutra_sampling_default(out);
-    out->temp = o->temp;
-    out->top_k = o->top_k;
-    out->top_p = o->top_p;
-    out->min_p = o->min_p;
-    out->repeat_penalty = o->repeat_penalty;
-    out->repeat_last_n = o->repeat_last_n;
-    out->presence_penalty = o->presence_penalty;
-    out->frequency_penalty = o->frequency_penalty;
+    lutra_model_sampling(m, out);
+    const struct {
+        float given, *to;
+    } floats[] = {{o->temp, &out->temp},
+                  {o->top_p, &out->top_p},
+                  {o->min_p, &out->min_p},
+                  {o->repeat_penalty, &out->repeat_penalty},
+                  {o->presence_penalty, &out->presence_penalty},
+                  {o->frequency_penalty, &out->frequency_penalty}};
+    for (size_t i = 0; i < sizeof floats / sizeof floats[0]; i++)
+        if (!isnan(floats[i].given)) *floats[i].to = floats[i].given;
+    if (o->top_k != INT_MIN) out->top_k = o->top_k;
+    if (o->repeat_last_n != INT_MIN) out->repeat_last_n = o->repeat_last_n;
     out->seed = seed;
 }

@@ -37,7 +37,9 @@ int lutra_options_prompt(const struct lutra_options *o, struct lutra_text *out, 
 int lutra_options_template(const struct lutra_options *o, struct lutra_text *out);
 /* The system message, from -sys or -sysf. */
 int lutra_options_system(const struct lutra_options *o, struct lutra_text *out);
-void lutra_options_sampling(const struct lutra_options *o, lutra_sampling *out, uint64_t seed);
+/* What the model's file recommends, overridden by the flags that were given. */
+void lutra_options_sampling(const struct lutra_options *o, const lutra_model *m, lutra_sampling *out,
+                            uint64_t seed);
 /* The seed asked for, else one from the system. */
 uint64_t lutra_options_seed(const struct lutra_options *o);
 

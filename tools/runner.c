@@ -193,7 +193,7 @@ int lutra_runner_generate(struct lutra_runner *e, const struct lutra_options *o,
     *stop = LUTRA_STOP_LENGTH;
     if (lutra_interrupt_pending()) return LUTRA_EXIT_INTERRUPTED;
     if (o->n_predict == 0) return -1;
-    lutra_options_sampling(o, &sampling, e->seed);
+    lutra_options_sampling(o, e->model, &sampling, e->seed);
     g.sampling = &sampling;
     g.n_predict = o->n_predict < 0 ? 0 : o->n_predict;
     g.ignore_end = o->ignore_eos;

@@ -7,6 +7,9 @@ group_hostile() {
     grep -E '^  [0-9]+ (rows|files)' "$tmp/out"
     program test_mutants "$BUILD/test_mutants"
     grep -E 'per second' "$tmp/out"
+    # and of families with tensors and keys of their own
+    program test_mutants "$BUILD/test_mutants" 20000 "$tiny_dir"/{phi3,gpt-oss,lfm2,qwen35,mamba2,gemma4}-Q4_0.gguf
+    grep -E 'per second' "$tmp/out"
 }
 
 # cut, overwritten, unlinked while loading and while generating

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* The keys and tensors of the families with blocks of their own, missing and out of range: refused by name, with an
+ * offset, or run; never a crash.
+ *   test_families_bad DIR_OF_TINY_MODELS */
+#include "runtime/lutra.h"
+#include "tests/check.h"
+#include "tests/hostile_tiny.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const models[] = {"phi3-Q4_0", "granite-Q4_0", "mistral3-Q4_0", "gemma2-Q4_0", "qwen3moe-Q4_0",
+                                     "gpt-oss-Q4_0", "lfm2-Q4_0", "qwen35-Q4_0", "mamba2-Q4_0", "gemma4-Q4_0"};
+
+/* Numbers that must be refused, and a part of the message. DEL: the key is taken away. */
+enum { DEL = 255 };
+static const struct {
+    const char *model, *key;
+    uint32_t type;
+    uint64_t v;
+    const char *reason;
+} cases[] = {
+    {"qwen3moe-Q4_0", "qwen3moe.expert_count", T_U32, 0, "2 experts are chosen of 0"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_count", T_U32, 5, "expected [96,5]"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_count", T_U32, 1025, "key qwen3moe.expert_count"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_count", T_I32, (uint64_t)-1, "key qwen3moe.expert_count"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_count", DEL, 0, "qwen3moe.expert_"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_used_count", T_U32, 0, "key qwen3moe.expert_used_count"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_used_count", T_U32, 7, "7 experts are chosen of 6"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_used_count", T_U64, 1ull << 33, "key qwen3moe.expert_used_count"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_feed_forward_length", T_U32, 65, "expected [96,65,6]"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_feed_forward_length", T_U32, 0, "key qwen3moe.expert_feed_forward_length"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_gating_func", T_U32, 4, "key qwen3moe.expert_gating_func"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_group_count", T_U32, 4, "not supported"},
+    {"phi3-Q4_0", "phi3.expert_count", T_U32, 4, "not supported"},
+    {"phi3-Q4_0", "phi3.rope.scaling.attn_factor", T_F32, 0x7fc00000, "key phi3.rope.scaling.attn_factor"},
+    {"phi3-Q4_0", "phi3.rope.scaling.original_context_length", T_U32, 0, "original_context_length"},
+    {"phi3-Q4_0", "phi3.rope.dimension_count", T_U32, 32, "rope_factors"},
+    {"granite-Q4_0", "granite.logit_scale", DEL, 0, "key granite.logit_scale is missing"},
+    {"granite-Q4_0", "granite.residual_scale", T_F32, 0x7f800000, "key granite.residual_scale"},
+    {"granite-Q4_0", "general.sampling.temp", T_F32, 0x7fc00000, "key general.sampling.temp"},
+    {"granite-Q4_0", "general.sampling.top_k", T_I32, (uint64_t)-2, "key general.sampling.top_k"},
+    {"mistral3-Q4_0", "mistral3.rope.scaling.yarn_beta_fast", T_F32, 0, "yarn_beta_fast"},
+    {"lfm2-Q4_0", "lfm2.shortconv.l_cache", T_U32, 1, "key lfm2.shortconv.l_cache"},
+    {"lfm2-Q4_0", "lfm2.shortconv.l_cache", T_U32, 65, "key lfm2.shortconv.l_cache"},
+    {"lfm2-Q4_0", "lfm2.shortconv.l_cache", T_U32, 4, "blk.0.shortconv.conv.weight"},
+    {"lfm2-Q4_0", "lfm2.shortconv.l_cache", DEL, 0, "lfm2.shortconv.l_cache is missing"},
+    {"lfm2-Q4_0", "lfm2.block_count", T_U32, 5, "an array of 4 where 5 layers are"},
+    {"qwen35-Q4_0", "qwen35.ssm.conv_kernel", T_U32, 0, "key qwen35.ssm.conv_kernel"},
+    {"qwen35-Q4_0", "qwen35.ssm.conv_kernel", T_U32, 3, "blk.0.ssm_conv1d.weight"},
+    {"qwen35-Q4_0", "qwen35.ssm.inner_size", T_U32, 1u << 20, "key qwen35.ssm.inner_size"},
+    {"qwen35-Q4_0", "qwen35.ssm.inner_size", T_U32, 257, "does not divide ssm.inner_size"},
+    {"qwen35-Q4_0", "qwen35.ssm.state_size", T_U32, 1025, "key qwen35.ssm.state_size"},
+    {"qwen35-Q4_0", "qwen35.ssm.state_size", T_U32, 16, "key qwen35.ssm.inner_size"},
+    {"qwen35-Q4_0", "qwen35.ssm.time_step_rank", T_U32, 3, "key qwen35.ssm.time_step_rank"},
+    {"qwen35-Q4_0", "qwen35.ssm.group_count", T_U32, 3, "key qwen35.ssm.group_count"},
+    {"qwen35-Q4_0", "qwen35.ssm.group_count", T_U32, 1, "blk.0.attn_qkv.weight"},
+    {"qwen35-Q4_0", "qwen35.full_attention_interval", T_U32, 0, "key qwen35.full_attention_interval"},
+    {"qwen35-Q4_0", "qwen35.nextn_predict_layers", T_U32, 6, "key qwen35.nextn_predict_layers"},
+    {"mamba2-Q4_0", "mamba2.ssm.state_size", T_U32, 31, "blk.0.ssm_in.weight"},
+    {"mamba2-Q4_0", "mamba2.ssm.group_count", T_U32, 0, "key mamba2.ssm.group_count"},
+    {"mamba2-Q4_0", "mamba2.ssm.inner_size", DEL, 0, "mamba2.ssm.inner_size is missing"},
+    {"gemma4-Q4_0", "gemma4.attention.shared_kv_layers", T_U32, 6, "key gemma4.attention.shared_kv_layers"},
+    {"gemma4-Q4_0", "gemma4.attention.shared_kv_layers", T_U32, 5, "no layer of its kind"},
+    {"gemma4-Q4_0", "gemma4.attention.key_length_swa", T_U32, 33, "gemma4.attention.value_length_swa"},
+    {"gemma4-Q4_0", "gemma4.rope.dimension_count_swa", T_U32, 34, "key gemma4.rope.dimension_count_swa"},
+    {"gemma4-Q4_0", "gemma4.embedding_length_per_layer_input", T_U32, 31, "per_layer_token_embd.weight"},
+    {"gemma4-Q4_0", "gemma4.embedding_length_per_layer_input", T_U32, 1u << 30, "embedding_length_per_layer_input"},
+    {"gemma4-Q4_0", "gemma4.expert_count", T_U32, 8, "not supported"},
+};
+
+/* Suffixes of tensors that files may lack. */
+static const char *const optional[] = {".bias", "rope_factors_short.weight", "rope_factors_long.weight", "rope_freqs.weight",
+                                       "output.weight", "layer_output_scale.weight", "attn_v.weight"};
+
+static char path[600];
+
+/* Open the doc as a file and use it a little. */
+static lutra_status try_doc(struct doc *d, lutra_error *err)
+{
+    struct image im;
+    lutra_model *m;
+    image_build(&im, d);
+    if (!tiny_write(path, im.b, im.n)) hostile_die("cannot write");
+    image_free(&im);
+    lutra_model_options mo = {.size = sizeof mo, .n_threads = 1};
+    lutra_status st = lutra_model_open(&m, path, &mo, err);
+    if (st != LUTRA_OK) return st;
+    lutra_session *s;
+    lutra_session_options so = {.size = sizeof so, .n_ctx = 64, .n_threads = 1};
+    static const int32_t ids[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    st = lutra_session_open(&s, m, &so, err);
+    if (st == LUTRA_OK) {
+        CHECK_EQ(lutra_session_feed(s, ids, 9, err), LUTRA_OK);
+        CHECK_EQ(lutra_session_truncate(s, 4, err), LUTRA_OK);
+        CHECK_EQ(lutra_session_feed(s, ids, 1, err), LUTRA_OK);
+        lutra_session_free(s);
+    }
+    lutra_model_free(m);
+    return st;
+}
+
+static void open_doc(struct doc *d, const char *dir, const char *model)
+{
+    char from[600];
+    uint8_t *b;
+    snprintf(from, sizeof from, "%s/%s.gguf", dir, model);
+    size_t n = tiny_read(from, &b);
+    memset(d, 0, sizeof *d);
+    doc_parse(d, b, n);
+    free(b);
+}
+
+static void check_key(const char *dir, size_t i)
+{
+    struct doc d;
+    lutra_error err = {0};
+    open_doc(&d, dir, cases[i].model);
+    if (cases[i].type == DEL) doc_del(&d, cases[i].key);
+    else doc_set_num(&d, cases[i].key, cases[i].type, cases[i].v);
+    lutra_status st = try_doc(&d, &err);
+    bool ok = (st == LUTRA_EFORMAT || st == LUTRA_EUNSUPPORTED) && strstr(err.msg, cases[i].reason) &&
+              strstr(err.msg, "offset");
+    if (!ok) printf("  %s %s: %s\n", cases[i].model, cases[i].key, err.msg);
+    CHECK(ok);
+    doc_free(&d);
+}
+
+static bool is_optional(const char *name)
+{
+    for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++) {
+        size_t n = strlen(name), k = strlen(optional[i]);
+        if (n >= k && strcmp(name + n - k, optional[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* Every tensor of layers 0 and 1 and of the whole net, taken away. */
+static void check_tensors(const char *dir, const char *model)
+{
+    struct doc all;
+    open_doc(&all, dir, model);
+    for (size_t i = 0; i < all.n_t; i++) {
+        const char *name = all.t[i].name, *called = name;
+        if (strcmp(name, "token_embd_norm.weight") == 0) called = "output_norm.weight"; /* as other families call it */
+        if (strncmp(name, "blk.", 4) == 0 && name[4] > '1') continue;
+        struct doc d;
+        lutra_error err = {0};
+        open_doc(&d, dir, model);
+        doc_del_tensor(&d, name);
+        lutra_status st = try_doc(&d, &err);
+        bool ok = st == LUTRA_OK ? is_optional(name) : st == LUTRA_EFORMAT && strstr(err.msg, called);
+        if (!ok) printf("  %s without %s: %s\n", model, name, st ? err.msg : "loads");
+        CHECK(ok);
+        doc_free(&d);
+    }
+    doc_free(&all);
+}
+
+/* Every number among the keys, far out of range and just beside it. */
+static void check_numbers(const char *dir, const char *model)
+{
+    static const uint64_t values[] = {0, 1, 2, 33, 1u << 16, 1u << 31, UINT32_MAX, 0x7fc00000, 0xff800000};
+    struct doc all;
+    open_doc(&all, dir, model);
+    for (size_t i = 0; i < all.n_kv; i++)
+        for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
+            if (all.kv[i].type != T_U32 && all.kv[i].type != T_F32) continue;
+            struct doc d;
+            lutra_error err = {0};
+            char key[128];
+            snprintf(key, sizeof key, "%.*s", (int)all.kv[i].key_len, all.kv[i].key);
+            open_doc(&d, dir, model);
+            doc_set_num(&d, key, all.kv[i].type, values[v]);
+            lutra_status st = try_doc(&d, &err);
+            bool ok = st == LUTRA_OK || st == LUTRA_ENOMEM || strstr(err.msg, "offset") || strstr(err.msg, "missing");
+            if (!ok) printf("  %s %s = %llu: %s\n", model, key, (unsigned long long)values[v], err.msg);
+            CHECK(ok);
+            doc_free(&d);
+        }
+    doc_free(&all);
+}
+
+/* What a file recommends for sampling. */
+static void check_sampling(const char *dir)
+{
+    char file[600];
+    lutra_model *m;
+    lutra_sampling s = {.size = sizeof s};
+    snprintf(file, sizeof file, "%s/granite-Q4_0.gguf", dir);
+    CHECK_EQ(lutra_model_open(&m, file, NULL, NULL), LUTRA_OK);
+    lutra_model_sampling(m, &s);
+    CHECK(s.temp == 0.25f && s.top_p == 0.5f && s.min_p == 0.125f && s.repeat_penalty == 1.5f);
+    CHECK_EQ(s.top_k, 7);
+    CHECK_EQ(s.repeat_last_n, 9);
+    lutra_model_free(m);
+    snprintf(file, sizeof file, "%s/llama-Q4_0.gguf", dir);
+    CHECK_EQ(lutra_model_open(&m, file, NULL, NULL), LUTRA_OK);
+    lutra_model_sampling(m, &s);
+    CHECK(s.temp == 0.8f && s.top_k == 40);
+    lutra_model_free(m);
+}
+
+int main(int argc, char **argv)
+{
+    const char *dir = argc > 1 && argv[1][0] != '-' ? argv[1] : "build/tiny";
+    check_init(argc, argv, "test_families_bad");
+    snprintf(path, sizeof path, "%s/bad.gguf", check_tmp());
+    CHECK_CASE("keys") for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_key(dir, i);
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) CHECK_CASE(models[i])
+    {
+        check_tensors(dir, models[i]);
+        check_numbers(dir, models[i]);
+    }
+    CHECK_CASE("sampling") check_sampling(dir);
+    return check_done();
+}
