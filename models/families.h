@@ -14,10 +14,10 @@ extern const struct lutra_arch lutra_arch_gemma4;                     /* gemma4.
 extern const struct lutra_arch lutra_arch_bitnet, lutra_arch_bitnet25;/* bitnet.c */
 extern const struct lutra_arch lutra_arch_phi3;                       /* phi3.c */
 extern const struct lutra_arch lutra_arch_smollm3;                    /* smollm3.c */
-extern const struct lutra_arch lutra_arch_granite;                    /* granite.c */
+extern const struct lutra_arch lutra_arch_granite;                    /* granite.c: granitemoe too */
 extern const struct lutra_arch lutra_arch_mistral3;                   /* mistral3.c */
-extern const struct lutra_arch lutra_arch_lfm2;                       /* lfm2.c */
-extern const struct lutra_arch lutra_arch_qwen35;                     /* qwen35.c, delta.c */
+extern const struct lutra_arch lutra_arch_lfm2;                       /* lfm2.c: lfm2moe too */
+extern const struct lutra_arch lutra_arch_qwen35;                     /* qwen35.c, delta.c: qwen35moe too */
 extern const struct lutra_arch lutra_arch_mamba2;                     /* mamba2.c */
 
 /* Rows of a tensor table. A matrix [rows, cols] takes cols inputs and gives rows outputs. */
@@ -78,5 +78,7 @@ extern const struct lutra_arch lutra_arch_mamba2;                     /* mamba2.
 /* norm, attention, residual, norm, feed-forward, residual: the layer of every pre-norm family. Sub-norms and
  * post-norms are part of the blocks and run where a layer has them. */
 void lutra_layer_prenorm(struct lutra_eval *e, int il);
+/* Its second half: norm, feed-forward (dense or by experts), residual. */
+void lutra_layer_feed(struct lutra_eval *e, int il);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Granite 3 and dense Granite 4.
+/* Granite 3 and dense Granite 4; with experts, one of them shared, arch granitemoe.
  *
  * Llama's layer with four numbers of its own: embeddings, scores and what a block adds to the residual
  * stream are multiplied by embedding_scale, attention.scale and residual_scale; logits are divided by
  * logit_scale. rope.scaling.finetuned = false means that nothing rotates. */
 #include "models/families.h"
 
-static const struct lutra_tensor_spec specs[] = {LUTRA_DENSE_SPECS, LUTRA_BIAS_SPECS};
+static const struct lutra_tensor_spec specs[] = {LUTRA_DENSE_SPECS, LUTRA_BIAS_SPECS, LUTRA_EXPERT_SPECS,
+                                                LUTRA_SHARED_EXPERT_SPECS};
 
 static lutra_status read_scales(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
 {
@@ -28,13 +29,15 @@ static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g
     bool rotates = true;
     lutra_status st;
     c->gate = LUTRA_GATE_SILU;
+    c->route_norm = true;
     if ((st = read_scales(c, g, err))) return st;
+    if ((st = lutra_config_experts(c, g, err))) return st;
     lutra_config_key(c, "rope.scaling.finetuned", key);
     if ((st = lutra_gguf_bool(g, key, &rotates, NULL, err))) return st;
     for (int il = 0; il < c->n_layer; il++) c->shape[il].rotates = rotates;
     return lutra_config_attn_scale(c, g, err);
 }
 
-static const char *const names[] = {"granite", NULL};
+static const char *const names[] = {"granite", "granitemoe", NULL};
 const struct lutra_arch lutra_arch_granite = {
     names, specs, sizeof specs / sizeof specs[0], configure, lutra_layer_prenorm, false, NULL};

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* LFM2.
+/* LFM2; with experts, arch lfm2moe.
  *
  * Most layers do not attend but convolve: in gives b, c and x; c * conv(b * x) goes through wo. The convolution is
  * causal over a few tokens (shortconv.l_cache), channel by channel. The others are Llama's with normed heads of q and
  * k; rotation pairs (i, i + n_rot/2). attention.head_count_kv is an array: 0 means a layer convolves. The norm before
- * the head is called token_embd_norm. */
+ * the head is called token_embd_norm. With experts: the first leading_dense_block_count layers have none; the router's
+ * sigmoids plus exp_probs_b choose, the sigmoids alone weigh, divided by their sum. */
 #include "models/recurrent.h"
 
 static const struct lutra_tensor_spec specs[] = {
@@ -17,6 +18,8 @@ static const struct lutra_tensor_spec specs[] = {
     LUTRA_MAT_ON("shortconv.out_proj.weight", wo, n_embd, n_embd, true, LUTRA_ON_SHORTCONV),
     LUTRA_VEC_SPEC("ffn_norm.weight", ffn_norm, n_embd, true),
     LUTRA_FFN_SPECS,
+    LUTRA_EXPERT_SPECS,
+    LUTRA_VEC_ON("exp_probs_b.bias", b_choice, n_expert, true, LUTRA_ON_EXPERTS),
 };
 
 /* Rows of wide are b, c, x. by_b: b = b * x; else att = c * att. */
@@ -52,15 +55,12 @@ static void shortconv(struct lutra_eval *e, int il)
 
 static void layer(struct lutra_eval *e, int il)
 {
-    const struct lutra_layer *l = &e->net->layers[il];
-    int n_embd = e->net->config.n_embd;
-    lutra_eval_norm(e, e->norm, e->x, l->attn_norm, n_embd);
-    if (e->net->config.shape[il].mixer == LUTRA_MIX_SHORTCONV) shortconv(e, il);
+    const struct lutra_config *c = &e->net->config;
+    lutra_eval_norm(e, e->norm, e->x, e->net->layers[il].attn_norm, c->n_embd);
+    if (c->shape[il].mixer == LUTRA_MIX_SHORTCONV) shortconv(e, il);
     else lutra_eval_attention(e, il);
     lutra_eval_residual(e);
-    lutra_eval_norm(e, e->norm, e->x, l->ffn_norm, n_embd);
-    lutra_eval_ffn(e, il);
-    lutra_eval_residual(e);
+    lutra_layer_feed(e, il);
 }
 
 static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
@@ -74,8 +74,13 @@ static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g
     c->gate = LUTRA_GATE_SILU;
     for (int il = 0; il < c->n_layer; il++)
         if (c->shape[il].n_head_kv == 0) c->shape[il].mixer = LUTRA_MIX_SHORTCONV;
+    int dense = 0;
+    c->route_norm = true;
+    if ((st = lutra_config_experts(c, g, err))) return st;
+    if ((st = lutra_config_int(c, g, "leading_dense_block_count", 0, c->n_layer, &dense, err))) return st;
+    for (int il = 0; il < dense; il++) c->shape[il].experts = false;
     return lutra_config_attn_scale(c, g, err);
 }
 
-static const char *const names[] = {"lfm2", NULL};
+static const char *const names[] = {"lfm2", "lfm2moe", NULL};
 const struct lutra_arch lutra_arch_lfm2 = {names, specs, sizeof specs / sizeof specs[0], configure, layer, true, NULL};

@@ -14,17 +14,21 @@ static const struct lutra_tensor_spec specs[] = {
     LUTRA_EXPERT_SPECS,
 };
 
-void lutra_layer_prenorm(struct lutra_eval *e, int il)
+void lutra_layer_feed(struct lutra_eval *e, int il)
 {
-    const struct lutra_layer *l = &e->net->layers[il];
-    int n_embd = e->net->config.n_embd;
-    lutra_eval_norm(e, e->norm, e->x, l->attn_norm, n_embd);
-    lutra_eval_attention(e, il);
-    lutra_eval_residual(e);
-    lutra_eval_norm(e, e->norm, e->x, l->ffn_norm, n_embd);
-    if (e->net->config.shape[il].experts) lutra_eval_experts(e, il);
+    const struct lutra_config *c = &e->net->config;
+    lutra_eval_norm(e, e->norm, e->x, e->net->layers[il].ffn_norm, c->n_embd);
+    if (c->shape[il].experts) lutra_eval_experts(e, il);
     else lutra_eval_ffn(e, il);
     lutra_eval_residual(e);
+}
+
+void lutra_layer_prenorm(struct lutra_eval *e, int il)
+{
+    lutra_eval_norm(e, e->norm, e->x, e->net->layers[il].attn_norm, e->net->config.n_embd);
+    lutra_eval_attention(e, il);
+    lutra_eval_residual(e);
+    lutra_layer_feed(e, il);
 }
 
 static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)

@@ -53,6 +53,7 @@ struct lutra_layer {
     struct lutra_mats e_down;    /* n_expert of [n_embd, n_ff_expert] */
     const float *be_gate, *be_up, *be_down; /* [n_expert][rows] */
     struct lutra_mat x_gate, x_up, x_down; /* the expert every token takes: [n_ff_shared, n_embd], ... */
+    const float *x_router;       /* [n_embd] sigmoid of its product is that expert's weight; NULL: 1 */
 
     /* state from token to token */
     const float *conv;           /* [conv_width][conv_taps], the present token last */

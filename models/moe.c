@@ -253,6 +253,11 @@ static void shared_expert(struct lutra_eval *e, const struct lutra_layer *l)
     lutra_eval_products(e, e->norm, c->n_embd, in, 2);
     lutra_eval_gate(e, e->n, c->n_ff_shared);
     lutra_eval_products(e, e->gate, c->n_ff_shared, &out, 1);
+    for (int i = 0; l->x_router != NULL && i < e->n; i++) {
+        size_t at = (size_t)i * (size_t)c->n_embd;
+        float weight = 1.0f / (1.0f + lutra_expf(-e->net->ops.dot(e->norm + at, l->x_router, c->n_embd)));
+        e->net->ops.scale(e->moe->gathered + at, weight, c->n_embd);
+    }
     e->net->ops.add(e->moe->sum, e->moe->gathered, e->n * c->n_embd);
 }
 

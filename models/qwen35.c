@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Qwen 3.5 and 3.6.
+/* Qwen 3.5 and 3.6; with experts, arch qwen35moe.
  *
  * Three layers of four are gated delta nets (delta.c), the fourth attends: wq gives a gate beside each head, whose
  * sigmoid multiplies what the head gives; heads of q and k are normed; the first n_rot elements rotate, pairs
  * (i, i + n_rot/2) (text has one position for all sections). The norm before the feed-forward block is called
- * post_attention_norm. Blocks that predict further tokens (nextn) stand behind the others and are not run. */
+ * post_attention_norm. Blocks that predict further tokens (nextn) stand behind the others and are not run. With
+ * experts: the weights of the chosen are divided by their sum, and what the shared one gives is multiplied by the
+ * sigmoid of a router of its own. */
 #include "models/delta.h"
 
 static const struct lutra_tensor_spec specs[] = {
@@ -26,21 +28,21 @@ static const struct lutra_tensor_spec specs[] = {
     LUTRA_VEC_ON("ssm_norm.weight", ssm_norm, state, true, LUTRA_ON_DELTA),
     LUTRA_VEC_SPEC("post_attention_norm.weight", ffn_norm, n_embd, true),
     LUTRA_FFN_SPECS,
+    LUTRA_EXPERT_SPECS,
+    LUTRA_SHARED_EXPERT_SPECS,
+    LUTRA_VEC_ON("ffn_gate_inp_shexp.weight", x_router, n_embd, true, LUTRA_ON_SHARED),
 };
 
 enum { ATTEND_EVERY = 4 };
 
 static void layer(struct lutra_eval *e, int il)
 {
-    const struct lutra_layer *l = &e->net->layers[il];
-    int n_embd = e->net->config.n_embd;
-    lutra_eval_norm(e, e->norm, e->x, l->attn_norm, n_embd);
-    if (e->net->config.shape[il].mixer == LUTRA_MIX_DELTA) lutra_eval_delta(e, il);
+    const struct lutra_config *c = &e->net->config;
+    lutra_eval_norm(e, e->norm, e->x, e->net->layers[il].attn_norm, c->n_embd);
+    if (c->shape[il].mixer == LUTRA_MIX_DELTA) lutra_eval_delta(e, il);
     else lutra_eval_attention(e, il);
     lutra_eval_residual(e);
-    lutra_eval_norm(e, e->norm, e->x, l->ffn_norm, n_embd);
-    lutra_eval_ffn(e, il);
-    lutra_eval_residual(e);
+    lutra_layer_feed(e, il);
 }
 
 /* Which layers are recurrent: an array, or every layer but each fourth. */
@@ -69,11 +71,14 @@ static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g
     if ((st = choose_mixers(c, g, err))) return st;
     int gated = 2 * c->n_head * c->head_dim, delta = lutra_delta_wide(c);
     c->n_wide = gated > delta ? gated : delta;
+    c->route_norm = true;
+    if ((st = lutra_config_experts(c, g, err))) return st;
+    if (c->n_ff_shared == 0) c->n_ff_shared = c->n_ff_expert;
     c->attn_gated = true;
     c->rope_halves = true;
     c->gate = LUTRA_GATE_SILU;
     return lutra_config_attn_scale(c, g, err);
 }
 
-static const char *const names[] = {"qwen35", NULL};
+static const char *const names[] = {"qwen35", "qwen35moe", NULL};
 const struct lutra_arch lutra_arch_qwen35 = {names, specs, sizeof specs / sizeof specs[0], configure, layer, false, NULL};

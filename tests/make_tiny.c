@@ -230,6 +230,14 @@ static void dense_ffn(struct lutra_gguf_writer *w, const struct shape *s, int il
     put_blk(w, s, il, "ffn_down", s->n_ff, s->n_embd);
 }
 
+/* The expert that every token takes. */
+static void shared_expert(struct lutra_gguf_writer *w, const struct shape *s, int il)
+{
+    put_blk(w, s, il, "ffn_gate_shexp", s->n_embd, ff_expert(s));
+    put_blk(w, s, il, "ffn_up_shexp", s->n_embd, ff_expert(s));
+    put_blk(w, s, il, "ffn_down_shexp", ff_expert(s), s->n_embd);
+}
+
 enum { LFM2_LAYERS = 4, LFM2_TAPS = 3 };
 static const int32_t lfm2_heads_kv[LFM2_LAYERS] = {0, HEADS_KV, 0, 0};
 
@@ -251,7 +259,21 @@ static void lfm2_layer(struct lutra_gguf_writer *w, const struct family *f, cons
         put_blk(w, s, il, "shortconv.in_proj", s->n_embd, 3 * s->n_embd);
         put_blk(w, s, il, "shortconv.out_proj", s->n_embd, s->n_embd);
     }
+    if (f->arch == NULL && strcmp(f->name, "lfm2moe") == 0 && il > 0) {
+        put_norm(w, il, "ffn_norm.weight", s->n_embd);
+        expert_ffn(w, s, il);
+        put_f32(w, il, "exp_probs_b.bias", EXPERTS, 1, 0.2f, 0.0f);
+        return;
+    }
     dense_ffn(w, s, il, "ffn_norm.weight");
+}
+
+static void lfm2moe_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    lfm2_keys(w, f, s);
+    expert_keys(w, f, s);
+    put_key_int(w, f, "leading_dense_block_count", 1);
+    put_key_int(w, f, "expert_gating_func", 2);
 }
 
 enum { SSM_TAPS = 4, SSM_STATE = 32, SSM_HEADS = 8, SSM_GROUPS = 2, SSM_INNER = SSM_STATE * SSM_HEADS,
@@ -301,7 +323,21 @@ static void qwen35_layer(struct lutra_gguf_writer *w, const struct family *f, co
         put_f32(w, il, "ssm_a", SSM_HEADS, 1, 0.1f, -0.5f);
         put_norm(w, il, "ssm_norm.weight", SSM_STATE);
     }
+    if (strcmp(f->name, "qwen35moe") == 0) {
+        put_norm(w, il, "post_attention_norm.weight", s->n_embd);
+        expert_ffn(w, s, il);
+        shared_expert(w, s, il);
+        put_f32(w, il, "ffn_gate_inp_shexp.weight", s->n_embd, 1, 0.1f, 0.0f);
+        return;
+    }
     dense_ffn(w, s, il, "post_attention_norm.weight");
+}
+
+static void qwen35moe_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    qwen35_keys(w, f, s);
+    expert_keys(w, f, s);
+    put_key_int(w, f, "expert_shared_feed_forward_length", ff_expert(s));
 }
 
 static void mamba2_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
@@ -330,6 +366,20 @@ static void granite_keys(struct lutra_gguf_writer *w, const struct family *f, co
     lutra_gguf_put_f32(w, "general.sampling.penalty_repeat", 1.5f);
     lutra_gguf_put_i32(w, "general.sampling.penalty_last_n", 9);
     lutra_gguf_put_i32(w, "general.sampling.top_k", 7);
+}
+
+static void granitemoe_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    granite_keys(w, f, s);
+    expert_keys(w, f, s);
+    put_key_int(w, f, "expert_shared_feed_forward_length", ff_expert(s));
+    put_key_float(w, f, "expert_weights_scale", 1.5f);
+}
+
+static void granitemoe_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
+{
+    moe_layer(w, f, s, il);
+    shared_expert(w, s, il);
 }
 
 /* With so short a context the slopes of YaRN need odd ends to be anywhere near the middle. */
@@ -442,6 +492,12 @@ static const struct family families[] = {
      .keys = qwen35_keys, .layer = qwen35_layer},
     {.name = "mamba2", .tokenizer = "gpt2", .pre = "gpt-2", .tied = true, .n_layer = 2, .keys = ssm_keys,
      .layer = mamba2_layer, .headless = true},
+    {.name = "granitemoe", .tokenizer = "gpt2", .pre = "refact", .tied = true, .n_layer = 2, .keys = granitemoe_keys,
+     .layer = granitemoe_layer},
+    {.name = "lfm2moe", .tokenizer = "gpt2", .pre = "lfm2", .qk_norm = true, .tied = true, .n_layer = LFM2_LAYERS,
+     .keys = lfm2moe_keys, .layer = lfm2_layer, .no_heads_kv = true, .norm = "token_embd_norm.weight"},
+    {.name = "qwen35moe", .tokenizer = "gpt2", .pre = "qwen2", .qk_norm = true, .tied = true, .n_layer = 6, .n_rot = 16,
+     .keys = qwen35moe_keys, .layer = qwen35_layer},
     {.name = "gemma4", .tokenizer = "llama", .pre = "default", .tied = true, .n_layer = G4_LAYERS, .window = 6,
      .keys = gemma4_keys, .layer = gemma4_layer, .whole = gemma4_whole, .own_sizes = true},
 };

@@ -110,7 +110,7 @@ def per_layer(value, n):
     return list(value) if isinstance(value, (list, tuple, np.ndarray)) else [value] * n
 
 
-PAIRS = ("llama", "smollm3", "granite", "mistral3")  # rotate (2i, 2i+1); the others (i, i + n_rot/2)
+PAIRS = ("llama", "smollm3", "granite", "granitemoe", "mistral3")  # rotate (2i, 2i+1); the others (i, i + n_rot/2)
 
 
 def frequencies(m, base, n_rot, n_ctx):
@@ -157,7 +157,7 @@ def attention(m, il, h, n_ctx):
     eps = m.key("attention.layer_norm_rms_epsilon")
     pos = np.arange(n, dtype=np.float64)
     gate = None
-    if arch == "qwen35":  # each head of q is followed by its gate
+    if arch.startswith("qwen35"):  # each head of q is followed by its gate
         both = (h @ w("attn_q.weight").T).reshape(n, heads, 2, dim)
         q, gate = both[:, :, 0], both[:, :, 1].reshape(n, heads * dim)
         k, v = h @ w("attn_k.weight").T, h @ w("attn_v.weight").T
@@ -311,10 +311,15 @@ def expert_feed_forward(m, il, h):
         if m.arch == "gpt-oss":
             chosen = np.argsort(-logits[i])[:used]
             share = softmax(logits[i][chosen])
+        elif m.arch == "lfm2moe":  # sigmoids; a bias takes part in the choice only
+            p = sigmoid(logits[i])
+            chosen = np.argsort(-(p + w("exp_probs_b.bias")))[:used]
+            share = p[chosen] / p[chosen].sum()
         else:
             p = softmax(logits[i])
             chosen = np.argsort(-p)[:used]
             share = p[chosen] / (1 if m.arch == "olmoe" else p[chosen].sum())
+        share = share * m.key("expert_weights_scale", 1.0)
         for x, s in zip(chosen, share):
             gate, up = w("ffn_gate_exps.weight")[x] @ row, w("ffn_up_exps.weight")[x] @ row
             if has("ffn_gate_exps.bias"):
@@ -326,6 +331,12 @@ def expert_feed_forward(m, il, h):
                 g = gate_function(m.arch, gate) * up
             y = w("ffn_down_exps.weight")[x] @ g
             out[i] += s * (y + w("ffn_down_exps.bias")[x] if has("ffn_down_exps.bias") else y)
+    if has("ffn_gate_shexp.weight"):
+        g = silu(h @ w("ffn_gate_shexp.weight").T) * (h @ w("ffn_up_shexp.weight").T)
+        y = g @ w("ffn_down_shexp.weight").T
+        if has("ffn_gate_inp_shexp.weight"):
+            y = y * sigmoid(h @ w("ffn_gate_inp_shexp.weight"))[:, None]
+        out = out + y
     return out
 
 

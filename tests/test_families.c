@@ -15,7 +15,7 @@ static const char *const models[] = {
     "phi3-Q4_K",  "smollm3-Q4_0", "granite-Q4_0", "mistral3-Q4_K", "gemma2-Q4_0",   "mixtral-Q4_0",
     "mixtral-F32", "qwen3moe-Q4_K", "olmoe-Q4_0",  "gpt-oss-Q4_K",
     "lfm2-Q4_K",  "lfm2-F32", "qwen35-Q4_0",  "qwen35-F32",    "mamba2-Q4_K",   "mamba2-F32",
-    "gemma4-Q4_0",
+    "gemma4-Q4_0", "granitemoe-Q4_0", "lfm2moe-Q4_K", "qwen35moe-Q4_0",
 };
 
 static float want[N][MAX_VOCAB], got[N][MAX_VOCAB];
@@ -72,6 +72,44 @@ static void check_ways(const char *path)
     }
 }
 
+/* Float activations: together and one by one, too. */
+static void check_floats(const char *path, lutra_precision_mode precision, lutra_kernels kernels)
+{
+    static float one[N][MAX_VOCAB];
+    lutra_model *m;
+    lutra_model_options mo = {.size = sizeof mo, .cpu = check_cpu(), .precision = precision, .kernels = kernels};
+    if (lutra_model_open(&m, path, &mo, NULL) != LUTRA_OK) return;
+    lutra_session *s = open_session(m, 2), *t = open_session(m, 1);
+    memset(got, 0, sizeof got);
+    memset(one, 0, sizeof one);
+    feed(s, got, 0, N, N);
+    feed(t, one, 0, N, 1);
+    CHECK_MEM(got, one, sizeof one, 'f');
+    lutra_session_free(s);
+    lutra_session_free(t);
+    lutra_model_free(m);
+}
+
+/* What is planned from the header alone is what is taken. */
+static void check_plan(const char *path)
+{
+    lutra_model *m;
+    lutra_session *s;
+    lutra_plan plan = {.size = sizeof plan};
+    lutra_stats st = {.size = sizeof st};
+    lutra_model_options mo = {.size = sizeof mo, .cpu = check_cpu()};
+    lutra_session_options so = {.size = sizeof so, .n_ctx = 100, .n_threads = 2};
+    CHECK_EQ(lutra_plan_file(&plan, path, &mo, &so, NULL), LUTRA_OK);
+    if (lutra_model_open(&m, path, &mo, NULL) != LUTRA_OK) return;
+    CHECK_EQ(lutra_session_open(&s, m, &so, NULL), LUTRA_OK);
+    lutra_session_stats(s, &st);
+    CHECK_EQ(plan.weights, m->net->arena.used);
+    CHECK(st.kv_bytes >= plan.kv && st.kv_bytes < plan.kv + (2 << 20));       /* whole pages, */
+    CHECK(plan.scratch + (4 << 20) > st.scratch_bytes && plan.scratch < st.scratch_bytes + (4 << 20)); /* large ones */
+    lutra_session_free(s);
+    lutra_model_free(m);
+}
+
 /* Back to token n, then on with what stood there: the session must know what it knew then. */
 static void check_back(const char *path)
 {
@@ -109,6 +147,9 @@ int main(int argc, char **argv)
         memset(got, 0, sizeof got);
         check_ways(path);
         check_back(path);
+        check_floats(path, LUTRA_PRECISION_HIGH, LUTRA_KERNELS_AUTO);
+        check_floats(path, LUTRA_PRECISION_DEFAULT, LUTRA_KERNELS_DEQ);
+        check_plan(path);
     }
     return check_done();
 }

@@ -10,7 +10,8 @@
 #include <string.h>
 
 static const char *const models[] = {"phi3-Q4_0", "granite-Q4_0", "mistral3-Q4_0", "gemma2-Q4_0", "qwen3moe-Q4_0",
-                                     "gpt-oss-Q4_0", "lfm2-Q4_0", "qwen35-Q4_0", "mamba2-Q4_0", "gemma4-Q4_0"};
+                                     "gpt-oss-Q4_0", "lfm2-Q4_0", "qwen35-Q4_0", "mamba2-Q4_0", "gemma4-Q4_0",
+                                     "granitemoe-Q4_0", "lfm2moe-Q4_0", "qwen35moe-Q4_0"};
 
 /* Numbers that must be refused, and a part of the message. DEL: the key is taken away. */
 enum { DEL = 255 };
@@ -32,6 +33,10 @@ static const struct {
     {"qwen3moe-Q4_0", "qwen3moe.expert_feed_forward_length", T_U32, 0, "key qwen3moe.expert_feed_forward_length"},
     {"qwen3moe-Q4_0", "qwen3moe.expert_gating_func", T_U32, 4, "key qwen3moe.expert_gating_func"},
     {"qwen3moe-Q4_0", "qwen3moe.expert_group_count", T_U32, 4, "not supported"},
+    {"granitemoe-Q4_0", "granitemoe.expert_shared_feed_forward_length", T_U32, 1u << 21, "expert_shared_feed_forward"},
+    {"granitemoe-Q4_0", "granitemoe.expert_shared_feed_forward_length", T_U32, 63, "blk.0.ffn_gate_shexp.weight"},
+    {"lfm2moe-Q4_0", "lfm2moe.leading_dense_block_count", T_U32, 5, "key lfm2moe.leading_dense_block_count"},
+    {"lfm2moe-Q4_0", "lfm2moe.leading_dense_block_count", T_U32, 0, "blk.0.ffn_gate_inp.weight"},
     {"phi3-Q4_0", "phi3.expert_count", T_U32, 4, "not supported"},
     {"phi3-Q4_0", "phi3.rope.scaling.attn_factor", T_F32, 0x7fc00000, "key phi3.rope.scaling.attn_factor"},
     {"phi3-Q4_0", "phi3.rope.scaling.original_context_length", T_U32, 0, "original_context_length"},
