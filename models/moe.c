@@ -66,19 +66,19 @@ void lutra_moe_bind(struct lutra_moe **out, const struct lutra_config *c, int n_
 /* The n_used largest of p + bias, their indices ascending; of equals, and of what is no number, the first. */
 static void choose(int32_t *chosen, const float *p, const float *bias, int n, int n_used)
 {
+    bool taken[LUTRA_MAX_EXPERTS] = {false};
     for (int u = 0; u < n_used; u++) {
         int best = -1;
         float most = 0.0f;
         for (int i = 0; i < n; i++) {
-            bool taken = false;
-            for (int k = 0; k < u && !taken; k++) taken = chosen[k] == i;
-            if (taken) continue;
+            if (taken[i]) continue;
             float v = bias ? p[i] + bias[i] : p[i];
             if (best < 0 || v > most) {
                 best = i;
                 most = v;
             }
         }
+        taken[best] = true;
         int at = u; /* into its place */
         for (; at > 0 && chosen[at - 1] > best; at--) chosen[at] = chosen[at - 1];
         chosen[at] = best;
