@@ -521,6 +521,7 @@ static int type_at(size_t i)
 static bool used(const struct family *f, int type)
 {
     if (type == LUTRA_TYPE_I2_S) return strcmp(f->name, "bitnet") == 0;
+    if (type == LUTRA_TYPE_MXFP4 && strcmp(f->name, "gpt-oss") == 0) return true; /* as it is published */
     if (lutra_book_info(type)) return strcmp(f->name, "llama") == 0;
     return f->all_types || type == LUTRA_TYPE_F32 || type == LUTRA_TYPE_Q4_0 || type == LUTRA_TYPE_Q4_K;
 }

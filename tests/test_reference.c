@@ -33,7 +33,7 @@ static const struct {
     {"mistral3-F32", 0, 0},    {"mistral3-Q4_0", 0, 0}, {"falcon3-F32", 0, 0},    {"falcon3-Q4_K", 0, 0},
     {"gemma2-F32", 0, 0},      {"gemma2-Q4_0", 0, 0},   {"mixtral-F32", 0, 0},    {"mixtral-Q4_K", 0, 0},
     {"qwen3moe-F32", 0, 0},    {"qwen3moe-Q4_K", 0, 0}, {"olmoe-F32", 0, 0},      {"olmoe-Q4_K", 0, 0},
-    {"gpt-oss-F32", 0, 0},     {"gpt-oss-Q4_0", 0, 0},  {"lfm2-F32", 0, 0},       {"lfm2-Q4_K", 0, 0},
+    {"gpt-oss-F32", 0, 0},     {"gpt-oss-Q4_0", 0, 0},  {"gpt-oss-MXFP4", 0, 0},  {"lfm2-F32", 0, 0},       {"lfm2-Q4_K", 0, 0},
     {"qwen35-F32", 0, 0},      {"qwen35-Q4_0", 0, 0},   {"mamba2-F32", 0, 0},     {"mamba2-Q4_K", 0, 0},
     {"gemma4-F32", 0, 0},      {"gemma4-Q4_0", 0, 0},   {"granitemoe-F32", 0, 0}, {"granitemoe-Q4_0", 0, 0},
     {"lfm2moe-F32", 0, 0},     {"lfm2moe-Q4_K", 0, 0},  {"qwen35moe-F32", 0, 0},  {"qwen35moe-Q4_0", 0, 0},
