@@ -15,7 +15,7 @@ enum lutra_precision {
 /* Which kernels multiply low-bit weights. AUTO, LUT and DOT give the same bits. */
 enum lutra_mode {
     LUTRA_MODE_AUTO, /* the fastest for the matrix and the number of vectors */
-    LUTRA_MODE_LUT,  /* table lookups however many vectors; I8, which has no tables, by integer dot */
+    LUTRA_MODE_LUT,  /* table lookups however many vectors; I8 and BOOK, without tables, by integer dot */
     LUTRA_MODE_DOT,  /* codes unpacked and multiplied as integers, one vector too */
     LUTRA_MODE_DEQ   /* weights decoded to floats, times float activations: the baseline */
 };

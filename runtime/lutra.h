@@ -82,7 +82,7 @@ typedef enum lutra_precision_mode {
 /* Which kernels multiply low-bit weights. AUTO, LUT and DOT print the same text; DEQ its own. */
 typedef enum lutra_kernels {
     LUTRA_KERNELS_AUTO = 0,  /* the fastest for the matrix and the number of tokens */
-    LUTRA_KERNELS_LUT = 1,   /* table lookups, prompts too (Q8_0: integer dot; F32, F16, BF16: float) */
+    LUTRA_KERNELS_LUT = 1,   /* table lookups, prompts too (Q8_0 and codebook types: integer dot; floats: float) */
     LUTRA_KERNELS_DOT = 2,   /* integer dot products over unpacked weights, single tokens too */
     LUTRA_KERNELS_DEQ = 3    /* weights decoded to floats, times float activations: the baseline to measure against */
 } lutra_kernels;

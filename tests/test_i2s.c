@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* I2_S: every layout holds the same weights, which are those of the formula; a model in each of
- * them says the same; what does not fit is refused with a cure.
+ * them says the same; what does not fit is refused with a cure. NVFP4's scale beside its matrix.
  *   test_i2s [DIR_OF_TINY_MODELS] */
 #include "models/i2s.h"
 
@@ -239,6 +239,54 @@ static void test_spoilt(void)
     CHECK(strstr(err.msg, "scale") && strstr(err.msg, "not a finite number"));
 }
 
+/* ---- the scale beside an NVFP4 matrix ---- */
+
+/* The tiny model with other bytes in one tensor. */
+static bool write_with(const char *to, const char *tensor, float value)
+{
+    char path[512];
+    struct lutra_gguf *g;
+    size_t n;
+    snprintf(path, sizeof path, "%s/llama-NVFP4.gguf", dir);
+    uint8_t *b = read_all(path, &n);
+    if (b == NULL || lutra_gguf_open(&g, path, NULL)) return free(b), false;
+    const struct lutra_gguf_tensor *t = lutra_gguf_tensor(g, tensor);
+    if (t) memcpy(b + t->offset, &value, sizeof value);
+    bool ok = t != NULL;
+    lutra_gguf_close(g);
+    FILE *f = fopen(to, "wb");
+    ok = f != NULL && fwrite(b, 1, n, f) == n && ok;
+    if (f) ok = fclose(f) == 0 && ok;
+    free(b);
+    return ok;
+}
+
+static lutra_status scale_of(const char *path, float *scale, lutra_error *err)
+{
+    lutra_model *m;
+    lutra_model_options mo = {.size = sizeof mo};
+    lutra_status st = lutra_model_open(&m, path, &mo, err);
+    if (st != LUTRA_OK) return st;
+    *scale = m->net->layers[1].gate.scale;
+    lutra_model_free(m);
+    return LUTRA_OK;
+}
+
+static void test_beside(void)
+{
+    const char *tensor = "blk.1.ffn_gate.scale";
+    char path[512];
+    lutra_error err;
+    float scale = 0;
+    snprintf(path, sizeof path, "%s/nvfp4.gguf", check_tmp());
+    CHECK(write_with(path, tensor, 0.625f));
+    CHECK_EQ(scale_of(path, &scale, &err), LUTRA_OK);
+    CHECK(scale == 0.625f);
+    CHECK(write_with(path, tensor, INFINITY));
+    CHECK_EQ(scale_of(path, &scale, &err), LUTRA_EFORMAT);
+    CHECK(strstr(err.msg, tensor) && strstr(err.msg, "not a finite number"));
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv, "test_i2s");
@@ -248,5 +296,6 @@ int main(int argc, char **argv)
     CHECK_CASE("pack") test_pack();
     CHECK_CASE("models") test_models();
     CHECK_CASE("spoilt") test_spoilt();
+    CHECK_CASE("scale beside") test_beside();
     return check_done();
 }
