@@ -11,12 +11,15 @@ enum { MAX_ROW_COLS = 1 << 18 };
 /* 0: all codes are 1 (zero weights), 1: ternary, 3: some code is 3. */
 static unsigned block_codes(const struct lutra_split *s, int block)
 {
-    unsigned any = 0, three = 0;
-    for (int i = 0; i < block; i++) {
-        any |= s->q[i] ^ 1u;
-        three |= s->q[i] & s->q[i] >> 1;
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t any = 0, three = 0;
+    for (int i = 0; i < block; i += 8) { /* every weight of a model passes here at load */
+        uint64_t q;
+        memcpy(&q, s->q + i, sizeof q);
+        any |= q ^ ones;
+        three |= q & q >> 1; /* codes have two bits: only bit 0 of each byte counts */
     }
-    return three & 1 ? 3 : any != 0;
+    return three & ones ? 3 : any != 0;
 }
 
 static void probe_row(struct lutra_ternary *t, int type, const uint8_t *p, int n_cols)
