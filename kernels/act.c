@@ -149,7 +149,8 @@ static void fill_one(struct fill_job *job)
 {
     int threads = job->e->pool ? lutra_pool_size(job->e->pool) : 1;
     int slices = (job->a->k_pad + SLICE_K - 1) / SLICE_K;
-    if (threads < SPLIT_THREADS || job->a->k < SPLIT_K || !(job->parts & ~(unsigned)LUTRA_ACT_CODES)) {
+    bool tables = job->parts & ~(unsigned)LUTRA_ACT_CODES;
+    if (threads < SPLIT_THREADS || job->a->k < SPLIT_K || !tables) {
         fill_some(job, 0, 1, 0);
         return;
     }

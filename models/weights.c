@@ -278,7 +278,8 @@ static lutra_status probe_ternary(struct lutra_weights *w, const struct lutra_gg
 
 /* Base 3 where inputs are int8 and a row has one scale, as in BitNet's own files: its tables hold sums of int8. Other
  * ternary tensors are five trits a byte if this level looks those up faster than planes: AVX-512 from memory, weights
- * per ns: 168 (1.69 bits) against 135 (2.06 bits). AVX2 and below lose more by taking bytes apart than they save. */
+ * per ns: 168 (1.69 bits) against 135 (2.06 bits). AVX2 and below would lose more by taking bytes apart than
+ * they save, by the count of their operations (not measured). */
 static enum lutra_packing packing_of(const struct lutra_weights *w, const struct lutra_gguf_tensor *t,
                                      const struct lutra_ternary *found)
 {

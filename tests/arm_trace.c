@@ -2,8 +2,8 @@
 /* Runs one product kernel once, between calls of two empty functions, for tests/arm_mca.sh to cut
  * its instructions out of a trace:
  *   arm_trace LEVEL TYPE lookup|panel|tables|vector VECTORS [int8]
- * TYPE is a type's name, TERN (base 3) or BITS1 .. BITS8. Weights are random bytes: no kernel's path
- * depends on them. Prints the number of weights that one vector meets (`tables`: columns). */
+ * TYPE is a type's name, TERN (base 3) or BITS1 .. BITS8. Weights are random bytes: no path of a
+ * kernel depends on them. Prints the number of weights that one vector meets (`tables`: columns). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +95,8 @@ int main(int argc, char **argv)
     struct lutra_ops ops;
     struct lutra_mat m = {0};
 
-    if (!level || n < 1 || plan(&m, argv[2], argv[3][0] == 'v' ? STRIP : 32) || m.kind >= LUTRA_MAT_F32) return 2;
+    int rows = argv[3][0] == 'v' ? STRIP : 32;
+    if (!level || n < 1 || plan(&m, argv[2], rows) || m.kind >= LUTRA_MAT_F32) return 2;
     lutra_ops_init(&ops, level->features);
     m.scale = 1.0f;
     m.data = aligned_alloc(LUTRA_ALIGN, lutra_round_up(m.bytes, LUTRA_ALIGN));

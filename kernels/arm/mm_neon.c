@@ -185,8 +185,8 @@ static void panel_group(const struct strip *s, const struct lutra_scales *scales
     }
 }
 
-/* I8 needs no panel: bytes of two columns are widened to int16 by shifts, and multiplied there. Sums
- * of `nv` vectors from b on over one unit at `code`, which begins at column k. */
+/* I8 needs no panel: bytes of two columns are widened to int16 by shifts, and multiplied there.
+ * Sums of `nv` vectors from b on over one unit at `code`, which begins at column k. */
 ARM_INLINE void i8_some(const struct strip *s, int nv, int b, const uint8_t *code, int k,
                         struct lutra_rows d)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Base-3 weights by vector tables with NEON: many vectors of int8 codes at once, nothing multiplied.
+/* Base-3 weights by vector tables with NEON: many vectors of int8 codes, nothing multiplied.
  *
  * A table has one row for each of the 27 values of a triple of weights: the sums of the triple's
  * three codes, of 32 vectors side by side in int16. A lookup is an offset, four loads and four
@@ -9,7 +9,7 @@
  *       codes turned about, 16 tables built, 27 KB
  *       for a row: 16 x (offset, four adds), on int16 sums that wait in L2
  *
- * A sum is at most 3 * 127 = 381 in size, so 80 of them (30480) fit int16; then they go to int32. */
+ * A sum is at most 3 * 127 = 381 in size, so 80 of them (30480) fit int16; then to int32. */
 #include "kernels/arm/arm.h"
 #include "kernels/lut_init.h"
 
