@@ -222,7 +222,7 @@ static int fetch(const char *url, const char *part)
 
 static int get(const struct source *s, const char *path)
 {
-    char part[LUTRA_FIND_PATH], shown[LUTRA_FIND_PATH * 4];
+    char part[LUTRA_FIND_PATH + 8], shown[LUTRA_FIND_PATH * 4];
     uint64_t bytes;
     lutra_escape(shown, sizeof shown, path, strlen(path));
     if (file_bytes(path, &bytes) && !fault(path, s)) {
