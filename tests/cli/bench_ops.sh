@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Operations per weight: a record for each type, no product of a weight where tables are looked up.
+[ -z "$ASAN_OPTIONS" ] || { echo "stepping through a sanitized program counts the sanitizer" >&2; exit 77; }
 "$LUTRA" bench --ops --type Q4_0,TQ2_0,Q8_0 --shape 64x512 -o jsonl 2>/dev/null | grep -v quint >/tmp/out.$$
 cut -d, -f2-4,6 /tmp/out.$$
 grep -o '"lookups": [0-9.]*\|"multiplies": [0-9]*' /tmp/out.$$
