@@ -166,15 +166,6 @@ static bool sum_of(const char *path, uint64_t bytes, char hex[65])
     return ok;
 }
 
-static bool has_magic(const char *path)
-{
-    char magic[4] = {0};
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(magic, 1, 4, f) : 0;
-    if (f) fclose(f);
-    return n == 4 && memcmp(magic, "GGUF", 4) == 0;
-}
-
 /* NULL if the file is the one wanted, else what is wrong with it. */
 static const char *fault(const char *path, const struct source *s)
 {
@@ -182,7 +173,7 @@ static const char *fault(const char *path, const struct source *s)
     char hex[65];
     if (!file_bytes(path, &bytes)) return "it cannot be read";
     if (s->bytes && bytes != s->bytes) return "it is not as long as the published file";
-    if (!has_magic(path)) return "it is not a GGUF file";
+    if (!lutra_find_is_gguf(path)) return "it is not a GGUF file";
     if (!s->sha256[0]) return NULL;
     if (!sum_of(path, bytes, hex)) return "it cannot be read";
     return strcmp(hex, s->sha256) == 0 ? NULL : "its sha256 is not that of the published file";

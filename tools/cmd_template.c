@@ -90,15 +90,6 @@ static int read_json(struct lutra_text *text, const char *arg)
 
 /* ---- the file ---- */
 
-static bool is_gguf(const char *path)
-{
-    char magic[4] = {0};
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(magic, 1, 4, f) : 0;
-    if (f) fclose(f);
-    return n == 4 && memcmp(magic, "GGUF", 4) == 0;
-}
-
 /* Text of the token that a key names; empty if there is none. */
 static void token_text(const struct lutra_gguf *g, const char *key, struct lutra_text *out)
 {
@@ -143,7 +134,7 @@ static int read_source(struct job *j, const struct options *o)
     int code = -1;
     if (path) {
         path = lutra_find_path(path, found);
-        if (is_gguf(path)) {
+        if (lutra_find_is_gguf(path)) {
             code = read_gguf(j, path);
         } else {
             int e = lutra_text_read_file(&j->source, path, LUTRA_TEMPLATE_SOURCE_MAX);

@@ -58,7 +58,7 @@ static void push(struct search *s, const char *path, int depth)
     s->n_stack++;
 }
 
-static bool has_magic(const char *path)
+bool lutra_find_is_gguf(const char *path)
 {
     char magic[4] = "";
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -80,7 +80,7 @@ static void add_file(struct search *s, const char *path, const struct stat *st)
     if (s->n_found == LUTRA_FOUND_MAX) return;
     for (int i = 0; i < s->n_found; i++)
         if (s->found[i].device == st->st_dev && s->found[i].inode == st->st_ino) return;
-    if (!has_magic(path)) return;
+    if (!lutra_find_is_gguf(path)) return;
     struct lutra_found *f = &s->found[s->n_found++];
     snprintf(f->path, sizeof f->path, "%s", path);
     f->bytes = (uint64_t)st->st_size;

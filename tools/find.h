@@ -14,6 +14,9 @@ struct lutra_found {
     uint64_t bytes, device, inode;
 };
 
+/* Does the file begin as a GGUF file does? */
+bool lutra_find_is_gguf(const char *path);
+
 /* Search; *files is an array to free(). Returns the count, at most LUTRA_FOUND_MAX, sorted by path.
  */
 int lutra_find_models(struct lutra_found **files);
