@@ -16,7 +16,9 @@ endif
 
 WARN    := -Wall -Wextra -Wundef -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS  ?= -O2 -g
-BASE    := -std=c11 -D_GNU_SOURCE -I. $(WARN) -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread
+# what of the system is visible: make portable asks for POSIX alone
+SYSTEM  ?= -D_GNU_SOURCE
+BASE    := -std=c11 $(SYSTEM) -I. $(WARN) -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread
 ifeq ($(DEBUG),1)
 CFLAGS  := -O1 -g
 else
@@ -118,6 +120,12 @@ pi:
 	@$(MAKE) CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar LDFLAGS=-static BUILD=$(BUILD)-pi all
 	@echo "$(BUILD)-pi/lutra: copy it to the Pi and run it"
 
+# POSIX and nothing more, as far as this system can pretend: stands in for macOS and the BSDs
+POSIX   := -D_POSIX_C_SOURCE=200809L -U_GNU_SOURCE -U__linux__ -U__gnu_linux__ -pedantic
+CLANG   ?= clang
+portable:
+	@$(MAKE) CC="$(CLANG)" BUILD=$(BUILD)-portable WERROR=1 SYSTEM="$(POSIX)" $(or $(GOAL),all)
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(BUILD)/lutra $(DESTDIR)$(PREFIX)/bin/lutra
@@ -128,7 +136,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/lutra $(DESTDIR)$(PREFIX)/lib/liblutra.a $(DESTDIR)$(PREFIX)/include/lutra.h
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-pi
+	rm -rf $(BUILD) $(BUILD)-pi $(BUILD)-portable
 
 help:
 	@echo "make            build $(BUILD)/lutra and $(BUILD)/liblutra.a"
@@ -137,9 +145,10 @@ help:
 	@echo "make test       every test; GROUPS='unit cli' for some       make check: the quick ones"
 	@echo "make versus     PEER=path/to/llama-bench MODEL=file: speed in turn with another program"
 	@echo "make pi         cross-build one static program for 64-bit ARM Linux"
+	@echo "make portable   build with clang for POSIX alone, no GNU or Linux calls: macOS and the BSDs"
 	@echo "make install    PREFIX=$(PREFIX) DESTDIR=                    make uninstall, make clean"
 	@echo "variables: CC CFLAGS LDFLAGS BUILD V=1 DEBUG=1 HWLOC=1 SANITIZE=address,undefined"
 
-.PHONY: all tests chat demo test check versus pi install uninstall clean help FORCE
+.PHONY: all tests chat demo test check versus pi portable install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 -include $(LIB_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/%.d) $(TEST_OBJ:.o=.d)

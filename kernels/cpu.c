@@ -7,6 +7,8 @@
 #include <unistd.h>
 #if defined(__linux__)
 #include <sched.h>
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 const struct lutra_cpu_level *lutra_cpu_level(const char *name)
@@ -55,9 +57,19 @@ void lutra_cpu_bind(int cpu)
 
 #else
 
+static long count_cpus(void)
+{
+#if defined(__APPLE__)
+    int fast = 0; /* performance cores, where there are two kinds */
+    size_t n = sizeof fast;
+    if (sysctlbyname("hw.perflevel0.logicalcpu", &fast, &n, NULL, 0) == 0 && fast > 0) return fast;
+#endif
+    return sysconf(_SC_NPROCESSORS_ONLN); /* not POSIX, but every system of today has it */
+}
+
 int lutra_cpu_allowed(int *cpus, int cap)
 {
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    long online = count_cpus();
     int n = online < 1 ? 1 : online > cap ? cap : (int)online;
     for (int i = 0; i < n; i++) cpus[i] = i;
     return n;

@@ -6,6 +6,8 @@
 
 #if defined(__linux__)
 #include <sys/auxv.h>
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 /* bits of AT_HWCAP and AT_HWCAP2, from Linux' arch/arm64/include/uapi/asm/hwcap.h: older headers
@@ -13,12 +15,24 @@
 #define HWCAP_BIT_ASIMDDP (1ul << 20)
 #define HWCAP2_BIT_I8MM (1ul << 13)
 
+#if defined(__APPLE__)
+static bool has(const char *feature)
+{
+    int value = 0;
+    size_t n = sizeof value;
+    return sysctlbyname(feature, &value, &n, NULL, 0) == 0 && value != 0;
+}
+#endif
+
 uint32_t lutra_cpu_detect(void)
 {
     uint32_t have = LUTRA_CPU_NEON;
 #if defined(__linux__)
     if (getauxval(AT_HWCAP) & HWCAP_BIT_ASIMDDP) have |= LUTRA_CPU_DOTPROD;
     if (getauxval(AT_HWCAP2) & HWCAP2_BIT_I8MM) have |= LUTRA_CPU_I8MM;
+#elif defined(__APPLE__)
+    if (has("hw.optional.arm.FEAT_DotProd")) have |= LUTRA_CPU_DOTPROD;
+    if (has("hw.optional.arm.FEAT_I8MM")) have |= LUTRA_CPU_I8MM;
 #endif
     return have;
 }

@@ -8,6 +8,10 @@
 
 #include "models/gguf.h"
 
+#if defined(__APPLE__)
+#define st_mtim st_mtimespec /* POSIX's name for it came later */
+#endif
+
 /* Limits of ours, none of the format. */
 #define GGUF_MAX_HEADER ((uint64_t)256 << 20) /* ten times the largest vocabulary seen */
 #define GGUF_MAX_KEY 1024 /* the format allows 65535; real keys stay below 100 */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The model half of lutra.h: open, describe, plan. Argument checks and hand-over; the work is done below. */
 #include "kernels/cpu.h"
+#include "kernels/ram.h"
 #include "runtime/session.h"
 #include "runtime/template.h"
 
@@ -309,7 +310,7 @@ lutra_status lutra_plan_file(lutra_plan *plan, const char *path, const lutra_mod
         plan->vocab = lutra_tokenizer_bytes(tok);
         st = plan_session(plan, &c, &s, sopt, err);
     }
-    plan->available = lutra_memory_available();
+    plan->available = lutra_ram_available();
     plan->total = plan->weights + plan->vocab + plan->kv + plan->scratch;
     lutra_tokenizer_free(tok);
     lutra_gguf_close(g);

@@ -65,9 +65,6 @@ lutra_status lutra_session_eval(lutra_session *s, const int32_t *ids, int n, lut
 /* Seconds on a clock that never steps back. */
 double lutra_clock(void);
 
-/* Memory this process may still take: the smallest of what the system and the cgroup leave; 0 if unknown. */
-uint64_t lutra_memory_available(void);
-
 /* opt->n_ctx: what was asked for; 0 becomes min(n_ctx_train, 8192), cut down to what memory allows. The other fields
  * are set. `reserved`: bytes that will be taken besides. */
 lutra_status lutra_choose_ctx(const struct lutra_config *c, const struct lutra_ops *ops, struct lutra_eval_options *opt,

@@ -227,8 +227,12 @@ size_t lutra_tmpl_find(const struct tstr *s, const struct tstr *part, size_t fro
 {
     if (from > s->n || part->n > s->n - from) return SIZE_MAX;
     if (part->n == 0) return from;
-    const char *p = memmem(s->p + from, s->n - from, part->p, part->n);
-    return p ? (size_t)(p - s->p) : SIZE_MAX;
+    const char *at = s->p + from, *last = s->p + s->n - part->n; /* no memmem: POSIX has none */
+    while (at <= last && (at = memchr(at, part->p[0], (size_t)(last - at) + 1))) {
+        if (memcmp(at, part->p, part->n) == 0) return (size_t)(at - s->p);
+        at++;
+    }
+    return SIZE_MAX;
 }
 
 /* Python's "abc".replace("", "-") is "-a-b-c-". */

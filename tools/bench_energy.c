@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tools/bench_sensors.h"
@@ -158,7 +159,7 @@ static void *meter_main(void *arg)
 {
     struct lutra_energy_meter *m = arg;
     while (!atomic_load(&m->stop)) {
-        usleep(50000);
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
         meter_step(m);
     }
     return NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernels/cpu.h"
+#include "kernels/ram.h"
 #include "tools/bench_sensors.h"
 #include "tools/cmd.h"
 #include "tools/synth_fill.h"
@@ -188,7 +189,7 @@ static lutra_status take_operands(struct lutra_kernel_bench *b, int copies, int 
     size_t scratch = each * (size_t)threads;
     size_t cap =
         (m->bytes + LUTRA_ALIGN) * (size_t)copies + x + y + act + scratch + 4 * LUTRA_ALIGN;
-    uint64_t room = lutra_sensor_available();
+    uint64_t room = lutra_ram_available();
     if (room && cap > room) return LUTRA_ENOMEM;
     if (lutra_arena_open(&b->arena, cap, NULL)) return LUTRA_ENOMEM;
     b->x = lutra_arena_take(&b->arena, x);

@@ -169,7 +169,8 @@ static int spawn(char **argv, pid_t *pid, int *from)
 {
     posix_spawn_file_actions_t a;
     int fds[2], e;
-    if (pipe2(fds, O_CLOEXEC) != 0) return errno;
+    if (pipe(fds) != 0) return errno;
+    for (int i = 0; i < 2; i++) fcntl(fds[i], F_SETFD, FD_CLOEXEC);
     if ((e = posix_spawn_file_actions_init(&a)) == 0) {
         posix_spawn_file_actions_addopen(&a, 0, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_adddup2(&a, fds[1], 1);
@@ -195,10 +196,11 @@ bool lutra_peer_run(const struct lutra_peer *p, const struct lutra_bench_test *t
 {
     struct words w = {.n = 0};
     struct lutra_text out = {0};
-    struct rusage usage = {0};
+    struct rusage before = {0}, after = {0}; /* of all children: this one is the only */
     pid_t pid;
     int from = -1, status = 0;
     build_words(&w, p, t, reps);
+    getrusage(RUSAGE_CHILDREN, &before);
     int e = spawn(w.v, &pid, &from);
     if (e) {
         lutra_format(why, why_cap, "it could not be started: %s", strerror(e));
@@ -206,11 +208,13 @@ bool lutra_peer_run(const struct lutra_peer *p, const struct lutra_bench_test *t
     }
     e = lutra_text_read_fd(&out, from, MOST_OUTPUT);
     close(from);
-    while (wait4(pid, &status, 0, &usage) < 0)
+    while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR) break;
+    getrusage(RUSAGE_CHILDREN, &after);
     bool found = e == 0 && lutra_peer_parse(out.p ? out.p : "", out.n, t, &r->ts);
     lutra_text_free(&out);
-    r->cpu_seconds = seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
+    r->cpu_seconds = seconds_of(after.ru_utime) - seconds_of(before.ru_utime) +
+                     seconds_of(after.ru_stime) - seconds_of(before.ru_stime);
     if (WIFSIGNALED(status))
         lutra_format(why, why_cap, "it was killed by signal %d", WTERMSIG(status));
     else if (status != 0)

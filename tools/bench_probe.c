@@ -6,6 +6,7 @@
 #include "kernels/arena.h"
 #include "kernels/cpu.h"
 #include "kernels/pool.h"
+#include "kernels/ram.h"
 #include "tools/bench.h"
 #include "tools/bench_sensors.h"
 
@@ -121,7 +122,7 @@ double lutra_bench_bandwidth(int n_threads, const void *memory, size_t bytes, ui
     bool own = memory == NULL || bytes < need;
     if (lutra_pool_open(&pool, n_threads, NULL, NULL)) return NAN;
     if (own) {
-        uint64_t room = lutra_sensor_available();
+        uint64_t room = lutra_ram_available();
         bool fits = (room == 0 || room > (uint64_t)need + (256u << 20)) &&
                     lutra_arena_open(&a, need, NULL) == LUTRA_OK;
         memory = fits ? lutra_arena_take(&a, need) : NULL;

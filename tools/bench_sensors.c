@@ -174,7 +174,12 @@ double lutra_sensor_peak_rss(void)
     double v = proc_kib("/proc/self/status", "VmHWM");
     struct rusage u;
     if (!isnan(v)) return v;
-    return getrusage(RUSAGE_SELF, &u) == 0 ? (double)u.ru_maxrss * 1024 : NAN;
+#if defined(__APPLE__)
+    const double unit = 1;
+#else
+    const double unit = 1024;
+#endif
+    return getrusage(RUSAGE_SELF, &u) == 0 ? (double)u.ru_maxrss * unit : NAN;
 }
 
 void lutra_sensor_reset_rss(void)
@@ -183,12 +188,6 @@ void lutra_sensor_reset_rss(void)
     if (f == NULL) return;
     fputs("5", f); /* the peak becomes what is resident now */
     fclose(f);
-}
-
-uint64_t lutra_sensor_available(void)
-{
-    double v = proc_kib("/proc/meminfo", "MemAvailable");
-    return v > 0 ? (uint64_t)v : 0;
 }
 
 double lutra_sensor_busy_seconds(const char *root)

@@ -21,7 +21,6 @@ double lutra_sensor_cpu_seconds(void);              /* of all threads of this pr
 double lutra_sensor_busy_seconds(const char *root); /* of all CPUs, whoever used them */
 double lutra_sensor_peak_rss(void);                 /* bytes, since the start or the last reset */
 void lutra_sensor_reset_rss(void);                  /* where the system can */
-uint64_t lutra_sensor_available(void);              /* free memory in bytes; 0 unknown */
 
 /* How many CPUs others kept busy since a moment, `ours` seconds of child processes left out. The
  * system counts in steps of 10 ms, so that less than half a second says nothing: NaN. */

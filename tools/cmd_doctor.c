@@ -8,6 +8,7 @@
 
 #include "kernels/cpu.h"
 #include "kernels/probe.h"
+#include "kernels/ram.h"
 #include "runtime/lutra.h"
 #include "tools/bench.h"
 #include "tools/bench_sensors.h"
@@ -95,19 +96,6 @@ static void print_level_names(uint32_t have)
         if ((l->features & have) == l->features) puts(l->name);
 }
 
-static uint64_t meminfo(const char *field)
-{
-    char line[128];
-    unsigned long long kib = 0;
-    size_t n = strlen(field);
-    FILE *f = fopen("/proc/meminfo", "re");
-    if (!f) return 0;
-    while (fgets(line, sizeof line, f))
-        if (strncmp(line, field, n) == 0 && line[n] == ':') kib = strtoull(line + n + 1, NULL, 10);
-    fclose(f);
-    return (uint64_t)kib * 1024;
-}
-
 /* Doubling from 1 to all threads; then how many of them a token is worth. */
 static void print_bandwidth(int max_threads, bool say_decode)
 {
@@ -156,8 +144,8 @@ static int examine(void)
     print_machine(have);
     int wrong = print_levels(have);
     printf("memory    %s, %s available, %s\n",
-           lutra_cli_bytes(total, sizeof total, meminfo("MemTotal")),
-           lutra_cli_bytes(available, sizeof available, meminfo("MemAvailable")),
+           lutra_cli_bytes(total, sizeof total, lutra_ram_total()),
+           lutra_cli_bytes(available, sizeof available, lutra_ram_available()),
            lutra_sensor_huge_pages(""));
     int n = lutra_cpu_thread_plan(cpus, 256, why, sizeof why);
     if (examined) lutra_model_describe(examined, &info);

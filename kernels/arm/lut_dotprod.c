@@ -60,15 +60,26 @@ ARM_INLINE struct odd_sums look_odd(struct odd_sums s, const uint8_t *code, cons
     return s;
 }
 
-/* s + 2^shift * odd */
+/* 2^shift * x for the shifts of 3 and 5 bits; clang takes literal counts only */
+ARM_INLINE int32x4_t low_shifted(int16x8_t x, int shift)
+{
+    return shift == 2 ? vshll_n_s16(vget_low_s16(x), 2) : vshll_n_s16(vget_low_s16(x), 4);
+}
+
+ARM_INLINE int32x4_t high_shifted(int16x8_t x, int shift)
+{
+    return shift == 2 ? vshll_high_n_s16(x, 2) : vshll_high_n_s16(x, 4);
+}
+
+/* s + 2^shift * odd, shift 2 or 4 */
 ARM_INLINE struct dots add_odd(struct dots s, struct odd_sums o, int shift)
 {
     ARM_UNROLL
     for (int i = 0; i < 2; i++) { /* slots 8i..8i+3 are rows 4i.., the others rows 4i + 8.. */
-        s.lo[i] = vaddq_s32(s.lo[i], vshll_n_s16(vget_low_s16(o.lo[i]), shift));
-        s.hi[i] = vaddq_s32(s.hi[i], vshll_n_s16(vget_low_s16(o.hi[i]), shift));
-        s.lo[i + 2] = vaddq_s32(s.lo[i + 2], vshll_high_n_s16(o.lo[i], shift));
-        s.hi[i + 2] = vaddq_s32(s.hi[i + 2], vshll_high_n_s16(o.hi[i], shift));
+        s.lo[i] = vaddq_s32(s.lo[i], low_shifted(o.lo[i], shift));
+        s.hi[i] = vaddq_s32(s.hi[i], low_shifted(o.hi[i], shift));
+        s.lo[i + 2] = vaddq_s32(s.lo[i + 2], high_shifted(o.lo[i], shift));
+        s.hi[i + 2] = vaddq_s32(s.hi[i + 2], high_shifted(o.hi[i], shift));
     }
     return s;
 }
