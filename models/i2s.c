@@ -37,6 +37,15 @@ static void from_128(uint8_t dst[32], const uint8_t src[32])
     }
 }
 
+static void to_128(uint8_t dst[32], const uint8_t src[32])
+{
+    for (int i = 0; i < 16; i++) {
+        uint8_t a = src[i], b = src[i + 16];
+        dst[i] = (uint8_t)(code(a, 0) << 6 | code(a, 2) << 4 | code(b, 0) << 2 | code(b, 2));
+        dst[i + 16] = (uint8_t)(code(a, 1) << 6 | code(a, 3) << 4 | code(b, 1) << 2 | code(b, 3));
+    }
+}
+
 /* 64 columns of four rows, a byte each; `stride` bytes from row to row of dst. */
 static void from_rows4(uint8_t *dst, size_t stride, const uint8_t src[64])
 {
@@ -44,6 +53,16 @@ static void from_rows4(uint8_t *dst, size_t stride, const uint8_t src[64])
         for (int i = 0; i < 16; i++)
             dst[i] = (uint8_t)(code(src[i], row) << 6 | code(src[i + 16], row) << 4 |
                                code(src[i + 32], row) << 2 | code(src[i + 48], row));
+}
+
+static void to_rows4(uint8_t dst[64], const uint8_t *src, size_t stride)
+{
+    for (int i = 0; i < 64; i++) {
+        unsigned byte = 0;
+        for (int row = 0; row < 4; row++)
+            byte |= code(src[(size_t)row * stride + (size_t)i % 16], i / 16) << (6 - 2 * row);
+        dst[i] = (uint8_t)byte;
+    }
 }
 
 void lutra_i2s_rows(enum lutra_i2s_layout layout, uint8_t *dst, const uint8_t *src, int n,
@@ -59,6 +78,25 @@ void lutra_i2s_rows(enum lutra_i2s_layout layout, uint8_t *dst, const uint8_t *s
             for (int k = 0; k < n_cols; k += 64)
                 from_rows4(dst + (size_t)r * row + (size_t)k / 4, row,
                            src + (size_t)r * row + k);
+        break;
+    default:
+        memcpy(dst, src, all);
+        break;
+    }
+}
+
+void lutra_i2s_file_rows(enum lutra_i2s_layout layout, uint8_t *dst, const uint8_t *src, int n,
+                         int n_cols)
+{
+    size_t row = (size_t)n_cols / 4, all = row * (size_t)n;
+    switch (layout) {
+    case LUTRA_I2S_LAYOUT_128:
+        for (size_t at = 0; at < all; at += 32) to_128(dst + at, src + at);
+        break;
+    case LUTRA_I2S_LAYOUT_ROWS4:
+        for (int r = 0; r < n; r += 4)
+            for (int k = 0; k < n_cols; k += 64)
+                to_rows4(dst + (size_t)r * row + k, src + (size_t)r * row + (size_t)k / 4, row);
         break;
     default:
         memcpy(dst, src, all);

@@ -29,6 +29,10 @@ const char *lutra_i2s_refuse(enum lutra_i2s_layout layout, int n_cols, int n_row
 void lutra_i2s_rows(enum lutra_i2s_layout layout, uint8_t *dst, const uint8_t *src, int n,
                     int n_cols);
 
+/* The inverse: rows of blocks of 64 to what a file of that layout holds. */
+void lutra_i2s_file_rows(enum lutra_i2s_layout layout, uint8_t *dst, const uint8_t *src, int n,
+                         int n_cols);
+
 /* Index of the first of n bytes with a code 3, which nobody writes; n if there is none. */
 size_t lutra_i2s_bad(const uint8_t *rows, size_t n);
 

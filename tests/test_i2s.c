@@ -51,6 +51,7 @@ static void test_layouts(void)
 {
     enum { ROWS = 8, COLS = 384, BYTES = ROWS * COLS / 4 };
     uint8_t *file = check_guard(BYTES, 1), *rows = check_guard(BYTES, 1);
+    uint8_t *back = check_guard(BYTES, 1);
     float w[COLS];
     for (int l = 0; l < 3; l++) {
         for (int i = 0; i < BYTES; i++) file[i] = (uint8_t)check_rand();
@@ -60,9 +61,12 @@ static void test_layouts(void)
             for (int k = 0; k < COLS; k++)
                 CHECK(w[k] == (float)(get(layouts[l], file, COLS, r, k) - 1));
         }
+        lutra_i2s_file_rows(layouts[l], back, rows, ROWS, COLS);
+        CHECK_MEM(back, file, BYTES, 'b');
     }
     check_guard_free(file);
     check_guard_free(rows);
+    check_guard_free(back);
 }
 
 static void test_shapes(void)

@@ -119,6 +119,8 @@ lutra_status lutra_bench_warm(struct lutra_bench_run *r, lutra_error *err);
 /* Seconds of one repetition; *prompt_s: of its prompt alone. */
 lutra_status lutra_bench_once(struct lutra_bench_run *r, double *seconds, double *prompt_s,
                               lutra_error *err);
+/* Weights and KV cache that the test reads, per token. */
+double lutra_bench_token_bytes(const struct lutra_bench_run *r);
 /* All of a row but probe and shares. Samples are the row's: lutra_bench_row_free. */
 lutra_status lutra_bench_measure(struct lutra_bench_run *r, const struct lutra_bench_options *o,
                                  struct lutra_bench_row *row, lutra_error *err);

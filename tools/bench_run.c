@@ -118,7 +118,7 @@ static double exact_head_bytes(const struct lutra_bench_run *r)
 }
 
 /* Every batch reads all weights once, and the keys and values it sees once. */
-static double bytes_per_token(const struct lutra_bench_run *r)
+double lutra_bench_token_bytes(const struct lutra_bench_run *r)
 {
     const struct lutra_bench_test *t = &r->test;
     double weights = (double)r->model->info.token_bytes + exact_head_bytes(r), sum = 0;
@@ -266,7 +266,7 @@ lutra_status lutra_bench_measure(struct lutra_bench_run *r, const struct lutra_b
     row->ts_interval = lutra_bench_interval(row->ts, row->n);
     row->cpu_s_per_token = t.cpu / tokens;
     row->j_per_token = t.joules / tokens;
-    row->token_bytes = bytes_per_token(r);
+    row->token_bytes = lutra_bench_token_bytes(r);
     row->peak_rss = lutra_sensor_peak_rss();
     if (o->sustain) compare_ends(row, t.seconds);
     return LUTRA_OK;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/session.h"
 #include "tools/bench_peer.h"
 #include "tools/bench_sensors.h"
 #include "tools/cmd.h"
@@ -21,7 +22,26 @@ struct duel {
     double *ours, *theirs, *ratio; /* [rounds] */
     double our_cpu, their_cpu;     /* seconds per token; NaN unknown */
     double others;                 /* CPUs that neither of us used */
+    double token_bytes, probe;     /* read per token; bytes per second of memory, NaN if cached */
+    double share;                  /* of the bandwidth, ours */
 };
+
+/* The best of all probes is the roof. */
+static void probe(struct duel *d, const struct lutra_bench_model *m)
+{
+    const struct lutra_arena *a = &m->model->net->arena;
+    if (m->cached) return;
+    double rate = lutra_bench_bandwidth(d->test->n_threads, a->base, a->used, m->cache_bytes);
+    if (!(rate <= d->probe)) d->probe = rate;
+}
+
+/* Of the bandwidth. Nothing reads faster: a probe that something disturbed is repeated. */
+static double share(struct duel *d, const struct lutra_bench_model *m)
+{
+    double bytes_per_s = d->token_bytes * lutra_bench_iqm(d->ours, d->n);
+    for (int i = 0; i < 3 && bytes_per_s > d->probe; i++) probe(d, m);
+    return bytes_per_s / d->probe;
+}
 
 /* One round: we warm up and run, then they do. */
 static bool run_round(struct duel *d, struct lutra_bench_run *run, const struct lutra_peer *p,
@@ -72,13 +92,16 @@ static bool fight(struct duel *d, const struct lutra_bench_options *o,
     }
     bool ok = true;
     double children = 0;
+    probe(d, m);
     struct lutra_moment begin = lutra_sensor_moment();
     while (ok && d->n < o->reps) {
         if (o->progress) lutra_cli_say("round %d of %d", d->n + 1, o->reps);
         if (o->delay) sleep((unsigned)o->delay);
         ok = run_round(d, &run, p, &cpu[d->n], why, why_cap);
     }
+    d->token_bytes = lutra_bench_token_bytes(&run);
     lutra_bench_finish(&run);
+    if (ok) d->share = share(d, m);
     for (int i = 0; i < d->n; i++) children += cpu[i];
     d->others = lutra_sensor_others(&begin, children);
     d->our_cpu = d->n > 0 ? d->our_cpu / d->n : NAN;
@@ -132,6 +155,9 @@ static void put_duel(struct lutra_bench_out *w, const struct lutra_bench_model *
         lutra_bench_out_real(w, "lutra_cpu_s_per_token", d->our_cpu);
         lutra_bench_out_real(w, "peer_cpu_s_per_token", d->their_cpu);
         lutra_bench_out_real(w, "others_cpus", d->others);
+        lutra_bench_out_real(w, "lutra_bytes_per_token", d->token_bytes);
+        lutra_bench_out_real(w, "lutra_bandwidth_share", d->share);
+        lutra_bench_out_real(w, "probe_bytes_per_s", d->probe);
         lutra_bench_out_array(w, "lutra_samples_ts", d->ours, d->n, false);
         lutra_bench_out_array(w, "peer_samples_ts", d->theirs, d->n, false);
         lutra_bench_out_text(w, "verdict", text);
@@ -170,7 +196,9 @@ int lutra_bench_versus(const struct lutra_bench_options *o, const struct lutra_b
                          .ours = samples,
                          .theirs = samples + o->reps,
                          .ratio = samples + 2 * o->reps,
-                         .their_cpu = NAN};
+                         .their_cpu = NAN,
+                         .token_bytes = NAN,
+                         .probe = NAN};
         char why[500], name[64], peer[400];
         if (fight(&d, o, m, &p, why, sizeof why)) {
             if (o->format == LUTRA_BENCH_MD && shown++ == 0)

@@ -8,6 +8,7 @@
 
 #include "kernels/qtypes.h"
 #include "models/gguf.h"
+#include "models/i2s.h"
 #include "tools/cli.h"
 #include "tools/cmd.h"
 #include "tools/synth_fill.h"
@@ -32,6 +33,7 @@ enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
 struct settings {
     const char *shape, *type, *out;
+    int i2s_layout;
     struct lutra_seed seed;
 };
 
@@ -43,6 +45,8 @@ static const struct lutra_opt opts[] = {
      "type of the layers' matrices, such as Q4_0 or TQ2_0; the head is Q6_K (Q8_0 where 256 does "
      "not divide the embedding)",
      NULL},
+    {"--i2s-layout", "128|64|rows4", LUTRA_OPT_CHOICE, AT(i2s_layout), 0, 0,
+     "layout of I2_S tensors (128)", NULL},
     {"-o, --output", "FILE", LUTRA_OPT_STR, AT(out), 0, 0, "file to write", NULL},
     {"-s, --seed", "N", LUTRA_OPT_SEED, AT(seed), 0, 0, "other random weights (1)", NULL},
 };
@@ -56,53 +60,81 @@ static const struct lutra_cli_spec spec = {"synth",
 
 /* ---- tensors ---- */
 
-/* A tensor on its way to the file: blocks come whole, the writer takes bytes. */
+/* A tensor on its way to the file: units come whole, the writer takes bytes in their order. A unit is
+ * a block; of I2_S four rows, which one of its layouts weaves into each other. */
 struct stream {
     struct lutra_synth_fill fill;
-    bool ones;          /* F32, all 1: norms */
-    uint8_t block[256]; /* the block that the last call ended in */
-    size_t left;        /* bytes of it not yet written */
+    struct synth *synth;
+    bool ones;      /* F32, all 1: norms */
+    int n_cols;     /* I2_S; else 0 */
+    uint64_t codes; /* bytes before the tail; ~0: there is none */
+    size_t left;    /* bytes of the last unit not yet written */
 };
 
-enum { MOST_TENSORS = 512 };
+enum { MOST_TENSORS = 512, MOST_UNIT = 12288 /* four rows of the widest shape, a quarter byte each */ };
 
 struct synth {
     const struct shape *shape;
     int type, head;
+    enum lutra_i2s_layout layout;
     struct lutra_gguf_writer *w;
     struct stream streams[MOST_TENSORS];
+    uint8_t unit[MOST_UNIT], rows[MOST_UNIT]; /* of the tensor that is being written */
     int n;
     uint64_t seed, n_params;
 };
 
-static size_t take_left(struct stream *s, uint8_t *dst, size_t n, size_t block_bytes)
+static size_t take_left(struct stream *s, uint8_t *dst, size_t n, size_t unit_bytes)
 {
     size_t take = s->left < n ? s->left : n;
-    memcpy(dst, s->block + block_bytes - s->left, take);
+    memcpy(dst, s->synth->unit + unit_bytes - s->left, take);
     s->left -= take;
     return take;
+}
+
+static void make_units(struct stream *s, uint8_t *dst, size_t n, size_t unit_bytes)
+{
+    if (s->n_cols == 0) {
+        lutra_synth_blocks(&s->fill, dst, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++, dst += unit_bytes) {
+        lutra_synth_blocks(&s->fill, s->synth->rows, unit_bytes / 16);
+        lutra_i2s_file_rows(s->synth->layout, dst, s->synth->rows, 4, s->n_cols);
+    }
+}
+
+/* I2_S ends in one float and 28 bytes of nothing; `at` is where dst begins. */
+static void put_tail(struct stream *s, uint64_t at, uint8_t *dst, size_t n)
+{
+    uint8_t tail[32] = {0};
+    float scale = lutra_synth_outer(&s->fill);
+    memcpy(tail, &scale, sizeof scale);
+    memcpy(dst, tail + (at - s->codes), n);
 }
 
 static lutra_status fill(void *arg, uint64_t at, void *dst, size_t n, lutra_error *err)
 {
     struct stream *s = arg;
     uint8_t *p = dst;
-    (void)at;
     (void)err;
     if (s->ones) {
         const float one = 1.0f;
         for (size_t i = 0; i < n; i += sizeof one) memcpy(p + i, &one, sizeof one);
         return LUTRA_OK;
     }
+    size_t codes = at >= s->codes ? 0 : s->codes - at < n ? (size_t)(s->codes - at) : n;
     size_t bytes = (size_t)lutra_type_info((uint32_t)s->fill.type)->bytes;
-    size_t done = take_left(s, p, n, bytes), whole = (n - done) / bytes;
-    lutra_synth_blocks(&s->fill, p + done, whole);
+    if (s->n_cols) bytes = (size_t)s->n_cols;
+    size_t done = take_left(s, p, codes, bytes), whole = (codes - done) / bytes;
+    make_units(s, p + done, whole, bytes);
     done += whole * bytes;
-    if (done < n) {
-        lutra_synth_blocks(&s->fill, s->block, 1);
+    if (done < codes) {
+        make_units(s, s->synth->unit, 1, bytes);
         s->left = bytes;
-        take_left(s, p + done, n - done, bytes);
+        take_left(s, p + done, codes - done, bytes);
     }
+    if (codes < n) put_tail(s, at + codes, p + codes, n - codes);
     return LUTRA_OK;
 }
 
@@ -111,7 +143,13 @@ static void put(struct synth *y, const char *name, int type, int cols, int rows)
     uint64_t ne[2] = {(uint64_t)cols, (uint64_t)rows};
     if (y->n == MOST_TENSORS) return; /* no shape has as many */
     struct stream *s = &y->streams[y->n++];
+    s->synth = y;
     s->ones = type == LUTRA_TYPE_F32;
+    s->codes = UINT64_MAX;
+    if (type == LUTRA_TYPE_I2_S) {
+        s->n_cols = cols;
+        s->codes = ne[0] * ne[1] / 4;
+    }
     s->fill.type = type;
     s->fill.size = 1.0f / sqrtf((float)cols);
     s->fill.equal_scales = strcmp(y->shape->arch, "bitnet") == 0 && type == y->type;
@@ -284,8 +322,14 @@ static int check(struct synth *y, const struct settings *o)
         return LUTRA_EXIT_USAGE;
     }
     int block = lutra_type_info((uint32_t)y->type)->block;
+    y->layout = (enum lutra_i2s_layout)o->i2s_layout;
     y->head = y->shape->n_embd % 256 == 0 ? LUTRA_TYPE_Q6_K : LUTRA_TYPE_Q8_0;
-    if (y->shape->n_embd % block == 0 && y->shape->n_ff % block == 0) return -1;
+    bool fits = y->shape->n_embd % block == 0 && y->shape->n_ff % block == 0;
+    const char *why = NULL;
+    if (y->type == LUTRA_TYPE_I2_S && !(why = lutra_i2s_refuse(y->layout, y->shape->n_embd, 4)))
+        why = lutra_i2s_refuse(y->layout, y->shape->n_ff, 4);
+    if (why) return lutra_cli_say("I2_S cannot hold %s: %s", o->shape, why), LUTRA_EXIT_USAGE;
+    if (fits) return -1;
     lutra_cli_say("%s cannot hold %s: its blocks are of %d weights, the rows of %d and %d", o->type,
                   o->shape, block, y->shape->n_embd, y->shape->n_ff);
     return LUTRA_EXIT_USAGE;

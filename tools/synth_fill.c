@@ -42,6 +42,7 @@ static const struct layout layouts[] = {
     {LUTRA_TYPE_Q1_0, 0, -1, 0, 1.0f, 0, 0},
     {LUTRA_TYPE_Q2_0, 0, -1, 0, 0.816f, 2, 16},
     {LUTRA_TYPE_Q2_0_G128, 0, -1, 0, 0.816f, 2, 32},
+    {LUTRA_TYPE_I2_S, -1, -1, 0, 0.816f, 0, 16}, /* its scale stands behind the tensor */
     {LUTRA_TYPE_IQ4_NL, 0, -1, 0, 67.5f, 0, 0},
     {LUTRA_TYPE_IQ4_XS, 0, -1, 0, 1243.0f, 0, 0},
     {LUTRA_TYPE_MXFP4, -1, -1, 0, 5.86f, 0, 0},
@@ -107,6 +108,11 @@ static void put_scale(int type, uint8_t *p, float d)
     }
 }
 
+float lutra_synth_outer(const struct lutra_synth_fill *f)
+{
+    return f->size / find(f->type)->rms;
+}
+
 void lutra_synth_blocks(struct lutra_synth_fill *f, void *dst, size_t n)
 {
     const struct layout *l = find(f->type);
@@ -124,7 +130,7 @@ void lutra_synth_blocks(struct lutra_synth_fill *f, void *dst, size_t n)
         if (!f->equal_scales && l->d_at >= 0) d *= 0.75f + (float)(p[l->d_at]) / 512.0f;
         if (l->d_at >= 0)
             put_half(p + l->d_at, d);
-        else
+        else if (f->type != LUTRA_TYPE_I2_S)
             put_scale(f->type, p, d);
         if (l->m_at >= 0) put_half(p + l->m_at, d * l->m);
         for (int i = 0; i < l->codes; i++)

@@ -18,6 +18,9 @@ struct lutra_synth_fill {
 /* Can blocks of this type be made up? */
 bool lutra_synth_knows(int type);
 
+/* The scale of a whole tensor, of a type that keeps it outside its blocks (I2_S). */
+float lutra_synth_outer(const struct lutra_synth_fill *f);
+
 /* The next n blocks. Ternary types hold no code 3. */
 void lutra_synth_blocks(struct lutra_synth_fill *f, void *dst, size_t n);
 

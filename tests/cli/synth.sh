@@ -9,6 +9,18 @@ done
 "$LUTRA" synth --shape tiny --type Q4_0 -o "$dir/a.gguf" | sed 's|.*/||'
 "$LUTRA" synth --shape tiny --type Q4_0 -o "$dir/b.gguf" -s 1 >/dev/null
 "$LUTRA" synth --shape tiny --type Q4_0 -o "$dir/c.gguf" -s 2 >/dev/null
+# the same weights in each layout of I2_S: read as it was written, each says the same
+for layout in 128 64 rows4; do
+    "$LUTRA" synth --shape tiny --type I2_S --i2s-layout $layout -o "$dir/$layout" >/dev/null
+    for as in 128 64 rows4; do
+        "$LUTRA" run -m "$dir/$layout" --i2s-layout $as -p x -n 8 --temp 0 --ignore-eos >"$dir/$layout.$as" 2>/dev/null
+    done
+done
+for other in 64.64 rows4.rows4; do cmp "$dir/128.128" "$dir/$other" && echo "128 = $other"; done
+for other in 128.64 128.rows4 64.128 rows4.128; do
+    cmp -s "$dir/128.128" "$dir/$other" || echo "128 is not $other"
+done
+"$LUTRA" synth --shape bitnet-3b --type I2_S -o "$dir/no.gguf" 2>&1 || echo $?
 cmp "$dir/a.gguf" "$dir/b.gguf" && echo same
 cmp -s "$dir/a.gguf" "$dir/c.gguf" || echo other
 for words in '--shape bitnet-3b --type TQ2_0' '--shape none --type Q4_0' '--shape tiny --type Q9' '--shape tiny'; do
@@ -23,6 +35,6 @@ for out in "$dir/big.gguf" /no/such/m.gguf /dev/full; do
     [ "$(wc -l <"$dir/err")" -eq 1 ] || cat "$dir/err"
     echo $code
 done
-rm -f "$dir/err"
+rm -f "$dir"/err "$dir"/128* "$dir"/64* "$dir"/rows4*
 ls "$dir" | tr '\n' ' '
 rm -r "$dir"
