@@ -280,6 +280,7 @@ lutra_status lutra_config_window(struct lutra_config *c, const struct lutra_gguf
 
 static void set_defaults(struct lutra_config *c)
 {
+    c->pooling = -1;
     c->embd_scale = 1.0f;
     c->residual_scale = 1.0f;
     c->logit_scale = 1.0f;
@@ -306,7 +307,7 @@ lutra_status lutra_config_read(struct lutra_config *c, const struct lutra_gguf *
     if ((st = read_floats(c, g, err))) return st;
     if ((st = check(c, g, err))) return st;
     set_defaults(c);
-    return LUTRA_OK;
+    return lutra_config_int(c, g, "pooling_type", LUTRA_POOL_NONE, LUTRA_POOL_RANK, &c->pooling, err);
 }
 
 /* Keys that change the arithmetic in ways this family does not have. */

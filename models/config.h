@@ -43,6 +43,9 @@ struct lutra_shape {
     bool experts;          /* feed-forward by experts */
 };
 
+/* pooling_type, numbered as in files. */
+enum { LUTRA_POOL_NONE, LUTRA_POOL_MEAN, LUTRA_POOL_CLS, LUTRA_POOL_LAST, LUTRA_POOL_RANK };
+
 enum lutra_rope_kind { LUTRA_ROPE_LINEAR, LUTRA_ROPE_YARN, LUTRA_ROPE_LONG };
 
 /* How positions are stretched beyond the context a model was first trained with. */
@@ -65,6 +68,9 @@ struct lutra_config {
     float norm_eps;
     double rope_base;
     struct lutra_rope_scaling rope;
+
+    int pooling;          /* pooling_type as in the file; -1: none */
+    bool encoder;         /* every token sees the whole text; no head */
 
     /* set by the family */
     bool rope_halves;     /* pairs (i, i + n_rot/2); else (2i, 2i+1) */

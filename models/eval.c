@@ -283,7 +283,8 @@ static bool cancelled(const struct lutra_eval *e)
     return e->cancel != NULL && atomic_load_explicit(e->cancel, memory_order_relaxed) != 0;
 }
 
-bool lutra_eval_tokens(struct lutra_eval *e, const int32_t *ids, int n, lutra_logits_fn on_logits, void *user)
+/* All layers: e->x becomes what the final norm takes. */
+static bool run_layers(struct lutra_eval *e, const int32_t *ids, int n)
 {
     const struct lutra_config *c = &e->net->config;
     e->n = n;
@@ -298,6 +299,19 @@ bool lutra_eval_tokens(struct lutra_eval *e, const int32_t *ids, int n, lutra_lo
     }
     e->kv.n += n;
     lutra_state_step(&e->state);
+    return true;
+}
+
+const float *lutra_eval_hidden(struct lutra_eval *e, const int32_t *ids, int n)
+{
+    if (!run_layers(e, ids, n)) return NULL;
+    lutra_eval_norm(e, e->norm, e->x, e->net->output_norm, e->net->config.n_embd);
+    return e->norm;
+}
+
+bool lutra_eval_tokens(struct lutra_eval *e, const int32_t *ids, int n, lutra_logits_fn on_logits, void *user)
+{
+    if (!run_layers(e, ids, n)) return false;
     for (int i = on_logits ? 0 : n - 1; i < n; i++) {
         head(e, i, on_logits != NULL || !e->greedy);
         if (on_logits) on_logits(user, i, e->logits);

@@ -76,6 +76,10 @@ void lutra_eval_close(struct lutra_eval *e);
 typedef void (*lutra_logits_fn)(void *user, int row, const float *logits);
 bool lutra_eval_tokens(struct lutra_eval *e, const int32_t *ids, int n, lutra_logits_fn on_logits, void *user);
 
+/* The same without logits: the rows of the batch behind the final norm, [n][n_embd], valid until the next call; NULL:
+ * cancelled. */
+const float *lutra_eval_hidden(struct lutra_eval *e, const int32_t *ids, int n);
+
 /* Hold at most n of the tokens held; returns how many are: fewer than n if recurrent layers can only go back to an
  * earlier position. Evaluate the rest again. */
 int lutra_eval_rewind(struct lutra_eval *e, int n);

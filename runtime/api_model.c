@@ -265,7 +265,9 @@ lutra_status lutra_model_describe(const lutra_model *m, lutra_model_info *info)
                                .n_head_kv = c->n_head_kv,
                                .n_ctx_train = c->n_ctx_train,
                                .has_template = m->has_template,
-                               .load_seconds = m->load_seconds};
+                               .load_seconds = m->load_seconds,
+                               .encoder = c->encoder,
+                               .pooling = lutra_pooling_of(c)};
     return LUTRA_OK;
 }
 

@@ -110,13 +110,20 @@ lutra_status lutra_session_eval(lutra_session *s, const int32_t *ids, int n, lut
     return LUTRA_OK;
 }
 
-static lutra_status check_feed(const lutra_session *s, const int32_t *ids, int n, int held, lutra_error *err)
+lutra_status lutra_session_check_ids(const lutra_session *s, const int32_t *ids, int n, lutra_error *err)
 {
-    if (s == NULL || (ids == NULL && n != 0) || n < 0) return bad(err, "NULL or negative argument");
     int n_vocab = s->model->net->config.n_vocab;
     for (int i = 0; i < n; i++)
         if (ids[i] < 0 || ids[i] >= n_vocab)
             return lutra_fail(err, LUTRA_EINVAL, "token %d is %d; ids are 0..%d", i, ids[i], n_vocab - 1);
+    return LUTRA_OK;
+}
+
+static lutra_status check_feed(const lutra_session *s, const int32_t *ids, int n, int held, lutra_error *err)
+{
+    if (s == NULL || (ids == NULL && n != 0) || n < 0) return bad(err, "NULL or negative argument");
+    lutra_status st = lutra_session_check_ids(s, ids, n, err);
+    if (st != LUTRA_OK) return st;
     if (n > s->eval->kv.n_ctx - held)
         return lutra_fail(err, LUTRA_EFULL, "%d tokens do not fit: the context holds %d of %d; start with a larger -c", n,
                           held, s->eval->kv.n_ctx);

@@ -106,6 +106,16 @@ typedef enum lutra_i2s {
     LUTRA_I2S_ROWS4 = 2      /* four rows interleaved: x86 builds with ACT_PARALLEL off */
 } lutra_i2s;
 
+/* What becomes of the vectors of a text's tokens (lutra_embed). */
+typedef enum lutra_pooling {
+    LUTRA_POOLING_DEFAULT = 0, /* the file's key pooling_type; without one MEAN for encoders, LAST for all others */
+    LUTRA_POOLING_NONE = 1,  /* all of them, one per token */
+    LUTRA_POOLING_MEAN = 2,  /* their mean */
+    LUTRA_POOLING_CLS = 3,   /* the first one */
+    LUTRA_POOLING_LAST = 4,  /* the last one */
+    LUTRA_POOLING_RANK = 5   /* what files of rerankers name: describes them, cannot be asked for */
+} lutra_pooling;
+
 typedef struct lutra_model_options {
     size_t size;               /* sizeof(lutra_model_options) */
     const char *cpu;           /* CPU level to use at most: "scalar", "avx2", "neon", ...; NULL: the best */
@@ -144,6 +154,8 @@ typedef struct lutra_model_info {
     int n_vocab, n_embd, n_layer, n_head, n_head_kv, n_ctx_train;
     int has_template;          /* 1: own chat template; 2: ChatML by vocabulary; 0: none, plain completion */
     double load_seconds;
+    int encoder;               /* 1: it makes vectors of texts (lutra_embed) and no text: feed, sync, generate refuse */
+    lutra_pooling pooling;     /* what LUTRA_POOLING_DEFAULT means for it */
 } lutra_model_info;
 
 /* What was loaded. Errors LUTRA_EINVAL (NULL, size). */
@@ -177,7 +189,7 @@ LUTRA_API int lutra_threads_default(char *why, size_t why_cap);
 /* ---- tokens ---- */
 
 enum {
-    LUTRA_ADD_SPECIAL = 1,   /* BOS where the model wants it */
+    LUTRA_ADD_SPECIAL = 1,   /* BOS, EOS where the model wants them; BERT's [CLS] and [SEP] */
     LUTRA_PARSE_SPECIAL = 2  /* control tokens written in the text become their ids: only for text you trust */
 };
 
@@ -276,9 +288,38 @@ typedef struct lutra_generate_options {
  *   Errors  LUTRA_EINVAL nothing fed yet, LUTRA_ENUMERIC, LUTRA_ENOMEM. Cancelling is not an error here: LUTRA_STOP_CALLER. */
 LUTRA_API lutra_status lutra_generate(lutra_session *s, const lutra_generate_options *opt, lutra_stop *stop, lutra_error *err);
 
+/* ---- embeddings ---- */
+
+typedef enum lutra_normalize {
+    LUTRA_NORMALIZE_L2 = 0,  /* vectors have length 1 (a vector of zeros stays one): their dot product is the cosine */
+    LUTRA_NORMALIZE_OFF = 1
+} lutra_normalize;
+
+typedef struct lutra_embed_options {
+    size_t size;             /* sizeof(lutra_embed_options) */
+    lutra_pooling pooling;   /* default LUTRA_POOLING_DEFAULT */
+    lutra_normalize normalize; /* default LUTRA_NORMALIZE_L2 */
+    const int *lengths;      /* [n_texts] tokens of each text, all > 0, n in sum; default NULL: ids are one text */
+    int n_texts;
+} lutra_embed_options;
+
+/* Vectors of texts: the hidden states of their tokens behind the last norm, where a decoder's head would begin, pooled.
+ * Many short texts in one call cost less than a call for each; no number depends on which texts came together.
+ *   ids     n ids, the texts one behind the other, each as lutra_tokenize with LUTRA_ADD_SPECIAL gives it
+ *   opt     NULL: all defaults
+ *   out     rows of n_embd floats (lutra_model_info): one per text, with LUTRA_POOLING_NONE one per token
+ *   out_cap floats there is room for
+ *   Session every text begins at position 0; the session holds no tokens afterwards, unless an error other than
+ *           LUTRA_ECANCEL and LUTRA_ENUMERIC changed nothing
+ *   Errors  LUTRA_EINVAL, also for too small an out_cap; LUTRA_EFULL a text is longer than n_ctx; LUTRA_EUNSUPPORTED the
+ *           file is a reranker and no pooling was named; LUTRA_ECANCEL, LUTRA_ENUMERIC: out is undefined; LUTRA_ENOMEM
+ *   Threads one call at a time per session; lutra_session_on_progress and lutra_session_cancel as when feeding */
+LUTRA_API lutra_status lutra_embed(lutra_session *s, const int32_t *ids, int n, const lutra_embed_options *opt, float *out,
+                                   size_t out_cap, lutra_error *err);
+
 typedef struct lutra_stats {
     size_t size;             /* sizeof(lutra_stats), set by the caller */
-    uint64_t prompt_tokens, reused_tokens, generated_tokens; /* since the session was opened */
+    uint64_t prompt_tokens /* lutra_embed's too */, reused_tokens, generated_tokens; /* since the session was opened */
     double prompt_seconds, generated_seconds;
     uint64_t kv_bytes, scratch_bytes;
     int n_threads, n_threads_batch;

@@ -62,6 +62,12 @@ static inline int lutra_batch_step(int n_batch)
 /* Evaluate n <= n_batch tokens and note them as held. LUTRA_ECANCEL: nothing changed. */
 lutra_status lutra_session_eval(lutra_session *s, const int32_t *ids, int n, lutra_error *err);
 
+/* LUTRA_EINVAL if one of n ids is none of the model's. */
+lutra_status lutra_session_check_ids(const lutra_session *s, const int32_t *ids, int n, lutra_error *err);
+
+/* What LUTRA_POOLING_DEFAULT means for this model. */
+lutra_pooling lutra_pooling_of(const struct lutra_config *c);
+
 /* Seconds on a clock that never steps back. */
 double lutra_clock(void);
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # An independent evaluation of Lutra's model families in NumPy, float64, every tensor dequantized by the `gguf`
 # package. Made the expected logits under tests/golden/reference; not needed to build or to test.
-#   python3 tests/reference.py MODEL.gguf OUT.txt [n_ctx]
+#   python3 tests/reference.py MODEL.gguf OUT.txt [n_ctx]      logits: tests/golden/reference
+#   python3 tests/reference.py MODEL.gguf OUT.txt hidden       what the head would take: tests/golden/hidden
 import sys
 
 import gguf.gguf_reader
@@ -340,7 +341,7 @@ def expert_feed_forward(m, il, h):
     return out
 
 
-def forward(m, ids, n_ctx):
+def hidden(m, ids, n_ctx):
     t, eps = m.t, m.key("attention.layer_norm_rms_epsilon")
     x = t["token_embd.weight"][ids]
     if m.arch.startswith("gemma"):
@@ -373,7 +374,11 @@ def forward(m, ids, n_ctx):
             x = x + rmsnorm(g @ w("proj.weight").T, w("post_norm.weight"), eps)
         if has("layer_output_scale.weight"):
             x = x * w("layer_output_scale.weight")
-    x = rmsnorm(x, t["output_norm.weight" if "output_norm.weight" in t else "token_embd_norm.weight"], eps)
+    return rmsnorm(x, t["output_norm.weight" if "output_norm.weight" in t else "token_embd_norm.weight"], eps)
+
+
+def forward(m, ids, n_ctx):
+    t, x = m.t, hidden(m, ids, n_ctx)
     x = x @ t.get("output.weight", t["token_embd.weight"]).T
     x = x / m.key("logit_scale", 1.0)
     cap = m.key("final_logit_softcapping", 0.0)
@@ -383,12 +388,13 @@ def forward(m, ids, n_ctx):
 def main():
     m = Model(sys.argv[1])
     n = 20
-    n_ctx = int(sys.argv[3]) if len(sys.argv) > 3 else m.key("context_length")
+    option = sys.argv[3] if len(sys.argv) > 3 else ""
+    n_ctx = int(option) if option.isdigit() else m.key("context_length")
     n_vocab = m.t["token_embd.weight"].shape[0]
     ids = [(7 + 31 * i * i + 5 * i) % n_vocab for i in range(n)]
-    logits = forward(m, np.array(ids), n_ctx)
+    logits = (hidden if option == "hidden" else forward)(m, np.array(ids), n_ctx)
     with open(sys.argv[2], "w") as f:
-        f.write("# ids; then rows: position and its logits. Made by tests/reference.py\n")
+        f.write("# ids; then rows: position and its numbers. Made by tests/reference.py\n")
         f.write(" ".join(map(str, ids)) + "\n")
         for row in (0, n // 2, n - 1):
             f.write(str(row) + " " + " ".join("%.7g" % v for v in logits[row]) + "\n")

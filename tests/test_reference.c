@@ -4,13 +4,12 @@
  *   test_reference DIR_OF_TINY_MODELS */
 #include "runtime/session.h"
 #include "tests/check.h"
+#include "tests/expected_rows.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_IDS = 64, MAX_VOCAB = 512 };
 
 /* (Not qwen3moe-Q4_0 and qwen35moe-Q4_K: two of their experts are so nearly equal for one token that rounding decides
  * between them.)
@@ -39,47 +38,6 @@ static const struct {
     {"lfm2moe-F32", 0, 0},     {"lfm2moe-Q4_K", 0, 0},  {"qwen35moe-F32", 0, 0},  {"qwen35moe-Q4_0", 0, 0},
 };
 
-struct expected {
-    int32_t ids[MAX_IDS];
-    int n_ids, n_rows;
-    int row[4];
-    double logits[4][MAX_VOCAB];
-    int n_vocab;
-};
-
-static bool read_expected(const char *name, struct expected *x)
-{
-    char path[256], *line = NULL;
-    size_t cap = 0;
-    snprintf(path, sizeof path, "tests/golden/reference/%s.txt", name);
-    FILE *f = fopen(path, "r");
-    if (f == NULL) return false;
-    memset(x, 0, sizeof *x);
-    for (int at = -1; getline(&line, &cap, f) > 0;) {
-        if (line[0] == '#') continue;
-        char *p = line, *end;
-        at++;
-        if (at == 0) {
-            for (long v = strtol(p, &end, 10); end != p && x->n_ids < MAX_IDS; v = strtol(p, &end, 10)) {
-                x->ids[x->n_ids++] = (int32_t)v;
-                p = end;
-            }
-            continue;
-        }
-        x->row[x->n_rows] = (int)strtol(p, &p, 10);
-        int n = 0;
-        for (double v = strtod(p, &end); end != p && n < MAX_VOCAB; v = strtod(p, &end)) {
-            x->logits[x->n_rows][n++] = v;
-            p = end;
-        }
-        x->n_vocab = n;
-        x->n_rows++;
-    }
-    free(line);
-    fclose(f);
-    return x->n_ids > 0 && x->n_rows == 3;
-}
-
 struct compare {
     const struct expected *x;
     double worst, largest; /* |difference| and |logit| */
@@ -104,14 +62,14 @@ static void on_logits(void *user, int row, const float *logits)
     struct compare *c = user;
     for (int r = 0; r < c->x->n_rows; r++) {
         if (c->x->row[r] != row) continue;
-        double kl = divergence(c->x->logits[r], logits, c->x->n_vocab);
+        double kl = divergence(c->x->v[r], logits, c->x->n_cols);
         if (!(kl <= c->kl)) c->kl = kl;
     }
     for (int r = 0; r < c->x->n_rows; r++)
-        for (int i = 0; i < c->x->n_vocab && c->x->row[r] == row; i++) {
-            double d = fabs(logits[i] - c->x->logits[r][i]);
+        for (int i = 0; i < c->x->n_cols && c->x->row[r] == row; i++) {
+            double d = fabs(logits[i] - c->x->v[r][i]);
             if (!(d <= c->worst)) c->worst = d;
-            if (fabs(c->x->logits[r][i]) > c->largest) c->largest = fabs(c->x->logits[r][i]);
+            if (fabs(c->x->v[r][i]) > c->largest) c->largest = fabs(c->x->v[r][i]);
         }
 }
 
@@ -128,7 +86,7 @@ static double error_of(const char *path, const struct expected *x, int n_ctx, lu
         return INFINITY;
     }
     CHECK_STR(m->net->self_test, "ok");
-    CHECK_EQ(m->net->config.n_vocab, x->n_vocab);
+    CHECK_EQ(m->net->config.n_vocab, x->n_cols);
     CHECK_EQ(lutra_session_open(&s, m, &so, &err), LUTRA_OK);
     lutra_eval_tokens(s->eval, x->ids, x->n_ids, on_logits, &c);
     lutra_session_free(s);
@@ -147,7 +105,7 @@ int main(int argc, char **argv)
         char path[512];
         const char *name = models[i].name;
         snprintf(path, sizeof path, "%s/%s.gguf", dir, models[i].model ? models[i].model : name);
-        if (!read_expected(name, &x)) {
+        if (!read_expected("reference", name, &x)) {
             CHECK(!"expected logits are missing");
             continue;
         }
