@@ -73,6 +73,8 @@ static const struct crossover crossovers[] = {
     {"avx2", {0, EVER, 7, 3, 3, 3, 3, 3, 3}, {0, EVER, EVER, 7, 5, 4, 3, 3, 3}, 4, 3, 12},
     {"avx2vnni", {0, EVER, 5, 3, 3, 2, 2, 2, 2}, {0, EVER, 16, 5, 4, 3, 3, 3, 3}, 4, 1, 5},
     {"avx512", {0, EVER, 3, 3, 4, 3, 3, 3, 3}, {0, EVER, 10, 4, 4, 3, 3, 3, 3}, 7, 0, 0},
+    /* as avx512, but one bit is multiplied where lutra_panel_in_tiles */
+    {"amx", {0, EVER, 3, 3, 4, 3, 3, 3, 3}, {0, 15, 10, 4, 4, 3, 3, 3, 3}, 7, 0, 0},
 #endif
 };
 enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
@@ -130,6 +132,28 @@ int lutra_panel_pass(const struct lutra_ops *ops, const struct lutra_mat *m, int
     if (m->kind != LUTRA_MAT_I8 || n > c->i8_most) return n;
     int passes = (n + c->i8_pass - 1) / c->i8_pass;
     return (n + passes - 1) / passes;
+}
+
+/* Counted, not measured: no machine with AMX was there. Cycles of one core for 16 rows, 16 vectors of
+ * 14-bit codes and a group of G columns, if a product of tiles takes 16 (any 16 x 16 x up to 64),
+ * two vpdpwssd start in one, and a row of 16 sums costs five vector operations, three of them
+ * stores (C of both planes, then the float), two operations with AVX-512:
+ *
+ *     G    products   sums   AMX, if nothing overlaps   AVX-512
+ *    16       32        88            120                  64 + 16
+ *    32       32        88            120                 128 + 16
+ *    64       32        88            120                 256 + 16
+ *   128       64        88            152                 512 + 16
+ *   256      128        88            216                1024 + 16
+ *
+ * Base 3: 8 times AVX-512's rate for one run of 384 columns. So tiles from groups of 64 on. They are
+ * at their best with 16 vectors; before that their unpacking, no cheaper, decides. */
+bool lutra_panel_in_tiles(const struct lutra_ops *ops, const struct lutra_mat *m, int n)
+{
+    enum { LEAST_GROUP = 64, LEAST_VECTORS = 16 };
+    if (!ops->tile_mul || n < LEAST_VECTORS) return false;
+    return m->kind == LUTRA_MAT_TERN ||
+           (m->kind == LUTRA_MAT_PLANES && m->group >= LEAST_GROUP);
 }
 
 static bool has_tables(const struct lutra_engine *e, const struct lutra_mat *m)

@@ -89,6 +89,12 @@ uint32_t lutra_cpu_detect(void)
     return 0;
 }
 
+const char *lutra_cpu_withheld(uint32_t features)
+{
+    (void)features;
+    return NULL;
+}
+
 char *lutra_cpu_model(char *dst, size_t cap)
 {
     lutra_format(dst, cap, "unknown");

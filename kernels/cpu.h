@@ -13,6 +13,7 @@ enum lutra_cpu_feature {
     LUTRA_CPU_AVX512 = 1 << 3, /* F, BW, DQ, VL, and XCR0 saving ZMM */
     LUTRA_CPU_VBMI = 1 << 4,
     LUTRA_CPU_VNNI512 = 1 << 5,
+    LUTRA_CPU_AMX = 1 << 6, /* tiles and their int8 products, and leave from the system to use them */
     LUTRA_CPU_NEON = 1 << 8,
     LUTRA_CPU_DOTPROD = 1 << 9,
     LUTRA_CPU_I8MM = 1 << 10
@@ -23,12 +24,19 @@ enum lutra_cpu_feature {
  * `--cpu NAME` those of the named level if the machine has them all. ("avx512" does not ask for
  * AVX-VNNI, which many processors with AVX-512 lack and whose work VNNI512 does.) */
 struct lutra_cpu_level {
-    /* "scalar", "ssse3", "avx2", "avx2vnni", "avx512"; "neon", "dotprod", "i8mm" */
+    /* "scalar", "ssse3", "avx2", "avx2vnni", "avx512", "amx"; "neon", "dotprod", "i8mm" */
     const char *name;
     uint32_t features; /* cumulative bits */
 };
 
-uint32_t lutra_cpu_detect(void);              /* features this machine and its system have */
+/* Features this machine and its system have. A Linux system lends AMX's tiles only to processes that
+ * ask: on a processor with AMX this call asks, for all threads of the process, once and for all. */
+uint32_t lutra_cpu_detect(void);
+
+/* Why the machine lacks some of `features` although its processor has them: the rest of a sentence,
+ * "the system ..."; NULL if it lacks none so. */
+const char *lutra_cpu_withheld(uint32_t features);
+
 char *lutra_cpu_model(char *dst, size_t cap); /* "AMD EPYC 9B45", or "unknown" */
 int lutra_cpu_allowed(int *cpus, int cap);    /* CPUs this thread may run on, ascending: count */
 void lutra_cpu_bind(int cpu);                 /* bind this thread; where that fails, nothing */

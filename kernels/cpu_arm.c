@@ -37,6 +37,12 @@ uint32_t lutra_cpu_detect(void)
     return have;
 }
 
+const char *lutra_cpu_withheld(uint32_t features)
+{
+    (void)features; /* what is there may be used */
+    return NULL;
+}
+
 char *lutra_cpu_model(char *dst, size_t cap)
 {
     lutra_format(dst, cap, "%s", lutra_cpu_detect() & LUTRA_CPU_DOTPROD ? "ARMv8.2" : "ARMv8");

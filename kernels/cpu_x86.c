@@ -6,6 +6,10 @@
 
 #include <cpuid.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 struct regs {
     unsigned a, b, c, d;
@@ -34,6 +38,41 @@ static unsigned xcr0(void)
 
 #define XCR0_YMM 0x06u /* XMM and the upper halves of YMM */
 #define XCR0_ZMM 0xe0u /* opmask, the upper halves of ZMM, ZMM16-31 */
+#define XCR0_TILES 0x60000u /* the shapes of AMX's tiles, and the tiles */
+
+/* AMX with int8 products and, palette 1, eight tiles of 16 rows of 64 bytes. */
+static bool has_amx(void)
+{
+    struct regs seven = cpuid(7, 0), shapes = cpuid(0x1d, 1);
+    return bit(seven.d, 24) && bit(seven.d, 25) && (shapes.b & 0xffff) == 64 &&
+           shapes.b >> 16 >= 8 && (shapes.c & 0xffff) >= 16;
+}
+
+/* Leave for all threads of the process to have 8 KB of tiles each. The first call decides; others
+ * hear the same again. (Linux, Documentation/arch/x86/xstate.rst.) */
+static bool ask_for_tiles(void)
+{
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0;
+#else
+    return false;
+#endif
+}
+
+/* NULL if the processor's AMX may be used. */
+static const char *amx_withheld(unsigned saved)
+{
+    if ((saved & XCR0_TILES) != XCR0_TILES) return "the system does not save its AMX tiles";
+    if (!ask_for_tiles()) return "the system does not lend AMX tiles to this process";
+    return NULL;
+}
+
+const char *lutra_cpu_withheld(uint32_t features)
+{
+    if (!(features & LUTRA_CPU_AMX) || !has_amx() || !bit(cpuid(1, 0).c, 27)) return NULL;
+    return amx_withheld(xcr0());
+}
 
 uint32_t lutra_cpu_detect(void)
 {
@@ -55,6 +94,7 @@ uint32_t lutra_cpu_detect(void)
     have |= LUTRA_CPU_AVX512;
     if (bit(seven.c, 1)) have |= LUTRA_CPU_VBMI;
     if (bit(seven.c, 11)) have |= LUTRA_CPU_VNNI512;
+    if (has_amx() && !amx_withheld(saved)) have |= LUTRA_CPU_AMX;
     return have;
 }
 
@@ -97,6 +137,8 @@ const struct lutra_cpu_level *lutra_cpu_levels(void)
          * a lookup kernel little and costs clock: those processors stop at "avx2". */
         {"avx512",
          LUTRA_CPU_SSSE3 | LUTRA_CPU_AVX2 | LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512},
+        {"amx", LUTRA_CPU_SSSE3 | LUTRA_CPU_AVX2 | LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI |
+                    LUTRA_CPU_VNNI512 | LUTRA_CPU_AMX},
         {NULL, 0},
     };
     return levels;

@@ -36,8 +36,9 @@ static int max_int(int a, int b)
 
 size_t lutra_engine_scratch(const struct lutra_ops *ops)
 {
-    size_t most = ops->panel_scratch > ops->vector_scratch ? ops->panel_scratch
-                                                           : ops->vector_scratch;
+    size_t most = ops->panel_scratch;
+    if (most < ops->vector_scratch) most = ops->vector_scratch;
+    if (most < ops->tile_scratch) most = ops->tile_scratch;
     return lutra_round_up(most, LUTRA_ALIGN);
 }
 
@@ -73,6 +74,10 @@ static void panel_tiles(const struct job *j, int tile0, int tile1, void *scratch
     const struct lutra_ops *ops = j->e->ops;
     if (j->m->kind == LUTRA_MAT_BOOK) {
         ops->book_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1);
+        return;
+    }
+    if (lutra_panel_in_tiles(ops, j->m, j->a->n)) {
+        ops->tile_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1, scratch);
         return;
     }
     int n = j->a->n, pass = lutra_panel_pass(ops, j->m, n);

@@ -38,7 +38,7 @@ size_t lutra_engine_scratch(const struct lutra_ops *ops); /* per thread */
 enum lutra_path {
     LUTRA_PATH_LOOKUP, /* planes_lookup, tern_lookup, vector by vector */
     LUTRA_PATH_VECTOR, /* vector_lookup, many vectors at once */
-    LUTRA_PATH_PANEL,  /* panel_mul */
+    LUTRA_PATH_PANEL,  /* panel_mul or tile_mul */
     LUTRA_PATH_EXACT,  /* exact_mul */
     LUTRA_PATH_FLOAT   /* float_mul */
 };
@@ -56,6 +56,9 @@ enum lutra_path lutra_matmul_path(const struct lutra_engine *e, const struct lut
 /* Vectors that panel_mul is given at a time: all n, but for a few vectors of I8 in levels that keep
  * sums of so many in registers. */
 int lutra_panel_pass(const struct lutra_ops *ops, const struct lutra_mat *m, int n);
+
+/* Whether tile_mul takes a panel of n vectors from panel_mul. */
+bool lutra_panel_in_tiles(const struct lutra_ops *ops, const struct lutra_mat *m, int n);
 
 /* Most vectors that have tables of their own at a time, whatever the matrices: 0 if none ever has. */
 int lutra_lookup_most(const struct lutra_ops *ops, enum lutra_mode mode);

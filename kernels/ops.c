@@ -54,6 +54,10 @@ void lutra_ops_init(struct lutra_ops *ops, uint32_t features)
         lutra_vec_init_avx512(ops);
         lutra_book_init_avx512(ops);
     }
+    if (has_all(features, LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512 | LUTRA_CPU_AMX)) {
+        ops->name = "amx";
+        lutra_mm_init_amx(ops);
+    }
 #elif defined(__aarch64__)
     if (features & LUTRA_CPU_NEON) {
         ops->name = "neon";

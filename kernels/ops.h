@@ -74,6 +74,14 @@ struct lutra_ops {
                       void *scratch);
     size_t panel_scratch;
 
+    /* panel_mul by a unit that multiplies tiles (AMX), where lutra_panel_in_tiles (matmul.h) finds it
+     * worth it; NULL at other levels. `scratch` holds tile_scratch bytes. The calling thread has
+     * tile registers during the call only. */
+    void (*tile_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
+                     const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                     void *scratch);
+    size_t tile_scratch;
+
     /* BOOK by integer dot straight from the packed bytes: vectors [v0, v1), CODES only. */
     void (*book_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1);

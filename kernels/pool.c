@@ -240,9 +240,12 @@ static void start_workers(struct lutra_pool *pool, int n_threads, const int *cpu
     pthread_attr_t attr;
     if (pthread_attr_init(&attr) != 0) return;
     pthread_attr_setstacksize(&attr, STACK_BYTES);
-    /* workers take no signals: an interrupt belongs to the program's own threads */
+    /* workers take no signals: an interrupt belongs to the program's own threads. What a thread's own
+     * fault raises reaches the program's handler, if it has one, as it would from its own threads. */
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
     sigset_t all, old;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(&all, own[i]);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     while (pool->size < n_threads && pool->size < n_granted) {
         int t = pool->size;

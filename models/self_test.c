@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum {
-    TEST_VECTORS = 7, /* for a panel: a block of four and a rest of three */
+    TEST_VECTORS = 7,  /* for a panel: a block of four and a rest of three */
+    TILE_VECTORS = 33, /* for tiles: two side by side and one alone */
     TEST_TILES = 2,
     MAX_SEEN = 24
 };
@@ -17,16 +18,19 @@ enum {
 /* Everything one comparison needs, so that levels can be tried in turn. */
 struct bench {
     float *x, *y_ref, *y;
-    uint8_t *act_mem, *scratch_raw;
-    int k, rows;
+    int n_vectors; /* in x */
 };
 
 /* Every kernel that some mode or number of vectors may choose. */
 static const struct {
     enum lutra_mode mode;
     int n;
-} ways[] = {{LUTRA_MODE_LUT, 1}, {LUTRA_MODE_DOT, 1}, {LUTRA_MODE_DOT, TEST_VECTORS}, {LUTRA_MODE_DEQ, 3}};
-enum { N_WAYS = sizeof ways / sizeof ways[0], ALL_VECTORS = 1 + 1 + TEST_VECTORS + 3 };
+} ways[] = {{LUTRA_MODE_LUT, 1},
+          {LUTRA_MODE_DOT, 1},
+          {LUTRA_MODE_DOT, TEST_VECTORS},
+          {LUTRA_MODE_DEQ, 3},
+          {LUTRA_MODE_DOT, TILE_VECTORS}}; /* the last one only where it is tiles */
+enum { N_WAYS = sizeof ways / sizeof ways[0], ALL_VECTORS = 1 + 1 + TEST_VECTORS + 3 + TILE_VECTORS };
 
 static void fill_input(float *x, size_t n)
 {
@@ -45,8 +49,9 @@ static void *align64(void *p)
     return (void *)(((uintptr_t)p + 63) & ~(uintptr_t)63);
 }
 
-/* y = first tiles of m times the test vectors, by `ops`, in every way. */
-static bool run(const struct lutra_ops *ops, const struct lutra_mat *m, int code_max, struct bench *b, float *y)
+/* y = first tiles of m times the test vectors, by `ops`, in the first n_ways ways. */
+static bool run(const struct lutra_ops *ops, const struct lutra_mat *m, int code_max, int n_ways, struct bench *b,
+                float *y)
 {
     struct lutra_pool *pool;
     struct lutra_mat part = *m;
@@ -55,10 +60,10 @@ static bool run(const struct lutra_ops *ops, const struct lutra_mat *m, int code
     struct lutra_engine e = {.ops = ops, .precision = LUTRA_PREC_DEFAULT, .code_max = code_max};
     if (lutra_pool_open(&pool, 1, NULL, NULL) != LUTRA_OK) return false;
     void *scratch = malloc(lutra_engine_scratch(ops) + 64);
-    void *act_mem = malloc(lutra_act_bytes(ops, TEST_VECTORS, m->n_cols, LUTRA_ACT_ALL) + 64);
+    void *act_mem = malloc(lutra_act_bytes(ops, b->n_vectors, m->n_cols, LUTRA_ACT_ALL) + 64);
     bool ok = scratch != NULL && act_mem != NULL;
     e.pool = pool;
-    for (int way = 0; way < N_WAYS && ok; way++) {
+    for (int way = 0; way < n_ways && ok; way++) {
         int n = ways[way].n;
         e.mode = ways[way].mode;
         struct lutra_act a;
@@ -85,13 +90,17 @@ static bool agrees(const struct lutra_ops *ops, const struct lutra_ops *scalar, 
     size_t rows = (size_t)TEST_TILES * (size_t)m->tile_rows;
     size_t n_y = rows * ALL_VECTORS;
     struct bench b = {0};
-    b.x = malloc((size_t)TEST_VECTORS * (size_t)m->n_cols * sizeof(float));
+    const bool tiles = lutra_panel_in_tiles(ops, m, TILE_VECTORS);
+    const int n_ways = tiles ? N_WAYS : N_WAYS - 1;
+    b.n_vectors = tiles ? TILE_VECTORS : TEST_VECTORS;
+    size_t n_x = (size_t)b.n_vectors * (size_t)m->n_cols;
+    b.x = malloc(n_x * sizeof(float));
     b.y_ref = calloc(n_y, sizeof(float));
     b.y = calloc(n_y, sizeof(float));
     bool ok = b.x && b.y_ref && b.y;
     if (ok) {
-        fill_input(b.x, (size_t)TEST_VECTORS * (size_t)m->n_cols);
-        ok = run(scalar, m, code_max, &b, b.y_ref) && run(ops, m, code_max, &b, b.y) &&
+        fill_input(b.x, n_x);
+        ok = run(scalar, m, code_max, n_ways, &b, b.y_ref) && run(ops, m, code_max, n_ways, &b, b.y) &&
              memcmp(b.y, b.y_ref, n_y * sizeof(float)) == 0;
     }
     free(b.x);

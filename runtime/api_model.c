@@ -61,9 +61,11 @@ static lutra_status pick_level(struct settings *s, const char *name, lutra_error
             at += (size_t)lutra_format(list + at, sizeof list - at, " %s", l->name);
         return lutra_fail(err, LUTRA_EINVAL, "CPU level \"%s\" does not exist here; these do: auto%s", shown, list);
     }
-    if ((l->features & have) != l->features)
-        return lutra_fail(err, LUTRA_EINVAL, "this CPU cannot run level \"%s\"; its best is \"%s\"", shown,
-                          lutra_cpu_best(have)->name);
+    if ((l->features & have) != l->features) {
+        const char *why = lutra_cpu_withheld(l->features);
+        return lutra_fail(err, LUTRA_EINVAL, "this CPU cannot run level \"%s\"; its best is \"%s\"%s%s", shown,
+                          lutra_cpu_best(have)->name, why ? ": " : "", why ? why : "");
+    }
     s->features = l->features;
     return LUTRA_OK;
 }

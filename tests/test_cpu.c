@@ -43,6 +43,9 @@ static void level_cases(void)
         CHECK_STR(lutra_cpu_best(skylake_x | LUTRA_CPU_VNNI512)->name, "avx2");
         CHECK_STR(lutra_cpu_best(zen4)->name, "avx512");
         CHECK_STR(lutra_cpu_best(zen4 | LUTRA_CPU_AVXVNNI)->name, "avx512");
+        uint32_t sapphire = zen4 | LUTRA_CPU_AVXVNNI | LUTRA_CPU_AMX;
+        CHECK_STR(lutra_cpu_best(sapphire)->name, "amx");
+        CHECK_STR(lutra_cpu_best(sapphire & ~(uint32_t)LUTRA_CPU_VBMI)->name, "avx2vnni");
         CHECK_STR(lutra_cpu_best(LUTRA_CPU_AVX2)->name, "scalar"); /* no such machine, no crash */
 #elif defined(__aarch64__)
         CHECK_STR(lutra_cpu_best(LUTRA_CPU_NEON)->name, "neon");
@@ -96,6 +99,13 @@ static void same_as_system(const char *flags)
 #endif
     };
     uint32_t have = lutra_cpu_detect();
+#if defined(__x86_64__)
+    /* what has AMX has it, or the system says why not */
+    bool amx = strstr(flags, " amx_tile ") && strstr(flags, " amx_int8 ");
+    const char *why = lutra_cpu_withheld(LUTRA_CPU_AMX);
+    CHECK_EQ((have & LUTRA_CPU_AMX) != 0, amx && !why);
+    if (!amx) CHECK(why == NULL);
+#endif
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char words[128], *save = NULL;
         bool all = true;
@@ -119,6 +129,9 @@ static void machine_cases(void)
         if (have & LUTRA_CPU_AVX512) CHECK(have & LUTRA_CPU_AVX2);
         if (have & (LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512)) CHECK(have & LUTRA_CPU_AVX512);
         if (have & LUTRA_CPU_AVXVNNI) CHECK(have & LUTRA_CPU_AVX2);
+        if (have & LUTRA_CPU_AMX) CHECK(have & LUTRA_CPU_AVX512);
+        CHECK_EQ(lutra_cpu_detect(), have); /* asking for tiles again changes nothing */
+        CHECK(lutra_cpu_withheld(have) == NULL);
         /* under an emulator /proc/cpuinfo describes another processor than CPUID does */
         lutra_cpu_model(model, sizeof model);
         if (cpuinfo(text, sizeof text, "model name") && strstr(text, model) &&

@@ -55,8 +55,8 @@ static const struct {
     {LUTRA_CPU_SSSE3, "ssse3"},      {LUTRA_CPU_AVX2, "avx2"},
     {LUTRA_CPU_AVXVNNI, "avx-vnni"}, {LUTRA_CPU_AVX512, "avx512"},
     {LUTRA_CPU_VBMI, "vbmi"},        {LUTRA_CPU_VNNI512, "avx512-vnni"},
-    {LUTRA_CPU_NEON, "neon"},        {LUTRA_CPU_DOTPROD, "dotprod"},
-    {LUTRA_CPU_I8MM, "i8mm"},
+    {LUTRA_CPU_AMX, "amx-int8"},     {LUTRA_CPU_NEON, "neon"},
+    {LUTRA_CPU_DOTPROD, "dotprod"},  {LUTRA_CPU_I8MM, "i8mm"},
 };
 
 static void print_machine(uint32_t have)
@@ -79,7 +79,9 @@ static int print_levels(uint32_t have)
     const struct lutra_cpu_level *best = lutra_cpu_best(have);
     int wrong = 0;
     for (const struct lutra_cpu_level *l = lutra_cpu_levels(); l->name; l++) {
-        char verdict[64] = "not on this processor";
+        const char *why = lutra_cpu_withheld(l->features & ~have);
+        char verdict[80];
+        snprintf(verdict, sizeof verdict, "%s", why ? why : "not on this processor");
         if ((l->features & have) == l->features &&
             !lutra_doctor_kernels(l->features, verdict, sizeof verdict))
             wrong++;

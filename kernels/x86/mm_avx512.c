@@ -44,15 +44,6 @@ X512_INLINE __m512i two_codes(const int16_t *c)
 
 /* ---- the codes of a block ---- */
 
-/* X of the groups of a run as floats; kinds with minima have groups of 16 or 32. */
-static void run_x(float *xs, const int32_t *sums, int group, int n)
-{
-    if (group == 16)
-        for (int g = 0; g < n / 16; g++) xs[g] = (float)sums[g];
-    else
-        for (int g = 0; g < n / 32; g++) xs[g] = (float)(sums[2 * g] + sums[2 * g + 1]);
-}
-
 /* Columns [k, k + n) of vectors [v0, v1). */
 static void copy_codes(struct scratch *s, const struct lutra_mat *m, const struct lutra_act *a,
                        int v0, int v1, int k, int n)
@@ -62,7 +53,7 @@ static void copy_codes(struct scratch *s, const struct lutra_mat *m, const struc
         const int16_t *c = a->codes + (size_t)v * pad + k;
         for (int i = 0; i < n; i += 32) _mm512_store_si512(s->codes[v - v0] + i, x512_load(c + i));
         if (x512_has_min(m->scales))
-            run_x(s->xs[v - v0], a->sums + (size_t)v * (pad / 16) + k / 16, m->group, n);
+            panel_x(s->xs[v - v0], a->sums + (size_t)v * (pad / 16) + k / 16, m->group, n);
     }
 }
 

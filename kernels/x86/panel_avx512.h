@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A run of columns of 32 rows unpacked for integer dots: what mm_avx512.c multiplies.
+/* A run of columns of 32 rows unpacked for integer dots: what mm_avx512.c and, narrowed to bytes,
+ * mm_amx.c multiply.
  *
  *   codes   [half][pair][16 rows][2] int16: code minus offset of columns 2*pair, 2*pair+1;
  *           vpdpwssd with one pair of activation codes in every lane adds two columns of 16 rows
@@ -221,6 +222,15 @@ static void panel_fill(struct panel *p, const struct lutra_mat *m, int tile, int
     for (int t = 0; t < tiles; t++)
         panel_half(p, t, m, lutra_mat_tile(m, tile + t) + (size_t)(k / m->unit_k) * m->unit_bytes,
                    next + (size_t)t * m->tile_bytes, n);
+}
+
+/* X of the groups of a run as floats; kinds with minima have groups of 16 or 32. */
+X512_INLINE void panel_x(float *xs, const int32_t *sums, int group, int n)
+{
+    if (group == 16)
+        for (int g = 0; g < n / 16; g++) xs[g] = (float)sums[g];
+    else
+        for (int g = 0; g < n / 32; g++) xs[g] = (float)(sums[2 * g] + sums[2 * g + 1]);
 }
 
 #endif

@@ -34,31 +34,11 @@ static int min_int(int a, int b)
 
 /* ---- codes as bytes ---- */
 
-/* 32 codes and 16 more -> 48 bytes, truncated. */
-X512_INLINE __m512i bytes_of(__m512i c0, __m512i c1)
-{
-    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi16_epi8(c0)),
-                              _mm512_cvtepi16_epi8(c1), 1);
-}
-
-/* Of two units of 24 bytes: byte 4*q + j = column 6*j + q. */
-X512_INLINE __m512i panel_order(void)
-{
-    uint8_t t[64] = {0};
-    for (int i = 0; i < 48; i++) t[i] = (uint8_t)(i / 24 * 24 + 6 * (i & 3) + i % 24 / 4);
-    return x512_load(t);
-}
-
-X512_INLINE __m512i high_byte(__m512i c)
-{
-    return _mm512_srai_epi16(_mm512_add_epi16(c, _mm512_set1_epi16(128)), 8);
-}
-
 /* Low bytes of columns [k, k + n) of vectors [v0, v1), n a multiple of 24; rows of codes are padded
  * to 96. Returns whether any code has a high byte. */
 static bool low_bytes(struct scratch *s, const struct lutra_act *a, int v0, int v1, int k, int n)
 {
-    const __m512i order = panel_order();
+    const __m512i order = tern_order();
     __m512i any = _mm512_setzero_si512();
     for (int v = v0; v < v1; v++) {
         const int16_t *c = a->codes + (size_t)v * (size_t)a->k_pad + k;
@@ -67,8 +47,8 @@ static bool low_bytes(struct scratch *s, const struct lutra_act *a, int v0, int 
             const __m512i c0 = x512_load(c + i);
             const __m512i c1 = _mm512_zextsi256_si512(
                 _mm256_loadu_si256((const __m256i *)(const void *)(c + i + 32)));
-            any = _mm512_or_si512(any, _mm512_or_si512(high_byte(c0), high_byte(c1)));
-            _mm512_storeu_si512(dst + i, _mm512_permutexvar_epi8(order, bytes_of(c0, c1)));
+            any = _mm512_or_si512(any, _mm512_or_si512(tern_high_byte(c0), tern_high_byte(c1)));
+            _mm512_storeu_si512(dst + i, _mm512_permutexvar_epi8(order, tern_bytes(c0, c1)));
         }
     }
     return _mm512_test_epi16_mask(any, any) != 0;
@@ -76,14 +56,14 @@ static bool low_bytes(struct scratch *s, const struct lutra_act *a, int v0, int 
 
 static void high_bytes(struct scratch *s, const struct lutra_act *a, int v0, int v1, int k, int n)
 {
-    const __m512i order = panel_order();
+    const __m512i order = tern_order();
     for (int v = v0; v < v1; v++) {
         const int16_t *c = a->codes + (size_t)v * (size_t)a->k_pad + k;
         int8_t *dst = s->codes[1] + (v - v0) * TERN_K;
         for (int i = 0; i < n; i += 48) {
-            const __m512i c0 = high_byte(x512_load(c + i));
-            const __m512i c1 = high_byte(x512_load_half(c + i + 32));
-            _mm512_storeu_si512(dst + i, _mm512_permutexvar_epi8(order, bytes_of(c0, c1)));
+            const __m512i c0 = tern_high_byte(x512_load(c + i));
+            const __m512i c1 = tern_high_byte(x512_load_half(c + i + 32));
+            _mm512_storeu_si512(dst + i, _mm512_permutexvar_epi8(order, tern_bytes(c0, c1)));
         }
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A run of columns of a TERN tile unpacked to bytes: what tern_avx512.c multiplies.
+/* A run of columns of a TERN tile unpacked to bytes: what tern_avx512.c and mm_amx.c multiply.
  *
  * vpdpbusd adds four columns of 16 rows. Which four, the order of the digits decides: the four
  * triples in the low nibbles of a row's four index bytes give a quad of first digits, one of second
@@ -62,6 +62,29 @@ X512_INLINE void tern_fill(struct tern_panel *p, const struct lutra_mat *m, cons
         x512_fetch(next, m->unit_bytes);
         tern_unpack(p->q + 6 * i, src, digits);
     }
+}
+
+/* ---- codes of activations as bytes, in the panel's order ---- */
+
+/* 32 codes and 16 more -> 48 bytes, truncated. */
+X512_INLINE __m512i tern_bytes(__m512i c0, __m512i c1)
+{
+    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi16_epi8(c0)),
+                              _mm512_cvtepi16_epi8(c1), 1);
+}
+
+/* Of two units of 24 bytes: byte 4*q + j = column 6*j + q. */
+X512_INLINE __m512i tern_order(void)
+{
+    uint8_t t[64] = {0};
+    for (int i = 0; i < 48; i++) t[i] = (uint8_t)(i / 24 * 24 + 6 * (i & 3) + i % 24 / 4);
+    return x512_load(t);
+}
+
+/* Of c = lo + 256 hi, lo a signed byte. */
+X512_INLINE __m512i tern_high_byte(__m512i c)
+{
+    return _mm512_srai_epi16(_mm512_add_epi16(c, _mm512_set1_epi16(128)), 8);
 }
 
 #endif

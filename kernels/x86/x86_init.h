@@ -36,6 +36,9 @@ void lutra_quint_init_avx512(struct lutra_ops *ops); /* calls lutra_quint_mm_ini
 void lutra_quint_mm_init_avx512(struct lutra_ops *ops);
 void lutra_vec_init_avx512(struct lutra_ops *ops);
 
+/* tile_mul alone, over what AVX-512 has filled in; needs LUTRA_CPU_AMX too. */
+void lutra_mm_init_amx(struct lutra_ops *ops);
+
 /* Parts of AVX-512's panel_mul and its exact_mul; each needs so many bytes of scratch. */
 void lutra_tern_mul_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
                            const struct lutra_act *a, int v0, int v1, int tile0, int tile1,

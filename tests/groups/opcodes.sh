@@ -35,6 +35,29 @@ unlisted() { # unlisted LIST all|fused <lines
         }'
 }
 
+# Lines "object function opcode count" of all tile instructions in some objects.
+tiles_in() { # tiles_in OBJECT...
+    local o
+    for o in "$@"; do
+        objdump -d --no-show-raw-insn "$o" | awk -v object="$(basename "$o" .o)" '
+            /^[0-9a-f]+ <.*>:$/ { name = substr($2, 2, length($2) - 3); next }
+            $1 ~ /^[0-9a-f]+:$/ && ($2 ~ /^(ldtilecfg|sttilecfg|tilerelease)$/ || /%tmm/) { n[name " " $2]++ }
+            END { for (k in n) print object, k, n[k] }'
+    done
+}
+
+# Tile registers are touched in *_amx.o alone, and every function that configures them releases them, at the end of
+# its one way out. (That the 64 bytes of shapes are stored, check_amx sees: it executes the instructions.)
+check_tiles() { # check_tiles BUILD
+    local all outside unpaired
+    all=$(tiles_in $(find "$1/kernels" "$1/models" "$1/runtime" "$1/tools" -name '*.o'))
+    outside=$(echo "$all" | awk 'NF && $1 !~ /_amx$/')
+    unpaired=$(echo "$all" | awk '$3 == "ldtilecfg" || $3 == "tilerelease" { n[$1 " " $2 " " $3] += $4; f[$1 " " $2] }
+        END { for (k in f) if (n[k " ldtilecfg"] != 1 || n[k " tilerelease"] != 1) print k }')
+    if [ -z "$outside" ]; then pass; else fail "tile registers outside of *_amx.o: $outside"; fi
+    if echo "$all" | grep -q ' ldtilecfg 1$' && [ -z "$unpaired" ]; then pass; else fail "tiles are configured and not released: $unpaired"; fi
+}
+
 # The two tests on the objects of one build.
 check_opcodes() { # check_opcodes OBJDUMP BUILD
     local dump=$1 build=$2 list=tests/multiplies.txt bad tables
@@ -49,6 +72,7 @@ check_opcodes() { # check_opcodes OBJDUMP BUILD
 group_opcodes() {
     if ! have objdump; then skip "objdump is missing"; return; fi
     check_opcodes objdump "$BUILD"
+    case $(${CC:-cc} -dumpmachine) in x86_64*) check_tiles "$BUILD" ;; esac
     # the list allows no more than it must: a panel kernel under a table kernel's name is found
     local panel
     for panel in $(find "$BUILD/kernels" -name 'mm_avx2.o' -o -name 'mm_neon.o'); do
