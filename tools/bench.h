@@ -130,9 +130,10 @@ void lutra_bench_shares(struct lutra_bench_row *row);
 bool lutra_bench_has_tables(const struct lutra_bench_row *row);
 void lutra_bench_row_free(struct lutra_bench_row *row);
 
-/* t(N) of a model, with the threads and batch of a test (bench_curve.c). An exit code. */
+/* t(N) of a model, a curve for each number of threads that the n tests name, with the batch of the
+ * first (bench_curve.c). An exit code. */
 int lutra_bench_curve_model(const struct lutra_bench_options *o, const struct lutra_bench_model *m,
-                            const struct lutra_bench_test *t);
+                            const struct lutra_bench_test *tests, int n);
 
 /* ---- writing (bench_out.c) ---- */
 

@@ -208,28 +208,39 @@ static lutra_status run_model(void *what, int n, double *seconds, lutra_error *e
     return lutra_bench_once(r, seconds, &prompt_s, err);
 }
 
-int lutra_bench_curve_model(const struct lutra_bench_options *o, const struct lutra_bench_model *m,
-                            const struct lutra_bench_test *t)
+static lutra_status add_threads(struct session *s, const struct lutra_bench_model *m,
+                                const struct lutra_bench_test *t, lutra_error *err)
 {
-    struct session *s;
     struct lutra_bench_run run;
-    lutra_error err;
     char label[120];
-    int code = begin(&s, o, "token");
-    if (code >= 0) return finish(s, code);
     struct lutra_bench_test most = *t;
     most.n_prompt = s->sizes.v[s->sizes.n - 1];
     most.n_gen = 0;
     s->threads = t->n_threads;
     lutra_format(label, sizeof label, "%s, kernels %s, %s, %d thread%s", m->type, m->mode,
                  m->info.kernel, t->n_threads, t->n_threads == 1 ? "" : "s");
-    lutra_status st = lutra_bench_prepare(&run, m, &most, &err);
-    if (st == LUTRA_OK) {
-        lutra_bench_out_begin(&s->out, stdout, o->format, "lutra_curve");
-        st = add_curve(s, label, run_model, &run, &err);
-        lutra_bench_finish(&run);
-        lutra_bench_out_end(&s->out);
+    lutra_status st = lutra_bench_prepare(&run, m, &most, err);
+    if (st != LUTRA_OK) return st;
+    st = add_curve(s, label, run_model, &run, err);
+    lutra_bench_finish(&run);
+    return st;
+}
+
+int lutra_bench_curve_model(const struct lutra_bench_options *o, const struct lutra_bench_model *m,
+                            const struct lutra_bench_test *tests, int n)
+{
+    struct session *s;
+    lutra_error err;
+    lutra_status st = LUTRA_OK;
+    int code = begin(&s, o, "token");
+    if (code >= 0) return finish(s, code);
+    lutra_bench_out_begin(&s->out, stdout, o->format, "lutra_curve");
+    for (int i = 0; i < n && st == LUTRA_OK; i++) {
+        bool seen = false; /* tests of other sizes have the same threads */
+        for (int k = 0; k < i; k++) seen = seen || tests[k].n_threads == tests[i].n_threads;
+        if (!seen) st = add_threads(s, m, &tests[i], &err);
     }
+    lutra_bench_out_end(&s->out);
     return finish(s, st == LUTRA_OK ? -1 : lutra_cli_fail(&err, false));
 }
 

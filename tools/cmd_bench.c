@@ -273,7 +273,7 @@ static int bench_models(const struct lutra_bench_options *o, struct lutra_bench_
         int code = lutra_bench_open(&models[i], lutra_find_path(o->models.v[i], path), o);
         if (code < 0) use_defaults(o, &models[i], plan, n);
         if (code < 0 && o->curve)
-            code = lutra_bench_curve_model(o, &models[i], plan);
+            code = lutra_bench_curve_model(o, &models[i], plan, n);
         else if (code < 0 && o->peer)
             code = lutra_bench_versus(o, &models[i], plan, n);
         else if (code < 0)

@@ -19,7 +19,7 @@
 #include "tools/report.h"
 
 struct options {
-    int levels;
+    int levels, head, kernels;
     const char *report, *model, *bench, *file; /* file: as an argument */
 };
 
@@ -32,6 +32,10 @@ static const struct lutra_opt opts[] = {
      "show which kernels multiply its tensors; with --report: bench it too (without: a few "
      "kernels)",
      NULL},
+    {"--head", "file|q8|q6|q4|fast", LUTRA_OPT_CHOICE, offsetof(struct options, head), 0, 0,
+     "with a model: load it with its output matrix in fewer bits, or by shortlist", NULL},
+    {"--kernels", "auto|lut|dot|deq", LUTRA_OPT_CHOICE, offsetof(struct options, kernels), 0, 0,
+     "with a model: show what this way of multiplying chooses (auto)", NULL},
     {"--bench", "FILE", LUTRA_OPT_STR, offsetof(struct options, bench), 0, 0,
      "with --report: take the figures from this file of `lutra bench -o json`", NULL},
 };
@@ -164,11 +168,14 @@ static int examine(void)
     return wrong ? LUTRA_EXIT_SELFTEST : LUTRA_EXIT_OK;
 }
 
-static int open_model(const char *name)
+static int open_model(const struct options *o)
 {
     char path[LUTRA_FIND_PATH];
+    lutra_model_options mo = {.size = sizeof mo,
+                              .head = (lutra_head)o->head,
+                              .kernels = (lutra_kernels)o->kernels};
     lutra_error err;
-    if (lutra_model_open(&examined, lutra_find_path(name, path), NULL, &err))
+    if (lutra_model_open(&examined, lutra_find_path(o->model, path), &mo, &err))
         return lutra_cli_fail(&err, true);
     return -1;
 }
@@ -183,7 +190,11 @@ int lutra_cmd_doctor(int argc, char **argv)
         return lutra_cli_flush(LUTRA_EXIT_OK);
     }
     if (!o.model) o.model = o.file;
-    if (o.model && (code = open_model(o.model)) >= 0) return code;
+    if (!o.model && (o.head || o.kernels)) {
+        lutra_cli_say("--head and --kernels go with a model: lutra doctor FILE");
+        return LUTRA_EXIT_USAGE;
+    }
+    if (o.model && (code = open_model(&o)) >= 0) return code;
     code = lutra_cli_flush(o.report ? lutra_report_write(o.report, o.model, o.bench, examine)
                                     : examine());
     lutra_model_free(examined);

