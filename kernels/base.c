@@ -17,6 +17,7 @@ static const char *const status_names[] = {
     [LUTRA_EFULL] = "context full",
     [LUTRA_ECANCEL] = "cancelled",
     [LUTRA_ENUMERIC] = "non-finite numbers",
+    [LUTRA_EBUSY] = "in use",
 };
 
 const char *lutra_status_text(lutra_status code)

@@ -25,7 +25,8 @@ typedef enum lutra_status {
     LUTRA_ESELFTEST = 6,    /* no kernel passed its self-test */
     LUTRA_EFULL = 7,        /* the context has no room for these tokens */
     LUTRA_ECANCEL = 8,      /* the caller asked to stop */
-    LUTRA_ENUMERIC = 9      /* the model produced non-finite numbers */
+    LUTRA_ENUMERIC = 9,     /* the model produced non-finite numbers */
+    LUTRA_EBUSY = 10        /* another call on the same session is under way */
 } lutra_status;
 
 typedef struct lutra_error {

@@ -37,7 +37,7 @@ static size_t act_mem_bytes(const struct lutra_config *c, const struct lutra_ops
 }
 
 /* The arrays of an evaluator in the order they lie in its arena; both the plan and the open walk this list. */
-enum part { X, NORM, Q, K, V, ATT, GATE, UP, WIDE, PE, LOGITS, SCORES, COS, SIN, COS_LOCAL, SIN_LOCAL, ACT, ENGINE,
+enum part { X, NORM, Q, K, V, ATT, GATE, UP, WIDE, PE, LAST, LOGITS, SCORES, COS, SIN, COS_LOCAL, SIN_LOCAL, ACT, ENGINE,
             PLACES, MOE, HEAD, N_PARTS };
 
 struct layout {
@@ -102,6 +102,7 @@ static bool make_layout(struct layout *l, const struct lutra_config *c, const st
                   {UP, n, ff_cols(c, n)},
                   {WIDE, n, c->n_wide},
                   {PE, n, (int64_t)c->n_layer * c->n_embd_layer},
+                  {LAST, 1, c->n_embd},
                   {LOGITS, 1, c->n_vocab},
                   {SCORES, n_threads, (int64_t)lutra_round_up((size_t)opt->n_ctx, 16)},
                   {COS, n, c->n_rot / 2},
@@ -146,7 +147,7 @@ static void take_all(struct lutra_eval *e, const struct layout *l)
     const struct lutra_config *c = &e->net->config;
     void *mem[N_PARTS];
     float **floats[] = {[X] = &e->x, [NORM] = &e->norm, [Q] = &e->q, [K] = &e->k, [V] = &e->v, [ATT] = &e->att,
-                        [GATE] = &e->gate, [UP] = &e->up, [WIDE] = &e->wide, [PE] = &e->pe, [LOGITS] = &e->logits,
+                        [GATE] = &e->gate, [UP] = &e->up, [WIDE] = &e->wide, [PE] = &e->pe, [LAST] = &e->last, [LOGITS] = &e->logits,
                         [SCORES] = &e->scores, [COS] = &e->rope.cs, [SIN] = &e->rope.sn,
                         [COS_LOCAL] = &e->rope_local.cs, [SIN_LOCAL] = &e->rope_local.sn};
     for (int i = 0; i < N_PARTS; i++) mem[i] = lutra_arena_take(&e->arena, l->part[i]);
@@ -233,7 +234,7 @@ static void embed_rows(void *arg, int begin, int end, int thread)
     }
 }
 
-/* The greatest logits of e->norm, estimates elsewhere; false if that cannot be told without the whole head. */
+/* The greatest logits of e->last, estimates elsewhere; false if that cannot be told without the whole head. */
 static bool short_head(struct lutra_eval *e)
 {
     const struct lutra_mat *mats[1] = {&e->net->output};
@@ -241,21 +242,21 @@ static bool short_head(struct lutra_eval *e)
     e->engine.code_max = LUTRA_CODE_MAX; /* heads of two bits, which BitNet has int8 inputs for, have no shortlist */
     unsigned parts = lutra_act_parts(&e->engine, mats, 1, 1);
     lutra_act_bind(&a, e->engine.ops, e->act_mem, 1, e->net->config.n_embd, parts);
-    a.x = e->norm;
+    a.x = e->last;
     a.x_stride = (size_t)e->net->config.n_embd;
     lutra_act_fill(&e->engine, &a, parts);
     return lutra_head_fast_run(&e->net->fast, &e->head, &e->engine, mats[0], &a, e->logits);
 }
 
-/* Logits of e->norm into e->logits, all of them exact if `whole`. */
-static void logits_of_norm(struct lutra_eval *e, bool whole)
+/* Logits of e->last into e->logits, all of them exact if `whole`. */
+static void logits_of_last(struct lutra_eval *e, bool whole)
 {
     const struct lutra_config *c = &e->net->config;
     const struct lutra_product p = {&e->net->output, e->logits, NULL, NULL};
     int n = e->n;
     e->n = 1;
     e->whole = whole || !e->shortlist || !short_head(e);
-    if (e->whole) lutra_eval_products(e, e->norm, c->n_embd, &p, 1);
+    if (e->whole) lutra_eval_products(e, e->last, c->n_embd, &p, 1);
     if (c->logit_scale != 1.0f) e->net->ops.scale(e->logits, c->logit_scale, c->n_vocab);
     if (c->softcap > 0.0f)
         for (int i = 0; i < c->n_vocab; i++) e->logits[i] = c->softcap * lutra_tanhf(e->logits[i] / c->softcap);
@@ -268,14 +269,20 @@ static void head(struct lutra_eval *e, int row, bool whole)
     const struct lutra_config *c = &e->net->config;
     int n = e->n;
     e->n = 1;
-    lutra_eval_norm(e, e->norm, e->x + (size_t)row * (size_t)c->n_embd, e->net->output_norm, c->n_embd);
+    lutra_eval_norm(e, e->last, e->x + (size_t)row * (size_t)c->n_embd, e->net->output_norm, c->n_embd);
     e->n = n;
-    logits_of_norm(e, whole);
+    logits_of_last(e, whole);
 }
 
 void lutra_eval_complete(struct lutra_eval *e)
 {
-    if (!e->whole) logits_of_norm(e, true);
+    if (!e->whole) logits_of_last(e, true);
+}
+
+void lutra_eval_relogit(struct lutra_eval *e, bool whole)
+{
+    lutra_pool_limit(e->engine.pool, e->n_threads);
+    logits_of_last(e, whole);
 }
 
 static bool cancelled(const struct lutra_eval *e)
@@ -329,4 +336,32 @@ int lutra_eval_rewind(struct lutra_eval *e, int n)
 void lutra_eval_save(struct lutra_eval *e)
 {
     lutra_state_save(&e->state, e->kv.n);
+}
+
+lutra_status lutra_past_open(struct lutra_past *p, const struct lutra_eval *e, lutra_error *err)
+{
+    uint64_t state = 0;
+    lutra_state_bytes(&e->net->config, &state); /* it fitted when e was opened */
+    lutra_status st = lutra_arena_open_sparse(&p->arena, e->kv_arena.cap, err);
+    if (st != LUTRA_OK) return st;
+    p->kv = e->kv;
+    p->kv.data = lutra_arena_take(&p->arena, (size_t)e->kv.bytes);
+    p->kv.n = 0;
+    p->state = e->state;
+    lutra_state_bind(&p->state, &e->net->config, lutra_arena_take(&p->arena, (size_t)state), e->state.at);
+    return LUTRA_OK;
+}
+
+void lutra_past_swap(struct lutra_past *p, struct lutra_eval *e)
+{
+    struct lutra_past old = {e->kv_arena, e->kv, e->state};
+    e->kv_arena = p->arena;
+    e->kv = p->kv;
+    e->state = p->state;
+    *p = old;
+}
+
+void lutra_past_close(struct lutra_past *p)
+{
+    lutra_arena_close(&p->arena);
 }

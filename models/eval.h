@@ -38,6 +38,7 @@ struct lutra_eval {
     float *gate, *up;              /* [n][n_ff] */
     float *wide;                   /* [n][n_wide] what a family's own blocks need */
     float *pe;                     /* [n][n_layer*n_embd_layer] per-layer embeddings */
+    float *last;                   /* [n_embd] normed output that logits were made of */
     float *logits;                 /* [n_vocab] of the last token wanted */
     bool greedy;                   /* with a shortlist: only the greatest logit is wanted from now on */
     bool whole;                    /* all logits are exact; else those near the greatest are */
@@ -85,6 +86,21 @@ const float *lutra_eval_hidden(struct lutra_eval *e, const int32_t *ids, int n);
 int lutra_eval_rewind(struct lutra_eval *e, int n);
 /* Remember the present position as one to go back to. */
 void lutra_eval_save(struct lutra_eval *e);
+
+/* Make the logits of e->last anew; whole: all of them exact. */
+void lutra_eval_relogit(struct lutra_eval *e, bool whole);
+
+/* What the tokens held left behind, in memory of its own: filled from a file, then it changes places with e's. */
+struct lutra_past {
+    struct lutra_arena arena;
+    struct lutra_kv kv;
+    struct lutra_state state;
+};
+
+/* One like e's, all zero, with no token. Errors LUTRA_ENOMEM. */
+lutra_status lutra_past_open(struct lutra_past *p, const struct lutra_eval *e, lutra_error *err);
+void lutra_past_swap(struct lutra_past *p, struct lutra_eval *e);
+void lutra_past_close(struct lutra_past *p);
 
 /* Make all logits of the last token exact, if a shortlist left some of them as estimates. */
 void lutra_eval_complete(struct lutra_eval *e);

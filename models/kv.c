@@ -67,6 +67,14 @@ void lutra_kv_put(struct lutra_kv *kv, const struct lutra_ops *ops, int il, int 
     put_row(kv, ops, v_base(kv, il), row, pos, v);
 }
 
+size_t lutra_kv_rows(const struct lutra_kv *kv, int i, int n, uint8_t **p)
+{
+    int il = i / 2;
+    if (own_row(kv->config, il) == 0) return 0;
+    *p = i % 2 == 0 ? k_base(kv, il) : v_base(kv, il);
+    return row_of(kv->config, il) * (size_t)n * elem_bytes(kv->f32);
+}
+
 struct lutra_span lutra_kv_span(const struct lutra_kv *kv, int il, int head_kv, int pos, int window)
 {
     size_t head = (size_t)head_kv * (size_t)kv->config->shape[il].head_dim * elem_bytes(kv->f32);

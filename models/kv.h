@@ -30,6 +30,10 @@ void lutra_kv_bind(struct lutra_kv *kv, const struct lutra_config *c, void *mem,
 /* Store the keys and values (float rows of the layer's heads side by side) of position `pos` of layer il. */
 void lutra_kv_put(struct lutra_kv *kv, const struct lutra_ops *ops, int il, int pos, const float *k, const float *v);
 
+/* The i-th of 2 * n_layer stretches of memory that hold what is known of positions 0 .. n-1: a layer's keys, then its
+ * values. Returns its bytes, 0 for layers without keys of their own. */
+size_t lutra_kv_rows(const struct lutra_kv *kv, int i, int n, uint8_t **p);
+
 /* The span that a query at `pos` of layer il sees in one head: positions max(0, pos+1-window) .. pos (window 0: all). */
 struct lutra_span lutra_kv_span(const struct lutra_kv *kv, int il, int head_kv, int pos, int window);
 

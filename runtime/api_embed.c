@@ -2,6 +2,7 @@
 /* Texts to vectors: lutra_embed of lutra.h. The rows of all tokens come by in order and are pooled as they do, sums in
  * double and in that order, so batches leave no trace. */
 #include "runtime/session.h"
+#include "runtime/sized.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -101,7 +102,6 @@ static lutra_status run(lutra_session *s, struct embed *m, lutra_error *err)
 
 static lutra_status check_options(const lutra_embed_options *o, lutra_error *err)
 {
-    if (o->size != sizeof *o) return bad(err, "lutra_embed_options: size is not set");
     if ((unsigned)o->pooling >= LUTRA_POOLING_RANK) return bad(err, "pooling must be a LUTRA_POOLING_* value, not RANK");
     if ((unsigned)o->normalize > LUTRA_NORMALIZE_OFF) return bad(err, "normalize must be a LUTRA_NORMALIZE_* value");
     if (o->n_texts < 0 || (o->lengths == NULL) != (o->n_texts == 0))
@@ -137,12 +137,9 @@ static lutra_status check(const lutra_session *s, const struct embed *m, size_t 
     return LUTRA_OK;
 }
 
-lutra_status lutra_embed(lutra_session *s, const int32_t *ids, int n, const lutra_embed_options *opt, float *out,
-                         size_t out_cap, lutra_error *err)
+static lutra_status embed(lutra_session *s, const int32_t *ids, int n, const lutra_embed_options *opt, float *out,
+                          size_t out_cap, lutra_error *err)
 {
-    const lutra_embed_options none = {.size = sizeof none};
-    if (opt == NULL) opt = &none;
-    if (s == NULL || ids == NULL || out == NULL || n <= 0) return bad(err, "lutra_embed: NULL argument, or no tokens");
     lutra_status st = check_options(opt, err);
     if (st != LUTRA_OK) return st;
     const struct lutra_config *c = &s->model->net->config;
@@ -160,5 +157,19 @@ lutra_status lutra_embed(lutra_session *s, const int32_t *ids, int n, const lutr
     free(m.sum);
     s->stats.prompt_seconds += lutra_clock() - start;
     atomic_store(&s->cancel, 0);
+    return st;
+}
+
+lutra_status lutra_embed(lutra_session *s, const int32_t *ids, int n, const lutra_embed_options *opt, float *out,
+                         size_t out_cap, lutra_error *err)
+{
+    static const size_t older[] = {0};
+    lutra_embed_options o = {.size = sizeof o};
+    if (s == NULL || ids == NULL || out == NULL || n <= 0) return bad(err, "lutra_embed: NULL argument, or no tokens");
+    lutra_status st = opt ? lutra_sized_in(&o, sizeof o, opt, older, "lutra_embed_options", err) : LUTRA_OK;
+    if (st == LUTRA_OK) st = lutra_session_enter(s, "lutra_embed", err);
+    if (st != LUTRA_OK) return st;
+    st = embed(s, ids, n, &o, out, out_cap, err);
+    lutra_session_leave(s);
     return st;
 }

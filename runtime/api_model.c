@@ -3,6 +3,7 @@
 #include "kernels/cpu.h"
 #include "kernels/ram.h"
 #include "runtime/session.h"
+#include "runtime/sized.h"
 #include "runtime/template.h"
 
 #include <stdlib.h>
@@ -38,7 +39,7 @@ struct settings {
     enum lutra_mode mode;
     enum lutra_head_bits head;
     enum lutra_i2s_layout i2s;
-    const lutra_model_options *opt;
+    lutra_model_options opt;
 };
 
 static lutra_status bad(lutra_error *err, const char *what)
@@ -87,12 +88,7 @@ static lutra_status pick_mode(struct settings *s, lutra_kernels kernels, lutra_e
 
 static lutra_status read_settings(struct settings *s, const lutra_model_options *opt, lutra_error *err)
 {
-    memset(s, 0, sizeof *s);
-    s->opt = opt;
-    if (opt != NULL && opt->size != sizeof *opt) return bad(err, "lutra_model_options: size is not set");
-    if (opt != NULL && (opt->n_threads < 0 || opt->n_threads > 256)) return bad(err, "n_threads must be 1..256");
-    s->n_threads = opt && opt->n_threads ? opt->n_threads : lutra_threads_default(NULL, 0);
-    s->precision = opt && opt->precision == LUTRA_PRECISION_HIGH ? LUTRA_PREC_HIGH : LUTRA_PREC_DEFAULT;
+    static const size_t older[] = {offsetof(lutra_model_options, on_log), 0};
     static const enum lutra_head_bits heads[] = {
         [LUTRA_HEAD_FILE] = LUTRA_HEAD_AS_FILE,
         [LUTRA_HEAD_Q8] = LUTRA_HEAD_8,
@@ -100,23 +96,32 @@ static lutra_status read_settings(struct settings *s, const lutra_model_options 
         [LUTRA_HEAD_Q4] = LUTRA_HEAD_4,
         [LUTRA_HEAD_FAST] = LUTRA_HEAD_SHORTLIST,
     };
-    if (opt != NULL && (unsigned)opt->head > LUTRA_HEAD_FAST) return bad(err, "head must be a LUTRA_HEAD_* value");
-    s->head = heads[opt ? opt->head : LUTRA_HEAD_FILE];
     static const enum lutra_i2s_layout layouts[] = {
         [LUTRA_I2S_128] = LUTRA_I2S_LAYOUT_128,
         [LUTRA_I2S_64] = LUTRA_I2S_LAYOUT_64,
         [LUTRA_I2S_ROWS4] = LUTRA_I2S_LAYOUT_ROWS4,
     };
-    if (opt != NULL && (unsigned)opt->i2s_layout > LUTRA_I2S_ROWS4) return bad(err, "i2s_layout must be a LUTRA_I2S_* value");
-    s->i2s = layouts[opt ? opt->i2s_layout : LUTRA_I2S_128];
-    lutra_status st = pick_mode(s, opt ? opt->kernels : LUTRA_KERNELS_AUTO, err);
-    return st == LUTRA_OK ? pick_level(s, opt ? opt->cpu : NULL, err) : st;
+    lutra_status st = LUTRA_OK;
+    memset(s, 0, sizeof *s);
+    if (opt != NULL) st = lutra_sized_in(&s->opt, sizeof s->opt, opt, older, "lutra_model_options", err);
+    if (st != LUTRA_OK) return st;
+    const lutra_model_options *o = &s->opt;
+    if (o->n_threads < 0 || o->n_threads > 256) return bad(err, "n_threads must be 1..256");
+    if ((unsigned)o->precision > LUTRA_PRECISION_HIGH) return bad(err, "precision must be a LUTRA_PRECISION_* value");
+    if ((unsigned)o->head > LUTRA_HEAD_FAST) return bad(err, "head must be a LUTRA_HEAD_* value");
+    if ((unsigned)o->i2s_layout > LUTRA_I2S_ROWS4) return bad(err, "i2s_layout must be a LUTRA_I2S_* value");
+    s->n_threads = o->n_threads ? o->n_threads : lutra_threads_default(NULL, 0);
+    s->precision = o->precision == LUTRA_PRECISION_HIGH ? LUTRA_PREC_HIGH : LUTRA_PREC_DEFAULT;
+    s->head = heads[o->head];
+    s->i2s = layouts[o->i2s_layout];
+    st = pick_mode(s, o->kernels, err);
+    return st == LUTRA_OK ? pick_level(s, o->cpu, err) : st;
 }
 
 static bool report_progress(void *user, double fraction)
 {
     const struct settings *s = user;
-    return s->opt->on_progress(s->opt->user, fraction) == 0;
+    return s->opt.on_progress(s->opt.user, fraction) == 0;
 }
 
 static lutra_status copy_name(lutra_model *m, const struct lutra_gguf *g, lutra_error *err)
@@ -168,15 +173,16 @@ static lutra_status load(lutra_model *m, const struct lutra_gguf *g, struct sett
     /* everything the header can get wrong comes before anything costs memory */
     if ((st = lutra_net_plan(g, s->head, &config, &bytes, err))) return st;
     if ((st = lutra_tokenizer_load(&m->tok, g, err))) return st;
-    if ((st = lutra_model_template(m, g, s->opt, err))) return st;
+    if ((st = lutra_model_template(m, g, &s->opt, err))) return st;
     if ((st = copy_name(m, g, err))) return st;
     if ((st = copy_sampling(m, g, err))) return st;
     struct lutra_net_options o = {.features = s->features, .n_threads = s->n_threads, .head = s->head};
-    if (s->opt && s->opt->on_progress) {
+    if (s->opt.on_progress) {
         o.on_progress = report_progress;
         o.user = s;
     }
-    return lutra_net_load(&m->net, g, &o, err);
+    if ((st = lutra_net_load(&m->net, g, &o, err))) return st;
+    return lutra_fingerprint_take(&m->print, g, &m->net->config, err);
 }
 
 /* Memory may be read as fast by fewer threads than there are cores. Finding that out belongs to loading, which takes
@@ -185,7 +191,7 @@ static void plan_threads(lutra_model *m, const struct settings *s)
 {
     char why[200], probe[160] = "";
     m->n_threads = m->n_threads_batch = lutra_threads_default(why, sizeof why);
-    if (s->opt == NULL || s->opt->n_threads == 0)
+    if (s->opt.n_threads == 0)
         m->n_threads = lutra_net_probe_threads(m->net, m->mode, m->n_threads_batch, probe, sizeof probe);
     if (probe[0])
         lutra_format(m->threads, sizeof m->threads, "%s; for single tokens %d: %s", why, m->n_threads, probe);
@@ -210,16 +216,20 @@ lutra_status lutra_model_open(lutra_model **out, const char *path, const lutra_m
         lutra_gguf_close(g);
         return lutra_fail(err, LUTRA_ENOMEM, "no memory for a model");
     }
+    atomic_init(&m->n_users, 1);
     m->precision = s.precision;
     m->mode = s.mode;
     m->file_bytes = lutra_gguf_file_bytes(g);
     st = load(m, g, &s, err);
+    if (st == LUTRA_OK) {
+        plan_threads(m, &s);
+        if (s.opt.on_log) lutra_model_notes(m, g, &s.opt);
+    }
     lutra_gguf_close(g);
     if (st != LUTRA_OK) {
         lutra_model_free(m);
         return st;
     }
-    plan_threads(m, &s);
     m->load_seconds = lutra_clock() - start;
     *out = m;
     return LUTRA_OK;
@@ -227,7 +237,13 @@ lutra_status lutra_model_open(lutra_model **out, const char *path, const lutra_m
 
 void lutra_model_free(lutra_model *m)
 {
-    if (m == NULL) return;
+    if (m != NULL) lutra_model_release(m);
+}
+
+void lutra_model_release(const lutra_model *shared)
+{
+    lutra_model *m = (lutra_model *)shared;
+    if (atomic_fetch_sub(&m->n_users, 1) != 1) return;
     lutra_net_free(m->net);
     lutra_tokenizer_free(m->tok);
     free(m->chat_template);
@@ -244,48 +260,48 @@ void lutra_model_sampling(const lutra_model *m, lutra_sampling *p)
 
 lutra_status lutra_model_describe(const lutra_model *m, lutra_model_info *info)
 {
-    if (m == NULL || info == NULL || info->size != sizeof *info) return LUTRA_EINVAL;
+    static const size_t older[] = {offsetof(lutra_model_info, encoder), 0};
+    if (m == NULL || info == NULL) return LUTRA_EINVAL;
     const struct lutra_net *net = m->net;
     const struct lutra_config *c = &net->config;
-    *info = (lutra_model_info){.size = sizeof *info,
-                               .arch = c->arch,
-                               .name = m->name,
-                               .type_name = net->type_name,
-                               .kernel = net->ops.name,
-                               .self_test = net->self_test,
-                               .head = net->head,
-                               .threads = m->threads,
-                               .n_params = net->n_params,
-                               .file_bytes = m->file_bytes,
-                               .weight_bytes = net->arena.used,
-                               .vocab_bytes = lutra_tokenizer_bytes(m->tok),
-                               .token_bytes = net->token_bytes,
-                               .n_vocab = c->n_vocab,
-                               .n_embd = c->n_embd,
-                               .n_layer = c->n_layer,
-                               .n_head = c->n_head,
-                               .n_head_kv = c->n_head_kv,
-                               .n_ctx_train = c->n_ctx_train,
-                               .has_template = m->has_template,
-                               .load_seconds = m->load_seconds,
-                               .encoder = c->encoder,
-                               .pooling = lutra_pooling_of(c)};
-    return LUTRA_OK;
+    const lutra_model_info all = {.arch = c->arch,
+                                  .name = m->name,
+                                  .type_name = net->type_name,
+                                  .kernel = net->ops.name,
+                                  .self_test = net->self_test,
+                                  .head = net->head,
+                                  .threads = m->threads,
+                                  .n_params = net->n_params,
+                                  .file_bytes = m->file_bytes,
+                                  .weight_bytes = net->arena.used,
+                                  .vocab_bytes = lutra_tokenizer_bytes(m->tok),
+                                  .token_bytes = net->token_bytes,
+                                  .n_vocab = c->n_vocab,
+                                  .n_embd = c->n_embd,
+                                  .n_layer = c->n_layer,
+                                  .n_head = c->n_head,
+                                  .n_head_kv = c->n_head_kv,
+                                  .n_ctx_train = c->n_ctx_train,
+                                  .has_template = m->has_template,
+                                  .load_seconds = m->load_seconds,
+                                  .encoder = c->encoder,
+                                  .pooling = lutra_pooling_of(c)};
+    return lutra_sized_out(info, &all, sizeof all, older);
 }
 
 /* ---- plan ---- */
 
 static lutra_status plan_session(lutra_plan *plan, const struct lutra_config *c, const struct settings *s,
-                                 const lutra_session_options *sopt, lutra_error *err)
+                                 const lutra_session_options *so, lutra_error *err)
 {
     struct lutra_ops ops;
     lutra_ops_init(&ops, s->features);
     struct lutra_eval_options eo = {.precision = s->precision, .mode = s->mode};
     eo.shortlist = s->head == LUTRA_HEAD_SHORTLIST;
-    eo.n_ctx = sopt ? sopt->n_ctx : 0;
-    eo.n_batch = lutra_batch_step(sopt ? sopt->n_batch : 0);
-    eo.n_threads = sopt && sopt->n_threads ? sopt->n_threads : s->n_threads;
-    eo.n_threads_batch = sopt && sopt->n_threads_batch ? sopt->n_threads_batch : eo.n_threads;
+    eo.n_ctx = so->n_ctx;
+    eo.n_batch = lutra_batch_step(so->n_batch);
+    eo.n_threads = so->n_threads ? so->n_threads : s->n_threads;
+    eo.n_threads_batch = so->n_threads_batch ? so->n_threads_batch : eo.n_threads;
     lutra_status st = lutra_choose_ctx(c, &ops, &eo, plan->weights + plan->vocab, err);
     if (st != LUTRA_OK) return st;
     if (!lutra_eval_plan(c, &ops, &eo, &plan->kv, &plan->scratch))
@@ -300,19 +316,20 @@ lutra_status lutra_plan_file(lutra_plan *plan, const char *path, const lutra_mod
                              const lutra_session_options *sopt, lutra_error *err)
 {
     if (plan == NULL || plan->size != sizeof *plan || path == NULL) return bad(err, "lutra_plan_file: bad argument");
-    if (sopt != NULL && sopt->size != sizeof *sopt) return bad(err, "lutra_session_options: size is not set");
     struct settings s;
+    lutra_session_options so;
     struct lutra_gguf *g;
     struct lutra_config c;
     struct lutra_tokenizer *tok = NULL;
     lutra_status st = read_settings(&s, opt, err);
+    if (st == LUTRA_OK) st = lutra_session_read_options(&so, sopt, err);
     if (st != LUTRA_OK) return st;
     if ((st = lutra_gguf_open(&g, path, err))) return st;
     lutra_gguf_set_i2s(g, s.i2s);
     *plan = (lutra_plan){.size = sizeof *plan};
     if ((st = lutra_net_plan(g, s.head, &c, &plan->weights, err)) == LUTRA_OK && (st = lutra_tokenizer_load(&tok, g, err)) == LUTRA_OK) {
         plan->vocab = lutra_tokenizer_bytes(tok);
-        st = plan_session(plan, &c, &s, sopt, err);
+        st = plan_session(plan, &c, &s, &so, err);
     }
     plan->available = lutra_ram_available();
     plan->total = plan->weights + plan->vocab + plan->kv + plan->scratch;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The session half of lutra.h: one timeline of tokens. */
 #include "runtime/session.h"
+#include "runtime/sized.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,13 @@ static lutra_status bad(lutra_error *err, const char *what)
     return lutra_fail(err, LUTRA_EINVAL, "%s", what);
 }
 
-static lutra_status check_options(const lutra_session_options *o, lutra_error *err)
+lutra_status lutra_session_read_options(lutra_session_options *o, const lutra_session_options *opt, lutra_error *err)
 {
-    if (o == NULL) return LUTRA_OK;
-    if (o->size != sizeof *o) return bad(err, "lutra_session_options: size is not set");
+    static const size_t older[] = {0};
+    *o = (lutra_session_options){.size = sizeof *o};
+    if (opt == NULL) return LUTRA_OK;
+    lutra_status st = lutra_sized_in(o, sizeof *o, opt, older, "lutra_session_options", err);
+    if (st != LUTRA_OK) return st;
     if (o->n_ctx < 0) return bad(err, "n_ctx must not be negative");
     if (o->n_batch < 0 || o->n_batch > LUTRA_BATCH_MAX) return bad(err, "n_batch must be 1..65536");
     if (o->n_threads < 0 || o->n_threads > 256 || o->n_threads_batch < 0 || o->n_threads_batch > 256)
@@ -26,11 +30,11 @@ static lutra_status open_eval(lutra_session *s, const lutra_session_options *o, 
 {
     const lutra_model *m = s->model;
     struct lutra_eval_options eo = {.precision = m->precision, .mode = m->mode, .shortlist = true};
-    bool given = o && o->n_threads;
+    bool given = o->n_threads != 0;
     eo.n_threads = given ? o->n_threads : m->n_threads;
-    eo.n_threads_batch = o && o->n_threads_batch ? o->n_threads_batch : given ? eo.n_threads : m->n_threads_batch;
-    eo.n_batch = lutra_batch_step(o ? o->n_batch : 0);
-    eo.n_ctx = o ? o->n_ctx : 0;
+    eo.n_threads_batch = o->n_threads_batch ? o->n_threads_batch : given ? eo.n_threads : m->n_threads_batch;
+    eo.n_batch = lutra_batch_step(o->n_batch);
+    eo.n_ctx = o->n_ctx;
     lutra_status st = lutra_choose_ctx(&m->net->config, &m->net->ops, &eo, 0, err);
     if (st != LUTRA_OK) return st;
     st = lutra_eval_open(&s->eval, m->net, &eo, err);
@@ -43,29 +47,31 @@ lutra_status lutra_session_open(lutra_session **out, const lutra_model *m, const
 {
     if (out == NULL || m == NULL) return bad(err, "lutra_session_open: NULL argument");
     *out = NULL;
-    lutra_status st = check_options(opt, err);
+    lutra_session_options o;
+    lutra_status st = lutra_session_read_options(&o, opt, err);
     if (st != LUTRA_OK) return st;
     lutra_session *s = calloc(1, sizeof *s);
     if (s == NULL) return lutra_fail(err, LUTRA_ENOMEM, "no memory for a session");
     s->model = m;
-    if ((st = open_eval(s, opt, err)) == LUTRA_OK) {
+    atomic_fetch_add(&((lutra_model *)m)->n_users, 1); /* the one thing of a model that changes */
+    if ((st = open_eval(s, &o, err)) == LUTRA_OK) {
         s->ids = malloc((size_t)s->eval->kv.n_ctx * sizeof *s->ids);
         s->text = malloc(LUTRA_TEXT_BYTES);
         if (s->ids == NULL || s->text == NULL) st = lutra_fail(err, LUTRA_ENOMEM, "no memory for a session");
     }
     if (st != LUTRA_OK) {
-        lutra_session_free(s);
+        lutra_session_destroy(s);
         return st;
     }
     *out = s;
     return LUTRA_OK;
 }
 
-void lutra_session_free(lutra_session *s)
+void lutra_session_destroy(lutra_session *s)
 {
-    if (s == NULL) return;
     lutra_eval_close(s->eval);
     lutra_sampler_free(s->sampler);
+    lutra_model_release(s->model);
     free(s->ids);
     free(s->text);
     free(s);
@@ -73,7 +79,7 @@ void lutra_session_free(lutra_session *s)
 
 int lutra_session_length(const lutra_session *s)
 {
-    return s ? s->eval->kv.n : 0;
+    return s ? atomic_load(&((lutra_session *)s)->n_held) : 0;
 }
 
 int lutra_session_n_ctx(const lutra_session *s)
@@ -84,8 +90,11 @@ int lutra_session_n_ctx(const lutra_session *s)
 void lutra_session_on_progress(lutra_session *s, int (*fn)(void *user, int done, int total), void *user)
 {
     if (s == NULL) return;
+    bool outside = lutra_session_enter(s, "", NULL) == LUTRA_OK;
+    if (!outside && !lutra_session_is_mine(s)) return;
     s->on_progress = fn;
     s->progress_user = user;
+    if (outside) lutra_session_leave(s);
 }
 
 void lutra_session_cancel(lutra_session *s)
@@ -95,10 +104,17 @@ void lutra_session_cancel(lutra_session *s)
 
 const float *lutra_session_logits(const lutra_session *s)
 {
-    if (s == NULL || !s->has_logits) return NULL;
-    s->eval->greedy = false; /* who asks once will ask again */
-    lutra_eval_complete(s->eval);
-    return s->eval->logits;
+    lutra_session *mine = (lutra_session *)s; /* reading may have to compute them first */
+    if (s == NULL) return NULL;
+    bool outside = lutra_session_enter(mine, "", NULL) == LUTRA_OK;
+    if (!outside && !lutra_session_is_mine(s)) return NULL;
+    const float *logits = s->has_logits ? s->eval->logits : NULL;
+    if (logits) {
+        s->eval->greedy = false; /* who asks once will ask again */
+        lutra_eval_complete(s->eval);
+    }
+    if (outside) lutra_session_leave(mine);
+    return logits;
 }
 
 lutra_status lutra_session_eval(lutra_session *s, const int32_t *ids, int n, lutra_error *err)
@@ -107,6 +123,7 @@ lutra_status lutra_session_eval(lutra_session *s, const int32_t *ids, int n, lut
         return lutra_fail(err, LUTRA_ECANCEL, "stopped");
     memcpy(s->ids + s->eval->kv.n - n, ids, (size_t)n * sizeof *ids);
     s->has_logits = true;
+    atomic_store(&s->n_held, s->eval->kv.n);
     return LUTRA_OK;
 }
 
@@ -163,10 +180,15 @@ static lutra_status feed_batches(lutra_session *s, const int32_t *ids, int n, lu
 
 lutra_status lutra_session_feed(lutra_session *s, const int32_t *ids, int n, lutra_error *err)
 {
-    lutra_status st = check_feed(s, ids, n, s ? s->eval->kv.n : 0, err);
+    if (s == NULL) return bad(err, "lutra_session_feed: NULL argument");
+    lutra_status st = lutra_session_enter(s, "lutra_session_feed", err);
     if (st != LUTRA_OK) return st;
-    st = feed_batches(s, ids, n, err);
-    atomic_store(&s->cancel, 0);
+    st = check_feed(s, ids, n, s->eval->kv.n, err);
+    if (st == LUTRA_OK) {
+        st = feed_batches(s, ids, n, err);
+        atomic_store(&s->cancel, 0);
+    }
+    lutra_session_leave(s);
     return st;
 }
 
@@ -181,9 +203,9 @@ static lutra_status replay(lutra_session *s, int n, lutra_error *err)
     return st;
 }
 
-lutra_status lutra_session_truncate(lutra_session *s, int n, lutra_error *err)
+static lutra_status truncate(lutra_session *s, int n, lutra_error *err)
 {
-    if (s == NULL || n < 0 || n > s->eval->kv.n) return bad(err, "lutra_session_truncate: position out of range");
+    if (n < 0 || n > s->eval->kv.n) return bad(err, "lutra_session_truncate: position out of range");
     if (n == s->eval->kv.n) return LUTRA_OK;
     s->has_logits = false;
     lutra_eval_rewind(s->eval, n);
@@ -192,11 +214,22 @@ lutra_status lutra_session_truncate(lutra_session *s, int n, lutra_error *err)
     return st;
 }
 
-lutra_status lutra_session_sync(lutra_session *s, const int32_t *ids, int n, int *reused, lutra_error *err)
+lutra_status lutra_session_truncate(lutra_session *s, int n, lutra_error *err)
 {
+    if (s == NULL) return bad(err, "lutra_session_truncate: NULL argument");
+    lutra_status st = lutra_session_enter(s, "lutra_session_truncate", err);
+    if (st != LUTRA_OK) return st;
+    st = truncate(s, n, err);
+    lutra_session_leave(s);
+    return st;
+}
+
+static lutra_status sync(lutra_session *s, const int32_t *ids, int n, int *reused, lutra_error *err)
+{
+    if (reused) *reused = 0;
     lutra_status st = check_feed(s, ids, n, 0, err);
     if (st != LUTRA_OK) return st;
-    if (n == 0) return lutra_session_truncate(s, 0, err);
+    if (n == 0) return truncate(s, 0, err);
     int same = 0;
     while (same < n - 1 && same < s->eval->kv.n && s->ids[same] == ids[same]) same++;
     if (same != s->eval->kv.n) s->has_logits = false;
@@ -208,14 +241,28 @@ lutra_status lutra_session_sync(lutra_session *s, const int32_t *ids, int n, int
     return st;
 }
 
+lutra_status lutra_session_sync(lutra_session *s, const int32_t *ids, int n, int *reused, lutra_error *err)
+{
+    if (s == NULL) return bad(err, "lutra_session_sync: NULL argument");
+    lutra_status st = lutra_session_enter(s, "lutra_session_sync", err);
+    if (st != LUTRA_OK) return st;
+    st = sync(s, ids, n, reused, err);
+    lutra_session_leave(s);
+    return st;
+}
+
 lutra_status lutra_session_stats(const lutra_session *s, lutra_stats *st)
 {
+    lutra_session *mine = (lutra_session *)s;
     if (s == NULL || st == NULL || st->size != sizeof *st) return LUTRA_EINVAL;
+    bool outside = lutra_session_enter(mine, "", NULL) == LUTRA_OK;
+    if (!outside && !lutra_session_is_mine(s)) return LUTRA_EBUSY;
     *st = s->stats;
     st->size = sizeof *st;
     st->kv_bytes = s->eval->kv_arena.cap;
     st->scratch_bytes = s->eval->arena.cap;
     st->n_threads = s->eval->n_threads;
     st->n_threads_batch = s->eval->n_threads_batch;
+    if (outside) lutra_session_leave(mine);
     return LUTRA_OK;
 }

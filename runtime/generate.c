@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The token loop: choose, emit, evaluate, until a stop rule applies. Nothing here allocates per token. */
 #include "runtime/session.h"
+#include "runtime/sized.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,10 +34,21 @@ void lutra_sampling_default(lutra_sampling *p)
                           .repeat_last_n = 64};
 }
 
+static lutra_status read_options(lutra_generate_options *o, lutra_sampling *sampling, const lutra_generate_options *opt,
+                                 lutra_error *err)
+{
+    static const size_t older[] = {offsetof(lutra_generate_options, grammar), 0}, older_sampling[] = {0};
+    lutra_status st = lutra_sized_in(o, sizeof *o, opt, older, "lutra_generate_options", err);
+    if (st != LUTRA_OK || o->sampling == NULL) return st;
+    st = lutra_sized_in(sampling, sizeof *sampling, o->sampling, older_sampling, "lutra_sampling", err);
+    o->sampling = sampling;
+    return st;
+}
+
 static lutra_status check(const lutra_session *s, const lutra_generate_options *o, lutra_error *err)
 {
-    if (s == NULL || o == NULL || o->size != sizeof *o || (o->sampling && o->sampling->size != sizeof *o->sampling))
-        return lutra_fail(err, LUTRA_EINVAL, "lutra_generate: NULL argument or size not set");
+    if (o->grammar != NULL)
+        return lutra_fail(err, LUTRA_EUNSUPPORTED, "lutra_generate: no grammars yet; grammar must be NULL");
     if (!s->has_logits) return lutra_fail(err, LUTRA_EINVAL, "lutra_generate: feed at least one token first");
     if (o->n_stop < 0 || o->n_stop > STOP_STRINGS_MAX || (o->n_stop > 0 && o->stop == NULL))
         return lutra_fail(err, LUTRA_EINVAL, "at most %d stop strings", STOP_STRINGS_MAX);
@@ -48,17 +60,26 @@ static lutra_status check(const lutra_session *s, const lutra_generate_options *
 
 /* ---- sampler ---- */
 
-static lutra_status ban_ends(lutra_session *s, lutra_error *err)
+static lutra_status ban_ends(const lutra_session *s, struct lutra_sampler *sampler, lutra_error *err)
 {
     int n_vocab = s->model->net->config.n_vocab, n = 0;
     int32_t *ends = malloc((size_t)n_vocab * sizeof *ends);
     if (ends == NULL) return lutra_fail(err, LUTRA_ENOMEM, "no memory for the sampler");
     for (int32_t id = 0; id < n_vocab; id++)
         if (lutra_tokenizer_is_end(s->model->tok, id)) ends[n++] = id;
-    lutra_sampler_ban(s->sampler, ends, n);
+    lutra_sampler_ban(sampler, ends, n);
     free(ends);
-    s->sampler_bans_ends = true;
     return LUTRA_OK;
+}
+
+lutra_status lutra_session_sampler(struct lutra_sampler **out, const lutra_session *s,
+                                   const struct lutra_sampler_params *p, bool bans_ends, lutra_error *err)
+{
+    lutra_status st = lutra_sampler_open(out, s->model->net->config.n_vocab, s->eval->kv.n_ctx, p, err);
+    if (st != LUTRA_OK || !bans_ends || (st = ban_ends(s, *out, err)) == LUTRA_OK) return st;
+    lutra_sampler_free(*out);
+    *out = NULL;
+    return st;
 }
 
 /* The greatest logit is chosen, whatever the others are. */
@@ -103,13 +124,13 @@ static lutra_status prepare_sampler(lutra_session *s, const lutra_generate_optio
     p.seed = g->seed;
     bool same = s->sampler && memcmp(&p, &s->sampler_params, sizeof p) == 0 && s->sampler_bans_ends == (o->ignore_end != 0);
     if (!same) {
-        lutra_sampler_free(s->sampler);
-        s->sampler = NULL;
-        s->sampler_bans_ends = false;
-        lutra_status st = lutra_sampler_open(&s->sampler, s->model->net->config.n_vocab, s->eval->kv.n_ctx, &p, err);
+        struct lutra_sampler *fresh;
+        lutra_status st = lutra_session_sampler(&fresh, s, &p, o->ignore_end != 0, err);
         if (st != LUTRA_OK) return st;
+        lutra_sampler_free(s->sampler);
+        s->sampler = fresh;
         s->sampler_params = p;
-        if (o->ignore_end && (st = ban_ends(s, err))) return st;
+        s->sampler_bans_ends = o->ignore_end != 0;
     }
     s->eval->greedy = is_greedy(&p);
     lutra_sampler_forget(s->sampler);
@@ -211,10 +232,13 @@ static lutra_status step(lutra_session *s, struct stream *t, int made, lutra_sto
     }
     lutra_sampler_accept(s->sampler, id);
     if (*why == 0 && t->opt->n_predict > 0 && made + 1 >= t->opt->n_predict) *why = LUTRA_STOP_LENGTH;
-    return lutra_session_eval(s, &id, 1, err);
+    s->eval->cancel = NULL; /* what was said is also held, whoever cancels meanwhile: the loop sees it after this token */
+    st = lutra_session_eval(s, &id, 1, err);
+    s->eval->cancel = &s->cancel;
+    return st;
 }
 
-lutra_status lutra_generate(lutra_session *s, const lutra_generate_options *opt, lutra_stop *stop, lutra_error *err)
+static lutra_status generate(lutra_session *s, const lutra_generate_options *opt, lutra_stop *stop, lutra_error *err)
 {
     lutra_status st = check(s, opt, err);
     if (st != LUTRA_OK) return st;
@@ -226,13 +250,22 @@ lutra_status lutra_generate(lutra_session *s, const lutra_generate_options *opt,
         if (atomic_load(&s->cancel)) why = LUTRA_STOP_CALLER;
         else st = step(s, &t, made, &why, err);
     }
-    if (st == LUTRA_ECANCEL) {
-        why = LUTRA_STOP_CALLER;
-        st = LUTRA_OK;
-    }
     if (why != LUTRA_STOP_STRING && !t.caller_stops) flush(&t);
     atomic_store(&s->cancel, 0);
     s->stats.generated_seconds += lutra_clock() - start;
     if (stop) *stop = why;
+    return st;
+}
+
+lutra_status lutra_generate(lutra_session *s, const lutra_generate_options *opt, lutra_stop *stop, lutra_error *err)
+{
+    lutra_generate_options o;
+    lutra_sampling sampling;
+    if (s == NULL || opt == NULL) return lutra_fail(err, LUTRA_EINVAL, "lutra_generate: NULL argument");
+    lutra_status st = read_options(&o, &sampling, opt, err);
+    if (st == LUTRA_OK) st = lutra_session_enter(s, "lutra_generate", err);
+    if (st != LUTRA_OK) return st;
+    st = generate(s, &o, stop, err);
+    lutra_session_leave(s);
     return st;
 }

@@ -3,12 +3,13 @@
  *
  * Two objects. A lutra_model is a loaded file: immutable, any number of threads and sessions may share it.
  * A lutra_session is one timeline of tokens on it, with its own threads and KV cache: one call at a time,
- * from any thread; only lutra_session_cancel may be called while another call runs. Sessions of one model
- * run in parallel. Free sessions before their model.
+ * from any thread; a second one gets LUTRA_EBUSY. Sessions of one model run in parallel. Only cancel, free, length and
+ * n_ctx may be called while another call runs, and from within its callbacks stats and logits. Free both in any order.
  *
  * The library never prints, exits, aborts, installs handlers or reads the environment. Every function that
  * can fail returns a status and fills a caller-owned lutra_error (which may be NULL). Options structs start
- * with their size and zero means default: `lutra_model_options o = {sizeof o};`.
+ * with their size and zero means default: `lutra_model_options o = {sizeof o};`. They grow at the end only, and a program
+ * compiled with an older header goes on running.
  *
  *   lutra_error err;
  *   lutra_model *m; lutra_session *s;
@@ -51,7 +52,8 @@ typedef enum lutra_status {
     LUTRA_ESELFTEST = 6,    /* no kernel passed its self-test */
     LUTRA_EFULL = 7,        /* the context has no room for these tokens */
     LUTRA_ECANCEL = 8,      /* the caller asked to stop */
-    LUTRA_ENUMERIC = 9      /* the model produced non-finite numbers */
+    LUTRA_ENUMERIC = 9,     /* the model produced non-finite numbers */
+    LUTRA_EBUSY = 10        /* another call on the same session is under way */
 } lutra_status;
 
 typedef struct lutra_error {
@@ -116,6 +118,11 @@ typedef enum lutra_pooling {
     LUTRA_POOLING_RANK = 5   /* what files of rerankers name: describes them, cannot be asked for */
 } lutra_pooling;
 
+enum {
+    LUTRA_LOG_NOTE = 1,      /* good to know: threads chosen, a template that was guessed */
+    LUTRA_LOG_WARN = 2       /* something is not as it should be: a kernel that failed its self-test, a key that is wrong */
+};
+
 typedef struct lutra_model_options {
     size_t size;               /* sizeof(lutra_model_options) */
     const char *cpu;           /* CPU level to use at most: "scalar", "avx2", "neon", ...; NULL: the best */
@@ -128,13 +135,17 @@ typedef struct lutra_model_options {
     lutra_i2s i2s_layout;      /* default LUTRA_I2S_128 */
     const char *chat_template;   /* Jinja source, or a name such as "chatml", instead of the file's template; default NULL */
     const char *template_kwargs; /* JSON object of further variables of the template: "{\"enable_thinking\": false}"; default NULL */
+    void (*on_log)(void *user, int level, const char *line); /* LUTRA_LOG_*, one line without its end, valid during the
+                                  call; while loading, from the loading thread; default NULL */
 } lutra_model_options;
 
 /* Read, check, repack and self-test a GGUF file. The file is closed again before this returns.
- *   Errors  LUTRA_EIO, LUTRA_EFORMAT, LUTRA_EUNSUPPORTED, LUTRA_ENOMEM, LUTRA_ESELFTEST, LUTRA_ECANCEL; *out is NULL then
+ *   Errors  LUTRA_EINVAL, LUTRA_EIO, LUTRA_EFORMAT, LUTRA_EUNSUPPORTED, LUTRA_ENOMEM, LUTRA_ESELFTEST, LUTRA_ECANCEL;
+ *           *out is NULL then
  *   Owns    the caller owns *out; free with lutra_model_free */
 LUTRA_API lutra_status lutra_model_open(lutra_model **out, const char *path, const lutra_model_options *opt,
                                         lutra_error *err);
+/* NULL is fine. What sessions still use goes with the last of them. */
 LUTRA_API void lutra_model_free(lutra_model *m);
 
 typedef struct lutra_model_info {
@@ -220,6 +231,8 @@ LUTRA_API lutra_status lutra_chat_tokenize(const lutra_model *m, const lutra_cha
 
 LUTRA_API lutra_status lutra_session_open(lutra_session **out, const lutra_model *m, const lutra_session_options *opt,
                                           lutra_error *err);
+/* NULL is fine. A call under way, of another thread or around the callback that calls this, is cancelled and frees the
+ * session when it returns. */
 LUTRA_API void lutra_session_free(lutra_session *s);
 
 /* Tokens the session holds, and the most it can hold. */
@@ -243,12 +256,26 @@ LUTRA_API lutra_status lutra_session_sync(lutra_session *s, const int32_t *ids, 
  *   Errors  LUTRA_EINVAL; LUTRA_ECANCEL while doing so: fewer than n tokens are held then */
 LUTRA_API lutra_status lutra_session_truncate(lutra_session *s, int n, lutra_error *err);
 
-/* n_vocab logits of the last token fed; NULL before any. Valid until the next call on the session. */
+/* n_vocab logits of the last token fed; NULL before any, and while another thread's call is under way. Valid until the
+ * next call on the session. */
 LUTRA_API const float *lutra_session_logits(const lutra_session *s);
 
 /* Stop whatever the session is doing within one token; safe from another thread and from a signal handler. If nothing
  * runs, the next feed, sync or generate stops at once. The call that was stopped clears it. */
 LUTRA_API void lutra_session_cancel(lutra_session *s);
+
+/* Write all a session is to a file: its tokens, what the model remembers of them, the random sequence of its sampler.
+ *   path    absent or a regular file; replaced when the new one is complete on disk
+ *   Errors  LUTRA_EIO (full disk ...), LUTRA_ENOMEM: no file appears, an older one stays
+ *   Format  runtime/session_file.h; about as large as the KV cache in use; written on one machine, read on any other */
+LUTRA_API lutra_status lutra_session_save(lutra_session *s, const char *path, lutra_error *err);
+
+/* Make the session what a saved one was: whatever follows gives the same ids as if that had gone on, at any number of
+ * threads and CPU level. n_ctx may differ.
+ *   Errors  LUTRA_EIO, LUTRA_EFORMAT damaged, LUTRA_EUNSUPPORTED of another model, precision or version, LUTRA_EFULL more
+ *           tokens than n_ctx, LUTRA_ENOMEM: the session is as it was
+ *   Memory  what the file's tokens take, a second time until the old ones are freed */
+LUTRA_API lutra_status lutra_session_restore(lutra_session *s, const char *path, lutra_error *err);
 
 typedef struct lutra_sampling {
     size_t size;             /* sizeof(lutra_sampling); NOTE: zero means zero here; start from lutra_sampling_default */
@@ -281,11 +308,13 @@ typedef struct lutra_generate_options {
     int (*on_text)(void *user, const char *utf8, size_t n);  /* whole UTF-8 characters; non-zero stops; default NULL */
     int (*on_token)(void *user, int32_t id);                 /* every id as chosen, the ending one too; default NULL */
     void *user;
+    const char *grammar;     /* must be NULL: room for a grammar the answer follows, LUTRA_EUNSUPPORTED until there is one */
 } lutra_generate_options;
 
 /* Choose and evaluate tokens after those held (at least one must be) until a stop rule applies.
  *   stop    NULL, or receives why it ended
- *   Errors  LUTRA_EINVAL nothing fed yet, LUTRA_ENUMERIC, LUTRA_ENOMEM. Cancelling is not an error here: LUTRA_STOP_CALLER. */
+ *   Errors  LUTRA_EINVAL nothing fed yet, LUTRA_ENUMERIC, LUTRA_ENOMEM. Cancelling is not an error here: LUTRA_STOP_CALLER;
+ *           every token shown is held, so that the next call goes on behind it. */
 LUTRA_API lutra_status lutra_generate(lutra_session *s, const lutra_generate_options *opt, lutra_stop *stop, lutra_error *err);
 
 /* ---- embeddings ---- */
@@ -325,6 +354,7 @@ typedef struct lutra_stats {
     int n_threads, n_threads_batch;
 } lutra_stats;
 
+/* Errors LUTRA_EINVAL (NULL, size), LUTRA_EBUSY. */
 LUTRA_API lutra_status lutra_session_stats(const lutra_session *s, lutra_stats *st);
 
 #ifdef __cplusplus

@@ -22,7 +22,7 @@ static lutra_status keep_kwargs(lutra_model *m, const char *json, lutra_error *e
     struct lutra_rendered r;
     lutra_error why;
     if (lutra_template_render(&r, "", 0, &in, &why) != LUTRA_OK)
-        return lutra_fail(err, LUTRA_EINVAL, "template_kwargs: %s", why.msg);
+        return lutra_fail(err, why.code == LUTRA_ENOMEM ? LUTRA_ENOMEM : LUTRA_EINVAL, "template_kwargs: %s", why.msg);
     lutra_rendered_free(&r);
     return keep(&m->template_kwargs, json, strlen(json), err);
 }

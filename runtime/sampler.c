@@ -142,6 +142,16 @@ lutra_status lutra_sampler_open(struct lutra_sampler **out, int n_vocab, int n_c
     return lutra_sampler_reset(s, p, err);
 }
 
+void lutra_sampler_rng(const struct lutra_sampler *s, uint64_t rng[4])
+{
+    memcpy(rng, s->rng, sizeof s->rng);
+}
+
+void lutra_sampler_set_rng(struct lutra_sampler *s, const uint64_t rng[4])
+{
+    memcpy(s->rng, rng, sizeof s->rng);
+}
+
 void lutra_sampler_free(struct lutra_sampler *s)
 {
     free(s);

@@ -42,6 +42,10 @@ void lutra_sampler_ban(struct lutra_sampler *s, const int32_t *ids, int n);
  * are never chosen. Errors LUTRA_ENUMERIC if none is finite; *id is then 0. */
 lutra_status lutra_sampler_pick(struct lutra_sampler *s, const float *logits, int n, int32_t *id,
                                 lutra_error *err);
+/* The generator's state: where the random sequence stands. */
+void lutra_sampler_rng(const struct lutra_sampler *s, uint64_t rng[4]);
+void lutra_sampler_set_rng(struct lutra_sampler *s, const uint64_t rng[4]);
+
 size_t lutra_sampler_bytes(int n_vocab, int n_ctx);
 void lutra_sampler_free(struct lutra_sampler *s);
 

@@ -4,6 +4,7 @@
 #define LUTRA_RUNTIME_SESSION_H
 
 #include "models/eval.h"
+#include "models/fingerprint.h"
 #include "runtime/lutra.h"
 #include "runtime/sampler.h"
 #include "runtime/tokenizer.h"
@@ -30,12 +31,16 @@ struct lutra_model {
     lutra_sampling sampling;  /* defaults, and what the file recommends */
     uint64_t file_bytes;
     double load_seconds;
+    struct lutra_fingerprint print;
+    atomic_int n_users;       /* the caller and every session: the last one frees it */
     int n_threads, n_threads_batch; /* default of sessions: for one token, for many */
     char threads[400];        /* why, in one line */
 };
 
 struct lutra_session {
     const struct lutra_model *model;
+    atomic_uintptr_t owner;   /* whose call is under way: session_busy.c */
+    atomic_int n_held;        /* kv.n, for who asks meanwhile */
     struct lutra_eval *eval;
     int32_t *ids;             /* [n_ctx] tokens held */
     bool has_logits;
@@ -49,6 +54,12 @@ struct lutra_session {
     lutra_stats stats;
 };
 
+/* The caller's options, or all defaults for NULL (api_session.c). LUTRA_EINVAL: size, or a value out of range. */
+lutra_status lutra_session_read_options(lutra_session_options *o, const lutra_session_options *opt, lutra_error *err);
+
+/* Tell opt->on_log what is worth knowing of a model that was just loaded from g (notes.c). */
+void lutra_model_notes(const lutra_model *m, const struct lutra_gguf *g, const lutra_model_options *opt);
+
 /* Fill has_template, chat_template and template_kwargs (model_template.c); m->tok is there. */
 lutra_status lutra_model_template(lutra_model *m, const struct lutra_gguf *g,
                                   const lutra_model_options *opt, lutra_error *err);
@@ -58,6 +69,21 @@ static inline int lutra_batch_step(int n_batch)
 {
     return n_batch > 0 && n_batch < LUTRA_BATCH_STEP ? n_batch : LUTRA_BATCH_STEP;
 }
+
+/* A sampler of these parameters, which never chooses a token that ends an answer if it bans_ends (generate.c). */
+lutra_status lutra_session_sampler(struct lutra_sampler **out, const lutra_session *s,
+                                   const struct lutra_sampler_params *p, bool bans_ends, lutra_error *err);
+
+/* Every public call on a session lies between these two (session_busy.c). LUTRA_EBUSY: another one is under way. leave
+ * may free the session. */
+lutra_status lutra_session_enter(lutra_session *s, const char *call, lutra_error *err);
+void lutra_session_leave(lutra_session *s);
+/* Is the call under way one of this thread? Then we are inside one of its callbacks. */
+bool lutra_session_is_mine(const lutra_session *s);
+/* Free what the last leave left (api_session.c). */
+void lutra_session_destroy(lutra_session *s);
+/* One user of the model less (api_model.c). */
+void lutra_model_release(const lutra_model *m);
 
 /* Evaluate n <= n_batch tokens and note them as held. LUTRA_ECANCEL: nothing changed. */
 lutra_status lutra_session_eval(lutra_session *s, const int32_t *ids, int n, lutra_error *err);

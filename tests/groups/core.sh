@@ -42,7 +42,7 @@ group_symbols() {
 # lutra.h alone, as C99, C11 and C++, and its status block equal to kernels/base.h's.
 group_header() {
     echo '#include "runtime/lutra.h"
-int main(void) { lutra_model_options o = {sizeof(o), 0, 0, LUTRA_PRECISION_DEFAULT, 0, 0, LUTRA_KERNELS_AUTO, LUTRA_HEAD_FILE, LUTRA_I2S_128, 0, 0}; return o.size == 0; }' >"$tmp/h.c"
+int main(void) { lutra_model_options o = {sizeof(o), 0, 0, LUTRA_PRECISION_DEFAULT, 0, 0, LUTRA_KERNELS_AUTO, LUTRA_HEAD_FILE, LUTRA_I2S_128, 0, 0, 0}; return o.size == 0; }' >"$tmp/h.c"
     cp "$tmp/h.c" "$tmp/h.cc"
     local std
     for std in c99 c11; do must "header as $std" ${CC:-cc} -std=$std -I. -Wall -Wextra -Wpedantic -Werror -fsyntax-only "$tmp/h.c"; done
