@@ -73,7 +73,7 @@ $(BUILD)/liblutra.a: $(LIB_OBJ)
 %_avxvnni.o: ISAFLAGS := -O3 -mavx2 -mf16c -mavxvnni -mno-fma -mtune=haswell
 %_ssse3.o: ISAFLAGS := -O3 -mssse3
 %_avx512.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c
-%_amx.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c -mamx-tile -mamx-int8
+$(BUILD)/kernels/x86/%_amx.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c -mamx-tile -mamx-int8
 %_neon.o: ISAFLAGS := -O3
 %_dotprod.o: ISAFLAGS := -O3 -march=armv8.2-a+dotprod
 %_i8mm.o: ISAFLAGS := -O3 -march=armv8.2-a+dotprod+i8mm

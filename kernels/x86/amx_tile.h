@@ -13,7 +13,8 @@
 #ifndef LUTRA_KERNELS_X86_AMX_TILE_H
 #define LUTRA_KERNELS_X86_AMX_TILE_H
 
-#if !defined(__AMX_TILE__) || !defined(__AMX_INT8__)
+#if !(defined(__AMX_TILE__) && defined(__AMX_INT8__)) &&                                            \
+    !(defined(__AMXTILE__) && defined(__AMXINT8__)) /* clang 14 and older */
 #error "compile with the flags the Makefile has for *_amx.c"
 #endif
 
