@@ -132,6 +132,10 @@ static lutra_status prepare_sampler(lutra_session *s, const lutra_generate_optio
         s->sampler_params = p;
         s->sampler_bans_ends = o->ignore_end != 0;
     }
+    if (o->restart) {
+        lutra_status st = lutra_sampler_reset(s->sampler, &p, err);
+        if (st != LUTRA_OK) return st;
+    }
     s->eval->greedy = is_greedy(&p);
     lutra_sampler_forget(s->sampler);
     for (int i = 0; i < s->eval->kv.n; i++) lutra_sampler_accept(s->sampler, s->ids[i]);

@@ -119,7 +119,7 @@ typedef enum lutra_pooling {
 } lutra_pooling;
 
 enum {
-    LUTRA_LOG_NOTE = 1,      /* good to know: threads chosen, a template that was guessed */
+    LUTRA_LOG_NOTE = 1,      /* good to know: a template that was guessed, what a head asked for became */
     LUTRA_LOG_WARN = 2       /* something is not as it should be: a kernel that failed its self-test, a key that is wrong */
 };
 
@@ -309,6 +309,7 @@ typedef struct lutra_generate_options {
     int (*on_token)(void *user, int32_t id);                 /* every id as chosen, the ending one too; default NULL */
     void *user;
     const char *grammar;     /* must be NULL: room for a grammar the answer follows, LUTRA_EUNSUPPORTED until there is one */
+    int restart;             /* 1: the random sequence begins at its seed; default 0: with the sampling of the last call it goes on */
 } lutra_generate_options;
 
 /* Choose and evaluate tokens after those held (at least one must be) until a stop rule applies.

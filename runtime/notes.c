@@ -38,10 +38,10 @@ void lutra_model_notes(const lutra_model *m, const struct lutra_gguf *g, const l
         opt->on_log(opt->user, LUTRA_LOG_WARN, line);
     }
     note_ids(m, g, opt);
-    lutra_format(line, sizeof line, "threads: %s", m->threads);
-    opt->on_log(opt->user, LUTRA_LOG_NOTE, line);
-    lutra_format(line, sizeof line, "output matrix: %s", m->net->head);
-    opt->on_log(opt->user, LUTRA_LOG_NOTE, line);
+    if (opt->head != LUTRA_HEAD_FILE) {
+        lutra_format(line, sizeof line, "head: %s", m->net->head);
+        opt->on_log(opt->user, LUTRA_LOG_NOTE, line);
+    }
     if (m->has_template == 2)
         opt->on_log(opt->user, LUTRA_LOG_NOTE, "chat template: the file has none, ChatML by its vocabulary");
     if (m->has_template == 0)

@@ -105,6 +105,25 @@ static int save_to(const struct lutra_chat *c, const char *path)
     return e;
 }
 
+/* Beside the conversation, which people read and edit, lies what the model remembers of it. */
+static bool state_path(char *dst, size_t cap, const char *path)
+{
+    int n = snprintf(dst, cap, "%s.state", path);
+    return n > 0 && (size_t)n < cap;
+}
+
+static void save_state(const struct lutra_chat *c, const char *path)
+{
+    char state[LUTRA_FIND_PATH + 8], shown[300];
+    lutra_error err = {0};
+    if (lutra_session_length(c->runner.session) == 0 || !state_path(state, sizeof state, path)) return;
+    if (lutra_session_save(c->runner.session, state, &err))
+        lutra_cli_say("%s; the conversation itself is saved", err.msg);
+    else
+        fprintf(stderr, "what the model remembers of them is in %s: /load goes on at once\n",
+                lutra_escape(shown, sizeof shown, state, strlen(state)));
+}
+
 static int cmd_save(struct lutra_chat *c, const char *arg)
 {
     char room[LUTRA_FIND_PATH], shown[300];
@@ -122,7 +141,24 @@ static int cmd_save(struct lutra_chat *c, const char *arg)
     c->unsaved = false;
     fprintf(stderr, "saved %d messages to %s\n", c->conv.n,
             lutra_escape(shown, sizeof shown, path, strlen(path)));
+    save_state(c, path);
     return -1;
+}
+
+/* If it does not fit, the conversation is read again: nothing is lost but time. */
+static void load_state(struct lutra_chat *c, const char *path)
+{
+    char state[LUTRA_FIND_PATH + 8];
+    struct stat st;
+    lutra_error err = {0};
+    if (!state_path(state, sizeof state, path) || stat(state, &st) != 0) {
+        fputs("they are read with your next one\n", stderr);
+    } else if (lutra_session_restore(c->runner.session, state, &err)) {
+        lutra_cli_say("%s", err.msg);
+        fputs("they are read with your next one\n", stderr);
+    } else {
+        fprintf(stderr, "the model remembers %d tokens of them\n", lutra_session_length(c->runner.session));
+    }
 }
 
 static int cmd_load(struct lutra_chat *c, const char *arg)
@@ -141,7 +177,8 @@ static int cmd_load(struct lutra_chat *c, const char *arg)
         say_file("load", path, why);
     } else {
         c->unsaved = false;
-        fprintf(stderr, "loaded %d messages; they are read with your next one\n", c->conv.n);
+        fprintf(stderr, "loaded %d messages\n", c->conv.n);
+        load_state(c, path);
         if (lutra_conv_last_role(&c->conv) == LUTRA_USER)
             fputs("the last message has no answer yet: /regen answers it\n", stderr);
     }
@@ -176,7 +213,7 @@ static const struct command commands[] = {
     {"clear", "", "forget the conversation, keep the system prompt", cmd_clear},
     {"regen", "", "another answer to your last message", cmd_regen},
     {"system", " TEXT", "set the system prompt (-: none; without TEXT: show it)", cmd_system},
-    {"save", " FILE", "write the conversation as JSON", cmd_save},
+    {"save", " FILE", "write the conversation as JSON, and to FILE.state what the model knows of it", cmd_save},
     {"load", " FILE", "go on with a saved conversation", cmd_load},
     {"stats", "", "context, memory, speed", cmd_stats},
 };

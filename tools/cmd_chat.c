@@ -149,6 +149,7 @@ int lutra_chat_main(const struct lutra_options *o, const struct lutra_text *prom
         if (!c.use_template)
             lutra_cli_say("this model has no chat template: it continues your text as it is");
         code = interactive ? talk(&c, prompt, given) : answer_once(&c, prompt);
+        if (code == LUTRA_EXIT_OK && (code = lutra_runner_keep(&c.runner)) < 0) code = LUTRA_EXIT_OK;
         if (chatty && !lutra_interrupt_hangup()) lutra_runner_print_speed(&c.runner);
         lutra_runner_close(&c.runner);
     }

@@ -53,6 +53,7 @@ static int complete(const struct lutra_options *o, const struct lutra_text *prom
     if (code < 0) {
         if (o->display_prompt) lutra_cli_put(prompt->p ? prompt->p : "", prompt->n);
         code = stream_text(&e, o);
+        if (code < 0) code = lutra_runner_keep(&e);
         if (chatty) lutra_runner_print_speed(&e);
     }
     lutra_runner_close(&e);

@@ -62,6 +62,11 @@ static const struct lutra_opt text_opts[] = {
      "the same from a file", NULL},
     {"--chat-template-kwargs", "JSON", LUTRA_OPT_STR, AT(template_kwargs), 0, 0,
      "variables for the template, such as {\"enable_thinking\": false}", NULL},
+    {"--prompt-cache", "FILE", LUTRA_OPT_STR, AT(prompt_cache), 0, 0,
+     "read what the model knows of a prompt from FILE if it is there; write it there once it is read", NULL},
+    {"--prompt-cache-all", NULL, LUTRA_OPT_FLAG, AT(prompt_cache_all), 1, 0,
+     "write it at the end, with the answer", NULL},
+    {"--prompt-cache-ro", NULL, LUTRA_OPT_FLAG, AT(prompt_cache_ro), 1, 0, "read FILE, never write it", NULL},
     {"-st, --single-turn", NULL, LUTRA_OPT_FLAG, AT(single_turn), 1, 0, "one answer, then exit",
      NULL},
 };

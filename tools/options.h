@@ -23,6 +23,8 @@ struct lutra_options {
     int i2s_layout;   /* lutra_i2s */
     int conversation; /* -1 as the command does, 0 -no-cnv, 1 -cnv */
     int single_turn, no_escape, special, display_prompt, verbose, quiet, simple_io;
+    const char *prompt_cache; /* file of a saved session, NULL: none */
+    int prompt_cache_all, prompt_cache_ro;
     int colour; /* 0 auto, 1 on, 2 off */
 };
 

@@ -16,7 +16,6 @@
 static const char gpu[] = "CPU-only build";
 static const char load[] = "weights are always read into private memory and repacked";
 static const char pin[] = "threads are placed on the performance cores";
-static const char cache[] = "a chat keeps its tokens by itself";
 static const char server[] = "there is no server in this version";
 static const char network[] = "this program does not use the network; download the file first";
 static const char sampler[] = "this sampler is not there";
@@ -65,9 +64,6 @@ const struct lutra_opt lutra_options_compat[] = {
     SKIP("--keep", "N", "a chat keeps its system prompt"),
     SKIP("--no-context-shift", NULL, "the context never shifts"),
     SKIP("--swa-full", NULL, "the cache holds every position anyway"),
-    SKIP("--prompt-cache", "FILE", cache),
-    SKIP("--prompt-cache-all", NULL, cache),
-    SKIP("--prompt-cache-ro", NULL, cache),
     SKIP("--jinja", NULL, "templates are always interpreted"),
     SKIP("--no-jinja", NULL, "templates are always interpreted"),
     SKIP("--reasoning-format", "MODE", "thinking is shown as the model writes it"),

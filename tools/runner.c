@@ -4,16 +4,30 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/cmd.h"
 #include "tools/find.h"
 #include "tools/progress.h"
 
+/* What the library has to say: warnings always, notes to those who ask. */
+struct loading {
+    struct lutra_progress bar;
+    bool verbose;
+};
+
 static int on_load(void *user, double fraction)
 {
-    lutra_progress_update(user, fraction);
+    struct loading *l = user;
+    lutra_progress_update(&l->bar, fraction);
     return lutra_interrupt_pending();
+}
+
+static void on_log(void *user, int level, const char *line)
+{
+    const struct loading *l = user;
+    if (level >= LUTRA_LOG_WARN || l->verbose) lutra_cli_say("%s", line);
 }
 
 static void print_plan(const lutra_plan *p)
@@ -77,7 +91,7 @@ static int open_model(struct lutra_runner *e, const struct lutra_options *o, con
                       const char *template)
 {
     lutra_error err = {0};
-    struct lutra_progress bar;
+    struct loading loading = {.verbose = o->verbose};
     lutra_model_options mo = {.size = sizeof mo};
     mo.cpu = o->cpu;
     mo.n_threads = o->n_threads;
@@ -88,7 +102,8 @@ static int open_model(struct lutra_runner *e, const struct lutra_options *o, con
     mo.chat_template = o->chat_template_file ? template : o->chat_template;
     mo.template_kwargs = o->template_kwargs;
     mo.on_progress = on_load;
-    mo.user = &bar;
+    mo.on_log = on_log;
+    mo.user = &loading;
     if (e->chatty) {
         lutra_plan plan = {.size = sizeof plan};
         lutra_session_options so = {.size = sizeof so};
@@ -99,10 +114,32 @@ static int open_model(struct lutra_runner *e, const struct lutra_options *o, con
         if (lutra_plan_file(&plan, path, &mo, &so, &err)) return lutra_cli_fail(&err, true);
         print_plan(&plan);
     }
-    lutra_progress_begin(&bar, "loading", e->chatty);
+    lutra_progress_begin(&loading.bar, "loading", e->chatty);
     lutra_status status = lutra_model_open(&e->model, path, &mo, &err);
-    lutra_progress_end(&bar);
+    lutra_progress_end(&loading.bar);
     return status ? lutra_cli_fail(&err, true) : -1;
+}
+
+/* --prompt-cache: what the file holds is what the session holds, if there is one. */
+static int open_cache(struct lutra_runner *e, const struct lutra_options *o)
+{
+    lutra_error err = {0};
+    struct stat st;
+    if (!o->prompt_cache) return -1;
+    if (!o->prompt_cache_ro) e->cache = o->prompt_cache;
+    e->cache_at_end = o->prompt_cache_all;
+    if (stat(o->prompt_cache, &st) != 0) return -1; /* the first time */
+    if (lutra_session_restore(e->session, o->prompt_cache, &err)) return lutra_cli_fail(&err, false);
+    return -1;
+}
+
+int lutra_runner_keep(struct lutra_runner *e)
+{
+    lutra_error err = {0};
+    const char *path = e->cache;
+    e->cache = NULL;
+    if (path && lutra_session_save(e->session, path, &err)) return lutra_cli_fail(&err, false);
+    return -1;
 }
 
 int lutra_runner_open(struct lutra_runner *e, const struct lutra_options *o, bool chatty)
@@ -122,14 +159,13 @@ int lutra_runner_open(struct lutra_runner *e, const struct lutra_options *o, boo
         lutra_model_describe(e->model, &e->info);
         code = open_session(e, o);
     }
+    if (code < 0) code = open_cache(e, o);
     if (code >= 0) {
         lutra_runner_close(e);
         return code;
     }
-    if (e->info.self_test && strcmp(e->info.self_test, "ok") != 0)
-        lutra_cli_say("kernel self-test: %s", e->info.self_test);
     if (chatty) print_summary(e, path, lutra_cli_tty(STDIN_FILENO) && lutra_cli_tty(STDOUT_FILENO));
-    if (chatty && o->head) fprintf(stderr, "head: %s\n", e->info.head);
+    if (chatty && o->head && !o->verbose) fprintf(stderr, "head: %s\n", e->info.head);
     if (o->verbose) fprintf(stderr, "threads: %s\n", o->n_threads ? "as asked for with -t" : e->info.threads);
     if (o->verbose) fprintf(stderr, "seed %llu\n", (unsigned long long)e->seed);
     return -1;
@@ -166,7 +202,8 @@ int lutra_runner_sync(struct lutra_runner *e, const int32_t *ids, size_t n)
     lutra_status status = lutra_session_sync(e->session, ids, (int)n, NULL, &err);
     lutra_session_on_progress(e->session, NULL, NULL);
     lutra_progress_end(&bar);
-    return status ? lutra_cli_fail(&err, false) : -1;
+    if (status) return lutra_cli_fail(&err, false);
+    return e->cache_at_end ? -1 : lutra_runner_keep(e);
 }
 
 struct on_text {
@@ -197,6 +234,7 @@ int lutra_runner_generate(struct lutra_runner *e, const struct lutra_options *o,
     g.sampling = &sampling;
     g.n_predict = o->n_predict < 0 ? 0 : o->n_predict;
     g.ignore_end = o->ignore_eos;
+    g.restart = 1; /* same seed, same text, whatever a prompt cache has brought along */
     g.stop = o->stop.v;
     g.n_stop = o->stop.n;
     g.on_text = pass_text;

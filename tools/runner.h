@@ -14,6 +14,8 @@ struct lutra_runner {
     bool chatty; /* summary, bars and figures are wanted */
     uint64_t seed;
     uint64_t words; /* generated */
+    const char *cache;  /* --prompt-cache FILE, to be written; NULL: none, or only to be read */
+    bool cache_at_end;  /* --prompt-cache-all */
 };
 
 /* Open what the options name. chatty: see struct. Returns -1, or an exit code after reporting. */
@@ -23,6 +25,9 @@ void lutra_runner_close(struct lutra_runner *e);
 /* Make the session hold these ids, with a bar if it takes long; reports errors. Returns -1 or an
  * exit code. */
 int lutra_runner_sync(struct lutra_runner *e, const int32_t *ids, size_t n);
+
+/* Write --prompt-cache's file if that is still to be done. Returns -1 or an exit code. */
+int lutra_runner_keep(struct lutra_runner *e);
 
 /* Generate. on_text as in lutra.h. Returns -1 or an exit code after reporting; *stop says why it
  * ended. */

@@ -16,6 +16,14 @@ grep -c '"role":"user"' "$dir/b.json"
 grep -o 'cannot save [^:]*:.*[a-z]\|unknown command [^;]*' "$dir/screen"
 printf '/load %s\r/regen\r/clear\r/save %s\r\004' "$dir/b.json" "$dir/c.json" | talk
 grep -c 'role' "$dir/c.json" || true
+# what the model knows of a conversation is beside it, and is not read again; what is not its state is told and left
+[ -s "$dir/a.json.state" ] && [ -s "$dir/b.json.state" ] && echo "states"
+printf '/load %s\rWhat then?\r/stats\r/exit\r' "$dir/b.json" | talk
+grep -o 'the model remembers [0-9]* tokens' "$dir/screen"
+grep -o '[1-9][0-9]* reused' "$dir/screen" | sed 's/[0-9]*/n/'
+echo nonsense >"$dir/b.json.state"
+printf '/load %s\r/exit\r' "$dir/b.json" | talk
+grep -o 'damaged at byte\|they are read with' "$dir/screen"
 # the messages above are remembered, for their writer alone
 grep -c 'lady' "$dir/state/lutra/history"
 ls -l "$dir/state/lutra/history" | cut -c 1-10
