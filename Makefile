@@ -46,20 +46,33 @@ else
 $(error Lutra builds for x86-64 and 64-bit ARM (ARMv8); this compiler makes $(MACHINE). On a 32-bit Raspberry Pi OS install the 64-bit system)
 endif
 
-LIB_SRC  := $(wildcard runtime/*.c models/*.c kernels/*.c kernels/$(ISA)/*.c)
-TOOL_SRC := $(wildcard tools/*.c)
+# Windows lacks POSIX; kernels/win and tools/win have what of it is needed
+ifneq ($(findstring mingw,$(MACHINE)),)
+OS      := win
+EXE     := .exe
+BASE    += -D__USE_MINGW_ANSI_STDIO=1 -D_FILE_OFFSET_BITS=64 -D_WIN32_WINNT=0x0A00 -include kernels/win/posix.h
+# GCC cannot align the stack to 32 bytes there (its bug 54412), so no instruction may ask for that
+BASE    += -Wa,-muse-unaligned-vector-move
+LINK    += -static -Wl,--stack,8388608
+$(BUILD)/tools/% $(BUILD)/tests/%: SYSFLAGS := -include tools/win/text_out.h
+else
+OS      := posix
+endif
+
+LIB_SRC  := $(wildcard runtime/*.c models/*.c kernels/*.c kernels/$(ISA)/*.c kernels/$(OS)/*.c)
+TOOL_SRC := $(wildcard tools/*.c tools/$(OS)/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/%.o)
 # tests: every tests/test_*.c and tests/check_*.c is a program of its own; tests/make_*.c make data
 TEST_SRC := $(wildcard tests/test_*.c tests/check_*.c tests/make_*.c)
-TEST_EXE := $(TEST_SRC:tests/%.c=$(BUILD)/%)
+TEST_EXE := $(TEST_SRC:tests/%.c=$(BUILD)/%$(EXE))
 TEST_OBJ := $(BUILD)/tests/check.o
 # what tests may link of the program: everything but main
 TOOL_LIB := $(BUILD)/tools.a
 
-all: $(BUILD)/lutra $(BUILD)/liblutra.a
+all: $(BUILD)/lutra$(EXE) $(BUILD)/liblutra.a
 
-$(BUILD)/lutra: $(TOOL_OBJ) $(BUILD)/liblutra.a
+$(BUILD)/lutra$(EXE): $(TOOL_OBJ) $(BUILD)/liblutra.a
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $(TOOL_OBJ) $(BUILD)/liblutra.a $(LIBS)
 
@@ -81,12 +94,12 @@ $(BUILD)/kernels/x86/%_amx.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -m
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(BASE) $(CFLAGS) $(ISAFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(BASE) $(SYSFLAGS) $(CFLAGS) $(ISAFLAGS) -MMD -MP -c -o $@ $<
 
 $(TOOL_LIB): $(filter-out %/main.o,$(TOOL_OBJ))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(TEST_EXE): $(BUILD)/%: $(BUILD)/tests/%.o $(TEST_OBJ) $(TOOL_LIB) $(BUILD)/liblutra.a
+$(TEST_EXE): $(BUILD)/%$(EXE): $(BUILD)/tests/%.o $(TEST_OBJ) $(TOOL_LIB) $(BUILD)/liblutra.a
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(TOOL_LIB) $(BUILD)/liblutra.a $(LIBS)
 
@@ -127,6 +140,23 @@ CLANG   ?= clang
 portable:
 	@$(MAKE) CC="$(CLANG)" BUILD=$(BUILD)-portable WERROR=1 SYSTEM="$(POSIX)" $(or $(GOAL),all)
 
+# one program and one library for 64-bit Windows, by Debian's gcc-mingw-w64-x86-64; both need only what
+# Windows has. Programs that use the library say -DLUTRA_SHARED
+windows:
+	@$(MAKE) CC=x86_64-w64-mingw32-gcc-posix AR=x86_64-w64-mingw32-ar BUILD=$(BUILD)-windows all dll
+	@echo "$(BUILD)-windows: lutra.exe, lutra.dll with liblutra.dll.a and lutra.def, liblutra.a"
+
+dll: $(BUILD)/lutra.dll
+
+# exported is what the header declares
+$(BUILD)/lutra.def: runtime/lutra.h
+	@mkdir -p $(@D)
+	$(Q)(echo EXPORTS; sed -n 's/^LUTRA_API .*[ *]\(lutra_[a-z0-9_]*\)(.*/  \1/p' $<) > $@
+
+$(BUILD)/lutra.dll: $(LIB_OBJ) $(BUILD)/lutra.def
+	@echo "  LINK  $@"
+	$(Q)$(CC) -shared $(LINK) $(LDFLAGS) -o $@ $(LIB_OBJ) $(BUILD)/lutra.def $(LIBS) -Wl,--out-implib,$(BUILD)/liblutra.dll.a
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(BUILD)/lutra $(DESTDIR)$(PREFIX)/bin/lutra
@@ -137,7 +167,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/lutra $(DESTDIR)$(PREFIX)/lib/liblutra.a $(DESTDIR)$(PREFIX)/include/lutra.h
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-pi $(BUILD)-portable
+	rm -rf $(BUILD) $(BUILD)-pi $(BUILD)-portable $(BUILD)-windows
 
 help:
 	@echo "make            build $(BUILD)/lutra and $(BUILD)/liblutra.a"
@@ -146,10 +176,11 @@ help:
 	@echo "make test       every test; GROUPS='unit cli' for some       make check: the quick ones"
 	@echo "make versus     PEER=path/to/llama-bench MODEL=file: speed in turn with another program"
 	@echo "make pi         cross-build one static program for 64-bit ARM Linux"
+	@echo "make windows    cross-build lutra.exe and lutra.dll for 64-bit Windows"
 	@echo "make portable   build with clang for POSIX alone, no GNU or Linux calls: macOS and the BSDs"
 	@echo "make install    PREFIX=$(PREFIX) DESTDIR=                    make uninstall, make clean"
 	@echo "variables: CC CFLAGS LDFLAGS BUILD V=1 DEBUG=1 HWLOC=1 SANITIZE=address,undefined"
 
-.PHONY: all tests chat demo test check versus pi portable install uninstall clean help FORCE
+.PHONY: all tests chat demo test check versus pi portable windows dll install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 -include $(LIB_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/%.d) $(TEST_OBJ:.o=.d)

@@ -58,23 +58,55 @@ static void unmap(void *p, size_t bytes)
     munmap(p, bytes < HUGE_MIN ? bytes : lutra_round_up(bytes, HUGE_PAGE));
 }
 
-#else /* no anonymous mappings: the C library's own memory */
+#elif defined(_WIN32)
 
 static void *map_zeroed(size_t bytes, bool sparse)
 {
-    (void)sparse;
-    void *p = aligned_alloc(LUTRA_ALIGN, lutra_round_up(bytes, LUTRA_ALIGN));
-    if (p) memset(p, 0, bytes);
-    return p;
+    (void)sparse; /* large pages need a right that few people have */
+    return lutra_win_pages(bytes);
 }
 
 static void unmap(void *p, size_t bytes)
 {
     (void)bytes;
-    free(p);
+    lutra_win_pages_free(p);
+}
+
+#else /* no anonymous mappings: the C library's own memory */
+
+static void *map_zeroed(size_t bytes, bool sparse)
+{
+    (void)sparse;
+    return lutra_aligned_zeroed(bytes);
+}
+
+static void unmap(void *p, size_t bytes)
+{
+    (void)bytes;
+    lutra_aligned_free(p);
 }
 
 #endif
+
+void *lutra_aligned_zeroed(size_t bytes)
+{
+    bytes = lutra_round_up(bytes, LUTRA_ALIGN);
+#if defined(_WIN32)
+    void *p = lutra_win_aligned_alloc(LUTRA_ALIGN, bytes);
+#else
+    void *p = aligned_alloc(LUTRA_ALIGN, bytes);
+#endif
+    return p ? memset(p, 0, bytes) : NULL;
+}
+
+void lutra_aligned_free(void *p)
+{
+#if defined(_WIN32)
+    lutra_win_aligned_free(p);
+#else
+    free(p);
+#endif
+}
 
 static lutra_status open_arena(struct lutra_arena *a, size_t cap, bool sparse, lutra_error *err)
 {

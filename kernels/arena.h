@@ -35,6 +35,11 @@ static inline size_t lutra_arena_cost(size_t bytes)
     return lutra_round_up(bytes, LUTRA_ALIGN);
 }
 
+/* `bytes` zeroed bytes aligned to LUTRA_ALIGN, for what is no arena; NULL: none. Give them back with
+ * lutra_aligned_free and nothing else. */
+void *lutra_aligned_zeroed(size_t bytes);
+void lutra_aligned_free(void *p); /* NULL is fine */
+
 /* Unmap; a zeroed struct is valid and does nothing. */
 void lutra_arena_close(struct lutra_arena *a);
 

@@ -38,10 +38,17 @@ typedef struct lutra_error {
 #define LUTRA_RESTRICT restrict
 #define LUTRA_ALIGN 64 /* one cache line, one AVX-512 register */
 
+#if defined(__MINGW32__)
+#include <stdio.h> /* names the attribute of C's printf, Microsoft's lacks %zu */
+#define LUTRA_PRINTF_KIND __MINGW_PRINTF_FORMAT
+#else
+#define LUTRA_PRINTF_KIND printf
+#endif
+
 #if defined(__GNUC__)
 #define LUTRA_LIKELY(x) __builtin_expect(!!(x), 1)
 #define LUTRA_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define LUTRA_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define LUTRA_PRINTF(fmt, args) __attribute__((format(LUTRA_PRINTF_KIND, fmt, args)))
 #else
 #define LUTRA_LIKELY(x) (x)
 #define LUTRA_UNLIKELY(x) (x)

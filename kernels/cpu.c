@@ -55,7 +55,7 @@ void lutra_cpu_bind(int cpu)
     sched_setaffinity(0, sizeof mask, (cpu_set_t *)mask);
 }
 
-#else
+#elif !defined(_WIN32) /* kernels/win/ has those */
 
 static long count_cpus(void)
 {

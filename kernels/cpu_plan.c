@@ -165,7 +165,9 @@ static int keep_first_of_core(const char *root, int *cpus, int n)
 /* hwloc knows the machine itself, not one made of files */
 static int keep_cores(const char *root, int *cpus, int n)
 {
-#if defined(LUTRA_HWLOC)
+#if defined(_WIN32)
+    if (!*root) return lutra_win_keep_cores(cpus, n);
+#elif defined(LUTRA_HWLOC)
     int n_kept = *root ? 0 : lutra_cpu_hwloc_cores(cpus, n);
     if (n_kept > 0) return n_kept;
 #endif

@@ -19,9 +19,9 @@
 #include <signal.h>
 #include <stdalign.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <time.h>
 
+#include "kernels/arena.h"
 #include "kernels/cpu.h"
 
 #define MAX_THREADS 256
@@ -256,14 +256,6 @@ static void start_workers(struct lutra_pool *pool, int n_threads, const int *cpu
     pthread_attr_destroy(&attr);
 }
 
-static void *zeroed(size_t bytes)
-{
-    bytes = lutra_round_up(bytes, LUTRA_ALIGN);
-    uint8_t *p = aligned_alloc(LUTRA_ALIGN, bytes);
-    for (size_t i = 0; p && i < bytes; i++) p[i] = 0;
-    return p;
-}
-
 lutra_status lutra_pool_open_short(struct lutra_pool **out, int n_threads, const int *cpus,
                                    int n_granted, lutra_error *err)
 {
@@ -272,11 +264,11 @@ lutra_status lutra_pool_open_short(struct lutra_pool **out, int n_threads, const
         return lutra_fail(err, LUTRA_EINVAL, "%d threads asked for: 1 to %d are possible",
                           n_threads, MAX_THREADS);
     }
-    struct lutra_pool *pool = zeroed(sizeof *pool);
-    struct worker *workers = zeroed((size_t)n_threads * sizeof *workers);
+    struct lutra_pool *pool = lutra_aligned_zeroed(sizeof *pool);
+    struct worker *workers = lutra_aligned_zeroed((size_t)n_threads * sizeof *workers);
     if (!pool || !workers) {
-        free(pool);
-        free(workers);
+        lutra_aligned_free(pool);
+        lutra_aligned_free(workers);
         return lutra_fail(err, LUTRA_ENOMEM, "no memory for %d threads", n_threads);
     }
     pool->workers = workers;
@@ -311,6 +303,6 @@ void lutra_pool_close(struct lutra_pool *pool)
         pthread_cond_destroy(&w->wake);
         pthread_mutex_destroy(&w->lock);
     }
-    free(pool->workers);
-    free(pool);
+    lutra_aligned_free(pool->workers);
+    lutra_aligned_free(pool);
 }

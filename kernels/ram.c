@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory of the machine as each system tells it: files on Linux, sysctl on macOS and FreeBSD. */
+/* Memory of the machine as each system tells it: files on Linux, sysctl on macOS and FreeBSD; Windows has
+ * kernels/win/win_machine.c. */
 #include "kernels/ram.h"
 
 #if defined(__APPLE__)
@@ -56,7 +57,7 @@ uint64_t lutra_ram_available(void)
            (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-#else /* Linux; elsewhere these files are not there, and nothing is known */
+#elif !defined(_WIN32) /* Linux; elsewhere these files are not there, and nothing is known */
 
 /* The number behind `label` in a small text file of the system ("": the first number); false if
  * unreadable. */

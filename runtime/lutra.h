@@ -34,7 +34,11 @@ extern "C" {
 
 #define LUTRA_VERSION "0.1.0"
 
-#if defined(__GNUC__)
+#if defined(_WIN32) && defined(LUTRA_BUILD) /* making lutra.dll */
+#define LUTRA_API __declspec(dllexport)
+#elif defined(_WIN32) && defined(LUTRA_SHARED) /* using lutra.dll; without the word: a static library */
+#define LUTRA_API __declspec(dllimport)
+#elif defined(__GNUC__) && !defined(_WIN32)
 #define LUTRA_API __attribute__((visibility("default")))
 #else
 #define LUTRA_API

@@ -61,7 +61,7 @@ static bool make_range(struct tmpl *t, const struct targs *a, struct tval *out)
     return true;
 }
 
-static bool raise(struct tmpl *t, const struct targs *a)
+static bool raise_exception(struct tmpl *t, const struct targs *a)
 {
     char shown[300];
     struct tstr *s = a->n_pos ? lutra_tmpl_to_str(t, a->v[0]) : lutra_tmpl_text(t, "");
@@ -197,7 +197,7 @@ bool lutra_tmpl_call_func(struct tmpl *t, int func, const struct targs *a, struc
     case FN_RANGE:
         return make_range(t, a, out);
     case FN_RAISE:
-        return raise(t, a);
+        return raise_exception(t, a);
     default:
         return strftime_now(t, a, out);
     }

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Spawns the peer and reads its JSON. */
-#include <errno.h>
-#include <fcntl.h>
+/* Runs the peer and reads its JSON. */
 #include <math.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "tools/bench_peer.h"
 #include "tools/json.h"
-
-extern char **environ;
+#include "tools/sys.h"
 
 enum { MOST_SAMPLES = 4096, MOST_OUTPUT = 16 << 20 };
 
@@ -164,62 +157,26 @@ static void build_words(struct words *w, const struct lutra_peer *p,
     w->v[w->n] = NULL;
 }
 
-/* The program with stdout in a pipe and stderr nowhere. 0, or an errno value. */
-static int spawn(char **argv, pid_t *pid, int *from)
-{
-    posix_spawn_file_actions_t a;
-    int fds[2], e;
-    if (pipe(fds) != 0) return errno;
-    for (int i = 0; i < 2; i++) fcntl(fds[i], F_SETFD, FD_CLOEXEC);
-    if ((e = posix_spawn_file_actions_init(&a)) == 0) {
-        posix_spawn_file_actions_addopen(&a, 0, "/dev/null", O_RDONLY, 0);
-        posix_spawn_file_actions_adddup2(&a, fds[1], 1);
-        posix_spawn_file_actions_addopen(&a, 2, "/dev/null", O_WRONLY, 0);
-        e = posix_spawnp(pid, argv[0], &a, NULL, argv, environ);
-        posix_spawn_file_actions_destroy(&a);
-    }
-    close(fds[1]);
-    if (e)
-        close(fds[0]);
-    else
-        *from = fds[0];
-    return e;
-}
-
-static double seconds_of(struct timeval t)
-{
-    return (double)t.tv_sec + (double)t.tv_usec * 1e-6;
-}
-
 bool lutra_peer_run(const struct lutra_peer *p, const struct lutra_bench_test *t, int reps,
                     struct lutra_peer_result *r, char *why, size_t why_cap)
 {
     struct words w = {.n = 0};
     struct lutra_text out = {0};
-    struct rusage before = {0}, after = {0}; /* of all children: this one is the only */
-    pid_t pid;
-    int from = -1, status = 0;
+    struct lutra_sys_end end;
     build_words(&w, p, t, reps);
-    getrusage(RUSAGE_CHILDREN, &before);
-    int e = spawn(w.v, &pid, &from);
-    if (e) {
+    int e = lutra_sys_output(w.v, &out, MOST_OUTPUT, &end);
+    if (e && end.code < 0) {
         lutra_format(why, why_cap, "it could not be started: %s", strerror(e));
         return false;
     }
-    e = lutra_text_read_fd(&out, from, MOST_OUTPUT);
-    close(from);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR) break;
-    getrusage(RUSAGE_CHILDREN, &after);
     bool found = e == 0 && lutra_peer_parse(out.p ? out.p : "", out.n, t, &r->ts);
     lutra_text_free(&out);
-    r->cpu_seconds = seconds_of(after.ru_utime) - seconds_of(before.ru_utime) +
-                     seconds_of(after.ru_stime) - seconds_of(before.ru_stime);
-    if (WIFSIGNALED(status))
-        lutra_format(why, why_cap, "it was killed by signal %d", WTERMSIG(status));
-    else if (status != 0)
-        lutra_format(why, why_cap, "it ended with code %d", WEXITSTATUS(status));
+    r->cpu_seconds = end.cpu_seconds;
+    if (end.signal)
+        lutra_format(why, why_cap, "it was killed by signal %d", end.signal);
+    else if (end.code != 0)
+        lutra_format(why, why_cap, "it ended with code %d", end.code);
     else if (!found)
         lutra_format(why, why_cap, "its output holds no result for this test");
-    return status == 0 && found;
+    return end.code == 0 && found;
 }

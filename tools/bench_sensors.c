@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kernels/base.h"
 #include "tools/cli.h"
+#include "tools/sys.h"
 
 bool lutra_sensor_text(const char *path, char *dst, size_t cap)
 {
@@ -172,14 +172,7 @@ static double proc_kib(const char *file, const char *field)
 double lutra_sensor_peak_rss(void)
 {
     double v = proc_kib("/proc/self/status", "VmHWM");
-    struct rusage u;
-    if (!isnan(v)) return v;
-#if defined(__APPLE__)
-    const double unit = 1;
-#else
-    const double unit = 1024;
-#endif
-    return getrusage(RUSAGE_SELF, &u) == 0 ? (double)u.ru_maxrss * unit : NAN;
+    return isnan(v) ? lutra_sys_peak_rss() : v;
 }
 
 void lutra_sensor_reset_rss(void)

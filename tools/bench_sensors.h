@@ -31,7 +31,7 @@ struct lutra_moment lutra_sensor_moment(void);
 double lutra_sensor_others(const struct lutra_moment *then, double ours);
 #define LUTRA_SENSOR_BUSY 0.15 /* from so many on, figures are disturbed */
 
-/* ---- energy (bench_energy.c) ---- */
+/* ---- energy (posix/energy_posix.c) ---- */
 
 enum { LUTRA_ENERGY_FILES = 8 };
 

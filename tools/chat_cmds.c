@@ -12,6 +12,7 @@
 #include "tools/chat.h"
 #include "tools/cmd.h"
 #include "tools/find.h"
+#include "tools/sys.h"
 
 /* 64 MiB: more than any conversation that a context can hold */
 #define CONV_FILE_MAX ((size_t)64 << 20)
@@ -82,7 +83,7 @@ static int cmd_system(struct lutra_chat *c, const char *arg)
 /* "~/x" to "$HOME/x". */
 static const char *expand(const char *path, char *dst, size_t cap)
 {
-    const char *home = getenv("HOME");
+    const char *home = lutra_sys_home();
     if (path[0] != '~' || path[1] != '/' || !home) return path;
     int n = snprintf(dst, cap, "%s%s", home, path + 1);
     return n > 0 && (size_t)n < cap ? dst : path;

@@ -93,9 +93,6 @@ bool lutra_cli_tty(int fd);              /* a terminal */
 bool lutra_cli_fancy(int fd);            /* a terminal that understands escapes: not TERM=dumb */
 bool lutra_cli_colour(int fd, int mode); /* mode 0 auto (NO_COLOR), 1 on, 2 off */
 double lutra_cli_now(void);              /* seconds, monotonic */
-/* Make sure descriptors 0-2 are taken, so that no file of ours ever becomes stdout; see cli_tty.c.
- */
-void lutra_cli_guard_fds(void);
 
 /* Write text to stdout at once. On a terminal control characters are shown, not obeyed: text of a
  * model is untrusted. False after the first failure, which is reported once by lutra_cli_flush. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Terminals, the clock, and text on its way to stdout. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +10,18 @@
 #include "tools/cli.h"
 #include "tools/cmd.h"
 #include "tools/glyph.h"
+#include "tools/tty.h"
 
 static int out_error; /* errno of the first failed write to stdout */
 
 bool lutra_cli_tty(int fd)
 {
-    return isatty(fd) == 1;
+    return lutra_tty_is(fd);
 }
 
 bool lutra_cli_fancy(int fd)
 {
-    const char *term = getenv("TERM");
-    return lutra_cli_tty(fd) && term && *term && strcmp(term, "dumb") != 0;
+    return lutra_tty_escapes(fd);
 }
 
 bool lutra_cli_colour(int fd, int mode)
@@ -38,18 +37,6 @@ double lutra_cli_now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-/* A program started with closed descriptors gets them back in the wrong direction: reading a closed
- * stdin and writing to a closed stdout still fail as they should. */
-void lutra_cli_guard_fds(void)
-{
-    static const int mode[3] = {O_WRONLY, O_RDONLY, O_RDWR};
-    for (int fd = 0; fd < 3; fd++) {
-        if (fcntl(fd, F_GETFD) >= 0) continue;
-        int got = open("/dev/null", mode[fd]);
-        if (got >= 0 && got != fd) close(got);
-    }
 }
 
 /* Characters that could move the cursor, change colours or reorder what is read. */

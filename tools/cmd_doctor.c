@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "kernels/cpu.h"
 #include "kernels/probe.h"
@@ -17,6 +16,7 @@
 #include "tools/doctor.h"
 #include "tools/find.h"
 #include "tools/report.h"
+#include "tools/sys.h"
 
 struct options {
     int levels, head, kernels;
@@ -65,12 +65,12 @@ static const struct {
 
 static void print_machine(uint32_t have)
 {
-    struct utsname u;
     char model[128], shown[400];
     lutra_cpu_model(model, sizeof model);
     printf("lutra     %s\n", lutra_version());
     printf("cpu       %s\n", lutra_escape(shown, sizeof shown, model, strlen(model)));
-    if (uname(&u) == 0) printf("system    %s %s %s\n", u.sysname, u.release, u.machine);
+    if (lutra_sys_name(model, sizeof model)[0])
+        printf("system    %s\n", lutra_escape(shown, sizeof shown, model, strlen(model)));
     printf("features ");
     for (size_t i = 0; i < sizeof features / sizeof *features; i++)
         if (have & features[i].bit) printf(" %s", features[i].name);

@@ -4,12 +4,10 @@
  * The final name exists only once size, sha256 and the first bytes are right. This program has no
  * network code of its own. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tools/cli.h"
@@ -17,6 +15,7 @@
 #include "tools/find.h"
 #include "tools/progress.h"
 #include "tools/sha256.h"
+#include "tools/sys.h"
 
 struct source {
     const char *name, *file, *url;
@@ -174,24 +173,6 @@ static const char *fault(const char *path, const struct source *s)
 
 /* ---- fetching ---- */
 
-/* Run a program with stdout on our stderr. Its exit code; 127: there is none of that name. */
-static int run(char *const argv[])
-{
-    int status = 0;
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid < 0) return 126;
-    if (pid == 0) {
-        dup2(STDERR_FILENO, STDOUT_FILENO);
-        execvp(argv[0], argv);
-        _exit(errno == ENOENT ? 127 : 126);
-    }
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR) return 126;
-    if (WIFEXITED(status)) return WEXITSTATUS(status);
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGINT ? 130 : 126;
-}
-
 static int fetch(const char *url, const char *part)
 {
     bool tty = lutra_cli_tty(STDERR_FILENO);
@@ -199,8 +180,8 @@ static int fetch(const char *url, const char *part)
                     tty ? "--progress-bar" : "--silent", "--show-error", "--", (char *)url, NULL};
     char *wget[] = {"wget", "--continue", tty ? "--no-verbose" : "--quiet", "-O", (char *)part,
                     "--", (char *)url, NULL};
-    int code = run(curl);
-    if (code == 127) code = run(wget);
+    int code = lutra_sys_run(curl);
+    if (code == 127) code = lutra_sys_run(wget);
     return code;
 }
 

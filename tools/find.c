@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/sys.h"
+
 enum {
     DEPTH_MAX = 8,      /* the Hugging Face cache nests five deep */
     PENDING_MAX = 512,  /* folders waiting to be read */
@@ -36,17 +38,14 @@ static bool join(char *dst, size_t cap, const char *a, const char *b)
 
 static bool home_path(char *dst, size_t cap, const char *below)
 {
-    const char *home = getenv("HOME");
-    return home && *home && join(dst, cap, home, below);
+    const char *home = lutra_sys_home();
+    return home && join(dst, cap, home, below);
 }
 
 bool lutra_find_own_dir(const char *variable, const char *fallback, char *dst, size_t cap)
 {
     char base[LUTRA_FIND_PATH];
-    const char *set = getenv(variable);
-    if (set && set[0] == '/')
-        return join(dst, cap, set, "lutra"); /* relative ones are invalid by the XDG rules */
-    return home_path(base, sizeof base, fallback) && join(dst, cap, base, "lutra");
+    return lutra_sys_folder(variable, fallback, base, sizeof base) && join(dst, cap, base, "lutra");
 }
 
 bool lutra_find_make_folders(char *path)
@@ -129,7 +128,8 @@ static void push_home(struct search *s, const char *below)
 /* Last pushed is searched first. */
 static void push_roots(struct search *s)
 {
-    char path[LUTRA_FIND_PATH];
+    char path[LUTRA_FIND_PATH], base[LUTRA_FIND_PATH];
+    const char mark[] = {lutra_sys_list_mark(), 0};
     const char *hub = getenv("HF_HOME"), *models = getenv("LUTRA_MODELS");
     push_home(s, ".lmstudio/models");
     push_home(s, ".cache/lm-studio/models");
@@ -138,18 +138,20 @@ static void push_roots(struct search *s)
         push(s, path, 0);
     else
         push_home(s, ".cache/huggingface/hub");
-    push_home(s, ".cache/llama.cpp");
+    if (lutra_sys_folder("XDG_CACHE_HOME", ".cache", base, sizeof base) &&
+        join(path, sizeof path, base, "llama.cpp"))
+        push(s, path, 0);
     if (lutra_find_own_dir("XDG_CACHE_HOME", ".cache", path, sizeof path)) push(s, path, 0);
     push(s, "./models", 0);
     push(s, ".", DEPTH_MAX);    /* this folder itself, not those below */
-    while (models && *models) { /* folders separated by ':' */
-        size_t n = strcspn(models, ":");
+    while (models && *models) {
+        size_t n = strcspn(models, mark);
         if (n > 0 && n < sizeof path) {
             memcpy(path, models, n);
             path[n] = '\0';
             push(s, path, 0);
         }
-        models += n + (models[n] == ':');
+        models += n + (models[n] != '\0');
     }
 }
 

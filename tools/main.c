@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* lutra: the table of subcommands, and what happens without one. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "tools/cmd.h"
 #include "tools/find.h"
 #include "tools/options.h"
+#include "tools/sys.h"
 
 struct command {
     const char *name, *args, *help;
@@ -142,7 +142,6 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    lutra_cli_guard_fds();
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit is a failed write like a full disk */
+    lutra_sys_begin(&argc, &argv);
     return lutra_cli_flush(dispatch(argc, argv));
 }

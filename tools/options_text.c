@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the prompt comes from: arguments, files, pipes; escapes; the seed. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +8,7 @@
 
 #include "tools/cmd.h"
 #include "tools/options.h"
+#include "tools/sys.h"
 
 /* 1 GiB: far above any context, low enough that a wrong file (a disk image, /dev/zero) is noticed.
  */
@@ -154,19 +154,11 @@ int lutra_options_system(const struct lutra_options *o, struct lutra_text *out)
     return code;
 }
 
-static bool random_bytes(void *dst, size_t n)
-{
-    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-    bool ok = fd >= 0 && read(fd, dst, n) == (ssize_t)n;
-    if (fd >= 0) close(fd);
-    return ok;
-}
-
 uint64_t lutra_options_seed(const struct lutra_options *o)
 {
     uint64_t seed;
     if (o->seed.set) return o->seed.value;
-    if (!random_bytes(&seed, sizeof seed)) {
+    if (!lutra_sys_random(&seed, sizeof seed)) {
         struct timespec t;
         clock_gettime(CLOCK_REALTIME, &t);
         seed = (uint64_t)t.tv_nsec * 0x9E3779B97F4A7C15u ^ (uint64_t)t.tv_sec ^

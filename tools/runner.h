@@ -41,7 +41,7 @@ void lutra_runner_print_speed(const struct lutra_runner *e);
 /* One line about an answer that met the end of the context. */
 void lutra_runner_say_full(const struct lutra_runner *e);
 
-/* ---- Ctrl-C (interrupt.c) ---- */
+/* ---- Ctrl-C (posix/interrupt_posix.c, win/interrupt_win.c) ---- */
 
 /* From now on Ctrl-C cancels `session` (NULL: only sets the flag); a second one before the next
  * lutra_interrupt_reset leaves with 130. SIGHUP and SIGTERM cancel too and set the hang-up flag. */

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/base.h"
+
 enum { WIDTH = 720, HEIGHT = 420, LEFT = 70, RIGHT = 20, TOP = 44, BOTTOM = 56, MOST_TICKS = 8 };
 
 static const char *const colours[] = {"#1f6fb4", "#d1495b", "#2e8b57", "#b8860b",
@@ -20,7 +22,7 @@ struct axes {
     double x_max, y_max;
 };
 
-__attribute__((format(printf, 2, 3))) static void put(struct lutra_text *out, const char *fmt, ...);
+static void put(struct lutra_text *out, const char *fmt, ...) LUTRA_PRINTF(2, 3);
 static void put(struct lutra_text *out, const char *fmt, ...)
 {
     char line[512];

@@ -1,52 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* The read loop, and raw mode: on only while a message is typed, off on every way out. */
+/* The read loop; the terminal is raw only while a message is typed, and not on any way out. */
 #include "tools/term.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
-#include "tools/runner.h"
 #include "tools/glyph.h"
-
-static struct termios cooked;
-static volatile sig_atomic_t is_raw;
+#include "tools/runner.h"
+#include "tools/tty.h"
 
 void lutra_term_restore(void)
 {
     static const char paste_off[] = "\x1b[?2004l";
-    if (!is_raw) return;
+    if (!lutra_tty_cooked()) return;
     int saved = errno;
-    is_raw = 0;
     ssize_t ignored = write(STDOUT_FILENO, paste_off, sizeof paste_off - 1);
     (void)ignored;
-    tcsetattr(STDIN_FILENO, TCSANOW, &cooked);
     errno = saved;
 }
 
 static bool make_raw(void)
 {
-    struct termios raw;
-    if (is_raw) return true;
-    if (tcgetattr(STDIN_FILENO, &cooked)) return false;
-    raw = cooked;
-    raw.c_iflag &= ~(tcflag_t)(BRKINT | ICRNL | INLCR | INPCK | ISTRIP | IXON);
-    raw.c_cflag |= CS8;
-    raw.c_lflag &= ~(tcflag_t)(ECHO | ICANON | IEXTEN | ISIG);
-    raw.c_cc[VMIN] = 1;
-    raw.c_cc[VTIME] = 0;
-    if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw)) return false;
-    is_raw = 1;
+    if (!lutra_tty_raw()) return false;
     lutra_term_write("\x1b[?2004h", 8);
     return true;
-}
-
-static void on_resize(int sig)
-{
-    (void)sig; /* its only work is to make read() return */
 }
 
 void lutra_term_open(struct lutra_term *t, const char *history_path, bool simple, bool bold)
@@ -56,11 +35,7 @@ void lutra_term_open(struct lutra_term *t, const char *history_path, bool simple
     t->bold = bold;
     t->history_path = history_path;
     if (history_path && !simple) lutra_history_load(&t->history, history_path);
-    struct sigaction a;
-    a.sa_handler = on_resize;
-    a.sa_flags = 0;
-    sigemptyset(&a.sa_mask);
-    sigaction(SIGWINCH, &a, NULL);
+    lutra_tty_watch_size();
     atexit(lutra_term_restore);
     lutra_interrupt_at_exit(lutra_term_restore);
 }
@@ -82,7 +57,7 @@ static enum lutra_input why_none(const struct lutra_term *t)
 static void suspend(struct lutra_term *t)
 {
     lutra_term_restore();
-    raise(SIGTSTP);
+    lutra_tty_suspend();
     make_raw();
     lutra_term_draw_begin(t);
 }

@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "tools/glyph.h"
 #include "tools/term.h"
+#include "tools/tty.h"
 
 void lutra_term_write(const char *p, size_t n)
 {
@@ -30,14 +30,10 @@ void lutra_term_write(const char *p, size_t n)
 
 static void window_size(int *cols, int *rows)
 {
-    struct winsize w;
     const char *env = getenv("COLUMNS");
     *cols = env ? atoi(env) : 0;
     *rows = 24;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0) {
-        *cols = w.ws_col;
-        *rows = w.ws_row > 0 ? w.ws_row : 24;
-    }
+    lutra_tty_size(cols, rows);
     if (*cols < 1) *cols = 80;
     if (*cols < 8) *cols = 8; /* narrower than a prompt and a wide character makes no sense */
     if (*rows > LUTRA_TERM_ROWS) *rows = LUTRA_TERM_ROWS;

@@ -1,34 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* From bytes of a terminal to keys. */
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "tools/runner.h"
 #include "tools/glyph.h"
+#include "tools/runner.h"
 #include "tools/term.h"
+#include "tools/tty.h"
 
 /* The rest of an escape sequence or of a character comes at once, or it never does. */
 enum { SEQUENCE_MS = 60 };
-
-static bool readable(int wait_ms)
-{
-    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-    return poll(&p, 1, wait_ms) > 0;
-}
 
 int lutra_term_byte(struct lutra_term *t, int wait_ms)
 {
     t->interrupted = false;
     if (t->at_pending == t->n_pending) {
-        if (wait_ms >= 0 && !readable(wait_ms)) return -1;
-        ssize_t got = read(STDIN_FILENO, t->pending, sizeof t->pending);
+        if (wait_ms >= 0 && !lutra_tty_readable(wait_ms)) return -1;
+        long got = lutra_tty_read(t->pending, sizeof t->pending);
         t->at_pending = t->n_pending = 0;
         if (got < 0 && (errno == EINTR || errno == EAGAIN)) {
             t->interrupted = true;
             if (lutra_interrupt_hangup()) t->gone = true;
-            if (errno == EAGAIN) readable(1000); /* someone left stdin non-blocking */
+            if (errno == EAGAIN) lutra_tty_readable(1000); /* someone left stdin non-blocking */
             return -1;
         }
         if (got <= 0) {
@@ -42,7 +35,7 @@ int lutra_term_byte(struct lutra_term *t, int wait_ms)
 
 bool lutra_term_has_input(struct lutra_term *t)
 {
-    return t->at_pending < t->n_pending || readable(0);
+    return t->at_pending < t->n_pending || lutra_tty_readable(0);
 }
 
 static long csi_key(const char *args, int final)
