@@ -121,6 +121,8 @@ struct lutra_ops {
     float (*dot)(const float *a, const float *b, int n);
     /* y[i] = x[i] * (1/sqrt(mean(x^2) + eps)) * w[i]; w may be NULL (1.0). In place is allowed. */
     void (*rmsnorm)(float *y, const float *x, const float *w, int n, float eps);
+    /* y[i] = (x[i] - mean(x)) * (1/sqrt(mean((x - mean)^2) + eps)) * w[i] + b[i]. In place is allowed. */
+    void (*layernorm)(float *y, const float *x, const float *w, const float *b, int n, float eps);
     void (*add)(float *y, const float *x, int n);                    /* y += x */
     void (*mul)(float *y, const float *x, int n);                    /* y *= x */
     void (*scale)(float *y, float s, int n);                         /* y *= s */
@@ -128,6 +130,8 @@ struct lutra_ops {
     void (*silu_gate)(float *y, const float *g, const float *u, int n);
     void (*gelu_gate)(float *y, const float *g, const float *u, int n);
     void (*relu2_gate)(float *y, const float *g, const float *u, int n);
+    /* y[i] = x/2 (1 + erf(x/sqrt(2))), absolute error < 5e-7; y may be x */
+    void (*gelu)(float *y, const float *x, int n);
     void (*softmax)(float *x, int n);                                /* in place, max subtracted */
     /* Rotate n_rot of the elements of one head by precomputed cos/sin [n_rot/2].
      * pairs: (2i, 2i+1). halves: (i, i + n_rot/2) */

@@ -91,6 +91,20 @@ static void rmsnorm(float *y, const float *x, const float *w, int n, float eps)
     }
 }
 
+/* The mean goes first: squares of what is left do not cancel. */
+static void layernorm(float *y, const float *x, const float *w, const float *b, int n, float eps)
+{
+    v16f sum = v_set(0.0f);
+    for (int i = 0; i < n; i += 16) sum = v_add(sum, v_get(x + i, n - i));
+    v16f mean = v_set(v_sum(sum) / (float)n);
+    for (int i = 0; i < n; i += 16) v_put(y + i, v_sub(v_get(x + i, n - i), mean), n - i);
+    v16f inv = v_set(1.0f / sqrtf(dot(y, y, n) / (float)n + eps));
+    for (int i = 0; i < n; i += 16) {
+        v16f t = v_mul(v_mul(v_get(y + i, n - i), inv), v_get(w + i, n - i));
+        v_put(y + i, v_add(t, v_get(b + i, n - i)), n - i);
+    }
+}
+
 /* ---- element by element ---- */
 
 static void add(float *y, const float *x, int n)
@@ -139,6 +153,24 @@ static void relu2_gate(float *y, const float *g, const float *u, int n) /* NaN c
     for (int i = 0; i < n; i += 16) {
         v16f x = v_max(v_get(g + i, n - i), v_set(0.0f));
         v_put(y + i, v_mul(v_mul(x, x), v_get(u + i, n - i)), n - i);
+    }
+}
+
+/* max(x, 0) - |x|/2 erfc(|x|/sqrt(2)); erfc(z) = t (a1 + t (a2 + ...)) e^(-z^2), t = 1 / (1 + p z): Abramowitz and
+ * Stegun 7.1.26, |error| < 1.5e-7. */
+static void gelu(float *y, const float *x, int n)
+{
+    static const float a[5] = {1.061405429f, -1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f};
+    v16f zero = v_set(0.0f), one = v_set(1.0f);
+    for (int i = 0; i < n; i += 16) {
+        v16f v = v_get(x + i, n - i);
+        v16f size = v_max(v, v_sub(zero, v));
+        v16f z = v_mul(size, v_set(0.70710678f));
+        v16f t = v_div(one, v_add(one, v_mul(v_set(0.3275911f), z)));
+        v16f p = v_set(a[0]);
+        for (int k = 1; k < 5; k++) p = v_add(v_mul(p, t), v_set(a[k]));
+        v16f tail = v_mul(v_mul(p, t), v_exp(v_sub(zero, v_mul(z, z))));
+        v_put(y + i, v_sub(v_max(v, zero), v_mul(v_mul(v_set(0.5f), size), tail)), n - i);
     }
 }
 
@@ -261,6 +293,8 @@ static void vec_fill(struct lutra_ops *ops)
     ops->float_mul = float_mul;
     ops->dot = dot;
     ops->rmsnorm = rmsnorm;
+    ops->layernorm = layernorm;
+    ops->gelu = gelu;
     ops->add = add;
     ops->mul = mul;
     ops->scale = scale;

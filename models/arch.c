@@ -10,7 +10,7 @@ static const struct lutra_arch *const archs[] = {
     &lutra_arch_smollm3, &lutra_arch_granite, &lutra_arch_mistral3,
     &lutra_arch_qwen3moe, &lutra_arch_olmoe, &lutra_arch_gptoss,
     &lutra_arch_lfm2,   &lutra_arch_qwen35,   &lutra_arch_mamba2,
-    &lutra_arch_gemma4};
+    &lutra_arch_gemma4, &lutra_arch_bert,     &lutra_arch_nomic_bert};
 
 enum { N_ARCHS = sizeof archs / sizeof archs[0] };
 
@@ -45,6 +45,7 @@ unsigned lutra_layer_is(const struct lutra_config *c, int il)
     if (s->experts && c->n_ff_shared > 0) is |= LUTRA_ON_SHARED;
     if (s->kv_from == il) is |= LUTRA_ON_OWN_KV;
     if (c->n_embd_layer > 0) is |= LUTRA_ON_PER_LAYER;
+    is |= c->fused_qkv ? LUTRA_ON_FUSED : LUTRA_ON_PARTED;
     return is;
 }
 

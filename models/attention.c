@@ -11,6 +11,7 @@ struct attend_job {
     const struct lutra_shape *shape;
     const struct lutra_rope *rope; /* NULL: nothing rotates */
     int n_rot, il, window;
+    bool queries, keys; /* what this run makes */
 };
 
 static const struct lutra_ops *ops_of(const struct lutra_eval *e)
@@ -53,9 +54,9 @@ static void rotate_rows(void *arg, int begin, int end, int thread)
     size_t n_q = (size_t)(s->n_head * s->head_dim), n_k = (size_t)(s->n_head_kv * s->head_dim);
     for (int i = begin; i < end; i++) {
         float *q = e->q + (size_t)i * n_q, *k = e->k + (size_t)i * n_k, *v = e->v + (size_t)i * n_k;
-        finish_heads(j, q, s->n_head, j->layer->q_norm, i);
-        grow(j, q, (int)n_q, e->pos + i);
-        if (s->kv_from != j->il) continue;
+        if (j->queries) finish_heads(j, q, s->n_head, j->layer->q_norm, i);
+        if (j->queries) grow(j, q, (int)n_q, e->pos + i);
+        if (!j->keys) continue;
         for (int h = 0; c->norm_v && h < s->n_head_kv; h++)
             ops_of(e)->rmsnorm(v + h * s->head_dim, v + h * s->head_dim, NULL, s->head_dim, c->norm_eps);
         finish_heads(j, k, s->n_head_kv, j->layer->k_norm, i);
@@ -75,6 +76,8 @@ static void attend_heads(void *arg, int begin, int end, int thread)
         int i = item / s->n_head, h = item % s->n_head;
         size_t at = (size_t)item * (size_t)s->head_dim;
         struct lutra_span span = lutra_kv_span(&e->kv, j->il, h / share, e->pos + i, j->window);
+        if (e->places) span.first = e->places[e->pos + i].first;
+        if (e->places) span.n = e->places[e->pos + i].n;
         span.cap = c->attn_softcap;
         span.has_sink = j->layer->sinks != NULL;
         if (span.has_sink) span.sink = j->layer->sinks[h];
@@ -110,11 +113,34 @@ static void queries_keys_values(const struct attend_job *j)
     bool gated = e->net->config.attn_gated, shared = l->wv.data == NULL; /* values may be the keys before their norm */
     const struct lutra_product qkv[] = {
         {&l->wq, gated ? e->wide : e->q, l->bq, l->sq}, {&l->wk, e->k, l->bk, l->sk}, {&l->wv, e->v, l->bv, l->sv}};
-    int n = j->shape->kv_from != j->il ? 1 : shared ? 2 : 3;
+    int n = !j->keys ? 1 : shared ? 2 : 3;
     lutra_eval_products(e, e->norm, e->net->config.n_embd, qkv, n);
     if (gated) part_gates(j);
     size_t n_k = (size_t)e->n * (size_t)(j->shape->n_head_kv * j->shape->head_dim);
     for (size_t i = 0; n == 2 && i < n_k; i++) e->v[i] = e->k[i];
+}
+
+static struct attend_job job_of(struct lutra_eval *e, int il)
+{
+    const struct lutra_config *c = &e->net->config;
+    const struct lutra_shape *s = &c->shape[il];
+    struct attend_job job = {.e = e, .layer = &e->net->layers[il], .shape = s, .il = il, .queries = true};
+    job.rope = !s->rotates ? NULL : s->local ? &e->rope_local : &e->rope;
+    job.n_rot = s->local ? c->n_rot_local : c->n_rot;
+    job.window = s->local ? c->window : 0;
+    job.keys = s->kv_from == il && !c->encoder;
+    return job;
+}
+
+void lutra_eval_keys(struct lutra_eval *e, int il)
+{
+    struct attend_job job = job_of(e, il);
+    const struct lutra_layer *l = job.layer;
+    const struct lutra_product kv[] = {{&l->wk, e->k, l->bk, l->sk}, {&l->wv, e->v, l->bv, l->sv}};
+    job.queries = false;
+    job.keys = true;
+    lutra_eval_products(e, e->x, e->net->config.n_embd, kv, 2);
+    lutra_pool_run(e->engine.pool, e->n, 1, rotate_rows, &job);
 }
 
 void lutra_eval_attention(struct lutra_eval *e, int il)
@@ -122,9 +148,7 @@ void lutra_eval_attention(struct lutra_eval *e, int il)
     const struct lutra_config *c = &e->net->config;
     const struct lutra_layer *l = &e->net->layers[il];
     const struct lutra_shape *s = &c->shape[il];
-    struct attend_job job = {e, l, s, s->local ? &e->rope_local : &e->rope, s->local ? c->n_rot_local : c->n_rot, il,
-                             s->local ? c->window : 0};
-    if (!s->rotates) job.rope = NULL;
+    struct attend_job job = job_of(e, il);
     queries_keys_values(&job);
     lutra_pool_run(e->engine.pool, e->n, 1, rotate_rows, &job);
     lutra_pool_run(e->engine.pool, e->n * s->n_head, e->n == 1 ? 1 : 4, attend_heads, &job);

@@ -201,8 +201,7 @@ static lutra_status read_floats(struct lutra_config *c, const struct lutra_gguf 
     lutra_status st;
     lutra_config_key(c, "attention.layer_norm_rms_epsilon", key);
     if ((st = lutra_gguf_float(g, key, 1e-30, 1.0, &eps, &found, err))) return st;
-    if (!found) return missing(g, key, err);
-    c->norm_eps = (float)eps;
+    c->norm_eps = found ? (float)eps : 0.0f; /* encoders name it otherwise: see lutra_config_finish */
     c->rope_base = 10000.0;
     lutra_config_key(c, "rope.freq_base", key);
     if ((st = lutra_gguf_float(g, key, 1e-3, 1e15, &c->rope_base, NULL, err))) return st;
@@ -342,6 +341,17 @@ static lutra_status refuse_unknown_machinery(const struct lutra_config *c,
     return LUTRA_OK;
 }
 
+/* Who sees whom is part of the arithmetic, too. */
+static lutra_status check_direction(const struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+{
+    bool causal = !c->encoder;
+    char key[128];
+    lutra_status st = lutra_gguf_bool(g, lutra_config_key(c, "attention.causal", key), &causal, NULL, err);
+    if (st != LUTRA_OK || causal != c->encoder) return st;
+    return blame(g, key, LUTRA_EUNSUPPORTED, c->encoder ? "encoders that see backwards only are not supported"
+                                                        : "only bert and nomic-bert are run in both directions", err);
+}
+
 static int most(int a, int b)
 {
     return a > b ? a : b;
@@ -350,6 +360,9 @@ static int most(int a, int b)
 lutra_status lutra_config_finish(struct lutra_config *c, const struct lutra_gguf *g,
                                  lutra_error *err)
 {
+    if (c->norm_eps == 0.0f) return lutra_config_missing(c, g, "attention.layer_norm_rms_epsilon", err);
+    lutra_status st = check_direction(c, g, err);
+    if (st != LUTRA_OK) return st;
     c->n_ff = 0;
     for (int il = 0; il < c->n_layer; il++) {
         struct lutra_shape *s = &c->shape[il];

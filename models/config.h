@@ -70,9 +70,11 @@ struct lutra_config {
     struct lutra_rope_scaling rope;
 
     int pooling;          /* pooling_type as in the file; -1: none */
-    bool encoder;         /* every token sees the whole text; no head */
 
     /* set by the family */
+    bool encoder;         /* every token sees the whole text; no head */
+    bool learned_positions; /* a row per position, n_ctx_train of them */
+    bool fused_qkv;       /* of an encoder: one tensor holds q, k and v */
     bool rope_halves;     /* pairs (i, i + n_rot/2); else (2i, 2i+1) */
     enum lutra_gate gate;
     float embd_scale;     /* embeddings are multiplied by it */

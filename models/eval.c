@@ -38,7 +38,7 @@ static size_t act_mem_bytes(const struct lutra_config *c, const struct lutra_ops
 
 /* The arrays of an evaluator in the order they lie in its arena; both the plan and the open walk this list. */
 enum part { X, NORM, Q, K, V, ATT, GATE, UP, WIDE, PE, LAST, LOGITS, SCORES, COS, SIN, COS_LOCAL, SIN_LOCAL, ACT, ENGINE,
-            PLACES, MOE, HEAD, N_PARTS };
+            PLACES, MOE, HEAD, TEXTS, N_PARTS };
 
 struct layout {
     size_t kv, state, act, part[N_PARTS];
@@ -65,10 +65,16 @@ static int64_t ff_cols(const struct lutra_config *c, int n_batch)
     return all > one ? all : one;
 }
 
+/* One layer's keys and values are small, and an encoder reads them once. */
+static bool keeps_floats(const struct lutra_config *c, enum lutra_precision precision)
+{
+    return precision == LUTRA_PREC_HIGH || c->encoder;
+}
+
 static bool layout_kv(struct layout *l, const struct lutra_config *c, const struct lutra_eval_options *opt)
 {
     uint64_t kv, state;
-    if (!lutra_kv_bytes(c, opt->n_ctx, opt->precision == LUTRA_PREC_HIGH, &kv) || kv > SIZE_MAX / 4) return false;
+    if (!lutra_kv_bytes(c, opt->n_ctx, keeps_floats(c, opt->precision), &kv) || kv > SIZE_MAX / 4) return false;
     if (!lutra_state_bytes(c, &state) || state > SIZE_MAX / 4) return false;
     l->kv = (size_t)kv;
     l->state = (size_t)state;
@@ -78,13 +84,14 @@ static bool layout_kv(struct layout *l, const struct lutra_config *c, const stru
 /* Float activations have no estimates to gain from. */
 static bool uses_shortlist(const struct lutra_config *c, const struct lutra_eval_options *opt)
 {
-    return opt->shortlist && opt->precision == LUTRA_PREC_DEFAULT && opt->mode != LUTRA_MODE_DEQ && c->logit_scale > 0;
+    return opt->shortlist && opt->precision == LUTRA_PREC_DEFAULT && opt->mode != LUTRA_MODE_DEQ && c->logit_scale > 0 &&
+           !c->encoder;
 }
 
 static bool make_layout(struct layout *l, const struct lutra_config *c, const struct lutra_ops *ops,
                         const struct lutra_eval_options *opt)
 {
-    int n = opt->n_batch, n_threads = most_threads(opt);
+    int n = opt->n_batch, n_threads = most_threads(opt), all = c->encoder ? opt->n_ctx : n;
     uint64_t moe;
     l->act = act_mem_bytes(c, ops, opt);
     if (!layout_kv(l, c, opt) || !lutra_moe_bytes(c, ops, n, l->act, &moe) || moe > SIZE_MAX / 4) return false;
@@ -92,7 +99,7 @@ static bool make_layout(struct layout *l, const struct lutra_config *c, const st
         enum part part;
         int n;
         int64_t cols;
-    } floats[] = {{X, n, c->n_embd},
+    } floats[] = {{X, all, c->n_embd},
                   {NORM, n, c->n_embd},
                   {Q, n, c->max_q},
                   {K, n, c->max_k},
@@ -102,11 +109,11 @@ static bool make_layout(struct layout *l, const struct lutra_config *c, const st
                   {UP, n, ff_cols(c, n)},
                   {WIDE, n, c->n_wide},
                   {PE, n, (int64_t)c->n_layer * c->n_embd_layer},
-                  {LAST, 1, c->n_embd},
-                  {LOGITS, 1, c->n_vocab},
+                  {LAST, 1, c->encoder ? 0 : c->n_embd},
+                  {LOGITS, 1, c->encoder ? 0 : c->n_vocab},
                   {SCORES, n_threads, (int64_t)lutra_round_up((size_t)opt->n_ctx, 16)},
-                  {COS, n, c->n_rot / 2},
-                  {SIN, n, c->n_rot / 2},
+                  {COS, all, c->n_rot / 2},
+                  {SIN, all, c->n_rot / 2},
                   {COS_LOCAL, n, c->n_rot_local / 2},
                   {SIN_LOCAL, n, c->n_rot_local / 2}};
     bool ok = true;
@@ -117,6 +124,7 @@ static bool make_layout(struct layout *l, const struct lutra_config *c, const st
     l->part[PLACES] = 2 * (size_t)c->n_layer * sizeof(uint64_t);
     l->part[MOE] = (size_t)moe;
     l->part[HEAD] = uses_shortlist(c, opt) ? lutra_head_work_most(c->n_vocab, c->n_embd, ops) : 0;
+    l->part[TEXTS] = c->encoder ? (size_t)opt->n_ctx * sizeof(struct lutra_place) : 0;
     return ok;
 }
 
@@ -157,8 +165,9 @@ static void take_all(struct lutra_eval *e, const struct layout *l)
     if (e->shortlist) lutra_head_work_bind(&e->head, &e->net->fast, e->engine.ops, mem[HEAD]);
     uint64_t *places = mem[PLACES];
     lutra_kv_bind(&e->kv, c, lutra_arena_take(&e->kv_arena, l->kv), places, e->kv.n_ctx,
-                  e->engine.precision == LUTRA_PREC_HIGH);
+                  keeps_floats(c, e->engine.precision));
     lutra_state_bind(&e->state, c, lutra_arena_take(&e->kv_arena, l->state), places + c->n_layer);
+    if (c->encoder) e->places = mem[TEXTS];
     if (c->n_expert > 0) lutra_moe_bind(&e->moe, c, e->n_batch, l->act, mem[MOE]);
     e->freq = e->kv.n_ctx > c->rope.n_ctx_orig ? e->net->freq_long : e->net->freq;
 }
@@ -209,14 +218,22 @@ void lutra_eval_close(struct lutra_eval *e)
 
 /* ---- evaluation ---- */
 
-/* Cosines and sines of row i. */
-static void rotation(struct lutra_eval *e, struct lutra_rope *r, const double *freq, int half, float size, int i)
+static void rotation(struct lutra_eval *e, struct lutra_rope *r, const double *freq, int half, float size, int i,
+                     int pos)
 {
     float *cs = r->cs + (size_t)i * (size_t)half, *sn = r->sn + (size_t)i * (size_t)half;
-    lutra_rope_table(cs, sn, freq, half, e->pos + i);
+    lutra_rope_table(cs, sn, freq, half, pos);
     if (size == 1.0f) return;
     e->net->ops.scale(cs, size, half);
     e->net->ops.scale(sn, size, half);
+}
+
+void lutra_eval_rotation(struct lutra_eval *e, int i, int pos)
+{
+    const struct lutra_net *net = e->net;
+    const struct lutra_config *c = &net->config;
+    rotation(e, &e->rope, e->freq, c->n_rot / 2, net->rope_size, i, pos);
+    if (c->window > 0) rotation(e, &e->rope_local, net->freq_local, c->n_rot_local / 2, net->rope_size_local, i, pos);
 }
 
 static void embed_rows(void *arg, int begin, int end, int thread)
@@ -229,8 +246,7 @@ static void embed_rows(void *arg, int begin, int end, int thread)
         float *x = e->x + (size_t)i * (size_t)c->n_embd;
         lutra_mat_row(&net->token_embd, e->ids[i], x);
         if (c->embd_scale != 1.0f) net->ops.scale(x, c->embd_scale, c->n_embd);
-        rotation(e, &e->rope, e->freq, c->n_rot / 2, net->rope_size, i);
-        if (c->window > 0) rotation(e, &e->rope_local, net->freq_local, c->n_rot_local / 2, net->rope_size_local, i);
+        lutra_eval_rotation(e, i, e->pos + i);
     }
 }
 
@@ -285,7 +301,7 @@ void lutra_eval_relogit(struct lutra_eval *e, bool whole)
     logits_of_last(e, whole);
 }
 
-static bool cancelled(const struct lutra_eval *e)
+bool lutra_eval_cancelled(const struct lutra_eval *e)
 {
     return e->cancel != NULL && atomic_load_explicit(e->cancel, memory_order_relaxed) != 0;
 }
@@ -301,7 +317,7 @@ static bool run_layers(struct lutra_eval *e, const int32_t *ids, int n)
     lutra_pool_run(e->engine.pool, n, 1, embed_rows, e);
     if (e->net->arch->begin) e->net->arch->begin(e);
     for (int il = 0; il < c->n_layer; il++) {
-        if (cancelled(e)) return false;
+        if (lutra_eval_cancelled(e)) return false;
         e->net->arch->layer(e, il);
     }
     e->kv.n += n;

@@ -18,6 +18,11 @@ struct lutra_rope {
     float *cs, *sn;
 };
 
+/* Where a row of an encoder's input belongs: its position in its text, and the rows of that text. */
+struct lutra_place {
+    int pos, first, n;
+};
+
 struct lutra_eval {
     const struct lutra_net *net;
     struct lutra_engine engine;
@@ -31,7 +36,7 @@ struct lutra_eval {
     int pos;                       /* position of its first token */
 
     /* scratch, rows of a batch one after another */
-    float *x;                      /* [n][n_embd] residual stream */
+    float *x;                      /* [n][n_embd] residual stream; encoders have room for n_ctx rows */
     float *norm;                   /* [n][n_embd] normed input of a block */
     float *q, *k, *v;              /* [n][heads*head_dim] of the layer under way */
     float *att;                    /* [n][n_head*head_dim] */
@@ -48,6 +53,7 @@ struct lutra_eval {
     const double *freq;            /* of global layers, by the length of the context */
     struct lutra_rope rope, rope_local;
     const int32_t *ids;            /* [n] of the batch */
+    struct lutra_place *places;    /* encoders: [n_ctx], of all rows; else NULL */
     struct lutra_moe *moe;         /* scratch of experts (moe.c); NULL if there are none */
     void *act_mem;
     struct lutra_arena arena;      /* scratch: all of it is used for every batch */
@@ -81,6 +87,10 @@ bool lutra_eval_tokens(struct lutra_eval *e, const int32_t *ids, int n, lutra_lo
  * cancelled. */
 const float *lutra_eval_hidden(struct lutra_eval *e, const int32_t *ids, int n);
 
+/* Encoders: texts one behind the other, n_ctx tokens at most: the rows of all of them, [tokens][n_embd], valid until the
+ * next call; NULL: cancelled. Nothing is held afterwards. */
+const float *lutra_eval_encode(struct lutra_eval *e, const int32_t *ids, const int *lengths, int n_texts);
+
 /* Hold at most n of the tokens held; returns how many are: fewer than n if recurrent layers can only go back to an
  * earlier position. Evaluate the rest again. */
 int lutra_eval_rewind(struct lutra_eval *e, int n);
@@ -110,6 +120,9 @@ void lutra_eval_complete(struct lutra_eval *e);
 /* norm = rmsnorm(x) for every row of the batch. */
 void lutra_eval_norm(struct lutra_eval *e, float *y, const float *x, const float *w, int n_cols);
 
+/* The same with the mean taken away and a bias, in place. */
+void lutra_eval_layer_norm(struct lutra_eval *e, float *x, const float *w, const float *bias);
+
 /* y_i = W_i in for each of n_mats matrices that share one input of `cols` columns (row stride cols). */
 struct lutra_product {
     const struct lutra_mat *w;
@@ -119,8 +132,15 @@ struct lutra_product {
 };
 void lutra_eval_products(struct lutra_eval *e, const float *in, int cols, const struct lutra_product *p, int n_products);
 
-/* From norm: q, k, v, their norms and rotation, into the cache, attention into att, wo into norm. */
+/* From norm: q, k, v, their norms and rotation, into the cache, attention into att, wo into norm. Of an encoder, whose
+ * keys and values are there already, q alone. */
 void lutra_eval_attention(struct lutra_eval *e, int il);
+/* Encoders: from x keys and values into the cache. */
+void lutra_eval_keys(struct lutra_eval *e, int il);
+/* Cosines and sines of row i of the batch, at position pos. */
+void lutra_eval_rotation(struct lutra_eval *e, int i, int pos);
+/* Somebody asked to stop. */
+bool lutra_eval_cancelled(const struct lutra_eval *e);
 
 /* From norm: gated feed-forward into norm. */
 void lutra_eval_ffn(struct lutra_eval *e, int il);

@@ -19,6 +19,7 @@ extern const struct lutra_arch lutra_arch_mistral3;                   /* mistral
 extern const struct lutra_arch lutra_arch_lfm2;                       /* lfm2.c: lfm2moe too */
 extern const struct lutra_arch lutra_arch_qwen35;                     /* qwen35.c, delta.c: qwen35moe too */
 extern const struct lutra_arch lutra_arch_mamba2;                     /* mamba2.c */
+extern const struct lutra_arch lutra_arch_bert, lutra_arch_nomic_bert; /* bert.c */
 
 /* Rows of a tensor table. A matrix [rows, cols] takes cols inputs and gives rows outputs. */
 #define LUTRA_DIM(x) offsetof(struct lutra_dims, x)

@@ -23,7 +23,10 @@ static uint64_t own_row(const struct lutra_config *c, int il)
 bool lutra_kv_bytes(const struct lutra_config *c, int n_ctx, bool f32, uint64_t *bytes)
 {
     uint64_t rows = 0; /* 1024 layers of 2^22 elements: no overflow */
-    for (int il = 0; il < c->n_layer; il++) rows += own_row(c, il);
+    for (int il = 0; il < c->n_layer; il++) {
+        uint64_t own = own_row(c, il);
+        rows = !c->encoder ? rows + own : own > rows ? own : rows;
+    }
     return lutra_mul_ok(bytes, 2 * rows * elem_bytes(f32), (uint64_t)n_ctx);
 }
 
@@ -37,8 +40,8 @@ void lutra_kv_bind(struct lutra_kv *kv, const struct lutra_config *c, void *mem,
     kv->at = at;
     kv->bytes = 0;
     for (int il = 0; il < c->n_layer; il++) {
-        at[il] = kv->bytes;
-        kv->bytes += 2 * own_row(c, il) * (uint64_t)n_ctx * elem_bytes(f32);
+        at[il] = c->encoder ? 0 : kv->bytes;
+        kv->bytes = at[il] + 2 * own_row(c, il) * (uint64_t)n_ctx * elem_bytes(f32);
     }
 }
 

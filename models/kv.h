@@ -5,7 +5,7 @@
  *   layer 0 V   [n_ctx][n_head_kv * head_dim]
  *   layer 1 K   ...
  *
- * Layers that do not attend have none, and some read those of an earlier layer. */
+ * An encoder is done with a layer before the next begins: all layers share one place. Layers that do not attend have none, and some read those of an earlier layer. */
 #ifndef LUTRA_MODELS_KV_H
 #define LUTRA_MODELS_KV_H
 

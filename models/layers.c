@@ -34,6 +34,31 @@ void lutra_eval_norm(struct lutra_eval *e, float *y, const float *x, const float
     lutra_pool_run(e->engine.pool, e->n, 4, norm_rows, &j);
 }
 
+struct shift_job {
+    const struct lutra_ops *ops;
+    float *x;
+    const float *w, *bias;
+    int n_cols;
+    float eps;
+};
+
+static void shift_rows(void *arg, int begin, int end, int thread)
+{
+    (void)thread;
+    const struct shift_job *j = arg;
+    for (int i = begin; i < end; i++) {
+        float *x = j->x + (size_t)i * (size_t)j->n_cols;
+        j->ops->layernorm(x, x, j->w, j->bias, j->n_cols, j->eps);
+    }
+}
+
+void lutra_eval_layer_norm(struct lutra_eval *e, float *x, const float *w, const float *bias)
+{
+    const struct lutra_config *c = &e->net->config;
+    struct shift_job j = {ops_of(e), x, w, bias, c->n_embd, c->norm_eps};
+    lutra_pool_run(e->engine.pool, e->n, 4, shift_rows, &j);
+}
+
 void lutra_eval_residual(struct lutra_eval *e)
 {
     const struct lutra_config *c = &e->net->config;

@@ -125,7 +125,7 @@ lutra_status lutra_net_load(struct lutra_net **out, const struct lutra_gguf *g, 
     lutra_ops_init(&net->ops, opt->features);
     if ((st = load_weights(net, g, opt, bytes, err))) goto fail;
     if ((st = lutra_net_self_test(net, err))) goto fail;
-    if (opt->head == LUTRA_HEAD_SHORTLIST && (st = make_shortlist(net, opt->n_threads, err))) goto fail;
+    if (opt->head == LUTRA_HEAD_SHORTLIST && !net->config.encoder && (st = make_shortlist(net, opt->n_threads, err))) goto fail;
     *out = net;
     return LUTRA_OK;
 fail:

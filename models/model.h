@@ -45,6 +45,10 @@ struct lutra_layer {
     /* optional [1] multipliers of a product's output (some BitNet files) */
     const float *sq, *sk, *sv, *so, *s_gate, *s_up, *s_down;
 
+    /* encoders: norms behind the sums, with the mean taken away */
+    const float *attn_out_norm, *attn_out_shift;   /* [n_embd] */
+    const float *layer_out_norm, *layer_out_shift; /* [n_embd] */
+
     /* experts */
     struct lutra_mat router;     /* [n_expert, n_embd] */
     const float *b_router;       /* [n_expert] added to its output */
@@ -83,7 +87,9 @@ enum {
     LUTRA_ON_EXPERTS = 32,
     LUTRA_ON_SHARED = 64,  /* experts, one of which is shared */
     LUTRA_ON_OWN_KV = 128, /* keys and values are its own */
-    LUTRA_ON_PER_LAYER = 256 /* the net has per-layer embeddings */
+    LUTRA_ON_PER_LAYER = 256, /* the net has per-layer embeddings */
+    LUTRA_ON_FUSED = 512,  /* q, k and v are one tensor; */
+    LUTRA_ON_PARTED = 1024 /* or three */
 };
 
 enum lutra_spec_kind {
@@ -138,7 +144,7 @@ struct lutra_net {
     struct lutra_arena arena;
     struct lutra_layer *layers;
     struct lutra_mat token_embd; /* [n_vocab, n_embd] */
-    struct lutra_mat output;     /* when tied the same bytes as token_embd, or those in fewer bits */
+    struct lutra_mat output;     /* encoders: none; when tied the same bytes as token_embd, or those in fewer bits */
     struct lutra_head_fast fast; /* beside output, if asked for and of use */
     const float *output_norm;    /* [n_embd] */
     const double *freq;          /* [n_rot/2] radians per position; of global layers */
@@ -148,6 +154,9 @@ struct lutra_net {
     struct lutra_mat pe_embd;    /* [n_layer*n_embd_layer] per token */
     struct lutra_mat pe_model;   /* [n_layer*n_embd_layer, n_embd] */
     const float *pe_model_norm;  /* [n_embd_layer] */
+    struct lutra_mat pos_embd;   /* [n_ctx_train, n_embd], of encoders that learned their positions */
+    const float *type_embd;      /* [n_embd] what an encoder adds to every token, or NULL */
+    const float *embd_norm, *embd_shift; /* [n_embd] of an encoder's input */
     bool tied;
     uint64_t n_params;
     uint64_t token_bytes;        /* packed weight bytes read for one token; with a shortlist at least */

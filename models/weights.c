@@ -421,13 +421,14 @@ static lutra_status walk_spec(struct lutra_weights *w, const struct lutra_tensor
     bool mat = s->kind == LUTRA_SPEC_MAT || s->kind == LUTRA_SPEC_MATS, flat = s->kind == LUTRA_SPEC_VEC;
     int rows = dim(w, s->rows), all = dim(w, s->all), count = s->kind == LUTRA_SPEC_MATS ? w->config->n_expert : 1;
     const struct lutra_gguf_tensor *t;
-    lutra_status st = flat ? find(w, name, rows, 0, s->required, &t, err)
+    lutra_status st = flat ? find(w, name, all, 0, s->required, &t, err)
                            : find_all(w, name, dim(w, s->cols), all, count, s->required, &t, err);
     if (st != LUTRA_OK || t == NULL) return st;
     void *field = layer ? (char *)layer + s->field : NULL;
     const float *vec = NULL;
     if (s->kind == LUTRA_SPEC_MATS && field) ((struct lutra_mats *)field)->n = count; /* its `one` comes first */
     st = mat ? load_mats(w, t, dim(w, s->first), rows, count, field, err) : load_vec(w, t, &vec, err);
+    if (flat && vec) vec += dim(w, s->first);
     if (st == LUTRA_OK && !mat && field) memcpy(field, &vec, sizeof vec);
     return st;
 }
@@ -535,6 +536,42 @@ static lutra_status walk_output(struct lutra_weights *w, struct lutra_net *net, 
     return w->head == LUTRA_HEAD_SHORTLIST ? take_shortlist(w, t, net, err) : LUTRA_OK;
 }
 
+static lutra_status walk_vec(struct lutra_weights *w, const char *name, const float **field, lutra_error *err)
+{
+    const struct lutra_gguf_tensor *t;
+    const float *vec = NULL;
+    lutra_status st = find(w, name, w->dims.n_embd, 0, true, &t, err);
+    if (st == LUTRA_OK) st = load_vec(w, t, &vec, err);
+    if (field) *field = vec;
+    return st;
+}
+
+/* An encoder has no head, and more in front of its layers. Of the kinds of text (sentence A, B) all tokens are the
+ * first: that row alone is kept. */
+static lutra_status walk_input(struct lutra_weights *w, struct lutra_net *net, lutra_error *err)
+{
+    const struct lutra_gguf_tensor *t;
+    const float *types = NULL;
+    int64_t n_types = 0;
+    lutra_status st;
+    if ((st = lutra_gguf_int(w->g, "tokenizer.ggml.token_type_count", 1, 1024, &n_types, NULL, err))) return st;
+    if (n_types == 0)
+        return lutra_gguf_missing(w->g, "key", "tokenizer.ggml.token_type_count", "convert or download the file again", err);
+    if ((st = find(w, "token_embd.weight", w->dims.n_embd, w->dims.vocab, true, &t, err))) return st;
+    if ((st = load_mat(w, t, net ? &net->token_embd : NULL, err))) return st;
+    if (w->config->learned_positions) {
+        if ((st = find(w, "position_embd.weight", w->dims.n_embd, w->config->n_ctx_train, true, &t, err))) return st;
+        if ((st = load_mat(w, t, net ? &net->pos_embd : NULL, err))) return st;
+    }
+    if ((st = find(w, "token_types.weight", w->dims.n_embd, (int)n_types, false, &t, err))) return st;
+    if (t && (st = load_vec(w, t, &types, err))) return st;
+    if (net) net->type_embd = types;
+    if ((st = walk_vec(w, "token_embd_norm.weight", net ? &net->embd_norm : NULL, err))) return st;
+    if ((st = walk_vec(w, "token_embd_norm.bias", net ? &net->embd_shift : NULL, err))) return st;
+    if (net) lutra_format(net->head, sizeof net->head, "none: an encoder");
+    return LUTRA_OK;
+}
+
 /* Gemma 4's embeddings of each layer. */
 static lutra_status walk_per_layer(struct lutra_weights *w, struct lutra_net *net, lutra_error *err)
 {
@@ -559,7 +596,7 @@ lutra_status lutra_weights_walk(struct lutra_weights *w, struct lutra_net *net, 
     struct lutra_layer *layers = take(w, (uint64_t)w->config->n_layer * sizeof *layers, &ok);
     if (!ok) return no_memory(w, "layers", err);
     w->dims = dims_of(w->config, 0);
-    if ((st = walk_output(w, net, err))) return st;
+    if ((st = (w->config->encoder ? walk_input : walk_output)(w, net, err))) return st;
     if ((st = walk_per_layer(w, net, err))) return st;
     if ((st = walk_rope(w, net, err))) return st;
     for (int il = 0; il < w->config->n_layer; il++)

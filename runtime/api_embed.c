@@ -75,11 +75,17 @@ static void take_row(struct embed *m, const float *x)
 
 /* ---- evaluation ---- */
 
-/* The next batch of the text under way, `left` of whose tokens are to come: how many it took, 0 if cancelled. */
-static int next_batch(lutra_session *s, struct embed *m, const int32_t *ids, int left)
+/* As many texts as fit the context, or of a decoder the next batch of the text under way: how many tokens it took, 0 if
+ * cancelled. */
+static int next_batch(lutra_session *s, struct embed *m, const int32_t *ids)
 {
-    int n = left < s->eval->n_batch ? left : s->eval->n_batch;
-    const float *rows = lutra_eval_hidden(s->eval, ids, n);
+    bool encoder = s->model->net->config.encoder;
+    int n = 0, texts = 0, left = m->lengths[m->text] - m->row;
+    while (encoder && m->text + texts < m->n_texts && m->lengths[m->text + texts] <= s->eval->kv.n_ctx - n)
+        n += m->lengths[m->text + texts++];
+    if (!encoder) n = left < s->eval->n_batch ? left : s->eval->n_batch;
+    const float *rows = encoder ? lutra_eval_encode(s->eval, ids, m->lengths + m->text, texts)
+                                : lutra_eval_hidden(s->eval, ids, n);
     for (int i = 0; rows && i < n; i++) take_row(m, rows + (size_t)i * (size_t)m->n_embd);
     return rows ? n : 0;
 }
@@ -89,7 +95,7 @@ static lutra_status run(lutra_session *s, struct embed *m, lutra_error *err)
     int done = 0;
     while (done < m->n) {
         if (m->row == 0) lutra_eval_rewind(s->eval, 0);
-        int n = next_batch(s, m, m->ids + done, m->lengths[m->text] - m->row);
+        int n = next_batch(s, m, m->ids + done);
         done += n;
         s->stats.prompt_tokens += (uint64_t)n;
         bool stop = n > 0 && s->on_progress && s->on_progress(s->progress_user, done, m->n) != 0 && done < m->n;

@@ -127,6 +127,14 @@ lutra_status lutra_session_eval(lutra_session *s, const int32_t *ids, int n, lut
     return LUTRA_OK;
 }
 
+lutra_status lutra_session_check_decoder(const lutra_session *s, lutra_error *err)
+{
+    const struct lutra_config *c = &s->model->net->config;
+    if (!c->encoder) return LUTRA_OK;
+    return lutra_fail(err, LUTRA_EUNSUPPORTED, "%s models are encoders: they make vectors of texts (lutra embed) and "
+                      "generate nothing", c->arch);
+}
+
 lutra_status lutra_session_check_ids(const lutra_session *s, const int32_t *ids, int n, lutra_error *err)
 {
     int n_vocab = s->model->net->config.n_vocab;
@@ -139,7 +147,8 @@ lutra_status lutra_session_check_ids(const lutra_session *s, const int32_t *ids,
 static lutra_status check_feed(const lutra_session *s, const int32_t *ids, int n, int held, lutra_error *err)
 {
     if (s == NULL || (ids == NULL && n != 0) || n < 0) return bad(err, "NULL or negative argument");
-    lutra_status st = lutra_session_check_ids(s, ids, n, err);
+    lutra_status st = lutra_session_check_decoder(s, err);
+    if (st == LUTRA_OK) st = lutra_session_check_ids(s, ids, n, err);
     if (st != LUTRA_OK) return st;
     if (n > s->eval->kv.n_ctx - held)
         return lutra_fail(err, LUTRA_EFULL, "%d tokens do not fit: the context holds %d of %d; start with a larger -c", n,

@@ -47,6 +47,8 @@ static lutra_status read_options(lutra_generate_options *o, lutra_sampling *samp
 
 static lutra_status check(const lutra_session *s, const lutra_generate_options *o, lutra_error *err)
 {
+    lutra_status st = lutra_session_check_decoder(s, err);
+    if (st != LUTRA_OK) return st;
     if (o->grammar != NULL)
         return lutra_fail(err, LUTRA_EUNSUPPORTED, "lutra_generate: no grammars yet; grammar must be NULL");
     if (!s->has_logits) return lutra_fail(err, LUTRA_EINVAL, "lutra_generate: feed at least one token first");

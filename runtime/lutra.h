@@ -187,7 +187,8 @@ typedef struct lutra_plan {
 
 typedef struct lutra_session_options {
     size_t size;               /* sizeof(lutra_session_options) */
-    int n_ctx;                 /* tokens of context; default 0: min(model, 8192, what memory allows) */
+    int n_ctx;                 /* tokens of context; default 0: min(model, 8192, what memory allows). BERT's positions are
+                                  as many as it learned: a larger n_ctx becomes that */
     int n_batch;               /* tokens fed at once; default 0: 2048; 1..65536. Never changes a result */
     int n_threads;             /* threads for one token; default 0: lutra_threads_default, or those that saturate memory */
     int n_threads_batch;       /* threads for many tokens; default 0: n_threads, or lutra_threads_default */

@@ -32,6 +32,7 @@ lutra_status lutra_choose_ctx(const struct lutra_config *c, const struct lutra_o
     uint64_t available = lutra_ram_available();
     uint64_t room = available == 0 ? 0 : available > reserved ? available - reserved : 1;
     bool free_choice = opt->n_ctx <= 0;
+    if (c->learned_positions && opt->n_ctx > c->n_ctx_train) opt->n_ctx = c->n_ctx_train; /* there are no more */
     if (free_choice) opt->n_ctx = c->n_ctx_train < CTX_DEFAULT ? c->n_ctx_train : CTX_DEFAULT;
     while (free_choice && opt->n_ctx / 2 >= CTX_LEAST && !fits(c, ops, opt, room)) opt->n_ctx /= 2;
     if (fits(c, ops, opt, room)) return LUTRA_OK;

@@ -91,6 +91,9 @@ lutra_status lutra_session_eval(lutra_session *s, const int32_t *ids, int n, lut
 /* LUTRA_EINVAL if one of n ids is none of the model's. */
 lutra_status lutra_session_check_ids(const lutra_session *s, const int32_t *ids, int n, lutra_error *err);
 
+/* LUTRA_EUNSUPPORTED if the model is an encoder. */
+lutra_status lutra_session_check_decoder(const lutra_session *s, lutra_error *err);
+
 /* What LUTRA_POOLING_DEFAULT means for this model. */
 lutra_pooling lutra_pooling_of(const struct lutra_config *c);
 

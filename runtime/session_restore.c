@@ -294,7 +294,8 @@ static void take_over(lutra_session *s, struct found *f)
 lutra_status lutra_session_restore(lutra_session *s, const char *path, lutra_error *err)
 {
     if (s == NULL || path == NULL) return lutra_fail(err, LUTRA_EINVAL, "lutra_session_restore: NULL argument");
-    lutra_status st = lutra_session_enter(s, "lutra_session_restore", err);
+    lutra_status st = lutra_session_check_decoder(s, err);
+    if (st == LUTRA_OK) st = lutra_session_enter(s, "lutra_session_restore", err);
     if (st != LUTRA_OK) return st;
     struct reader r = {.fd = -1, .err = err};
     struct found f;

@@ -163,7 +163,8 @@ static lutra_status save(lutra_session *s, const char *path, lutra_error *err)
 lutra_status lutra_session_save(lutra_session *s, const char *path, lutra_error *err)
 {
     if (s == NULL || path == NULL) return lutra_fail(err, LUTRA_EINVAL, "lutra_session_save: NULL argument");
-    lutra_status st = lutra_session_enter(s, "lutra_session_save", err);
+    lutra_status st = lutra_session_check_decoder(s, err);
+    if (st == LUTRA_OK) st = lutra_session_enter(s, "lutra_session_save", err);
     if (st != LUTRA_OK) return st;
     st = save(s, path, err);
     lutra_session_leave(s);

@@ -23,6 +23,7 @@ struct family {
     int n_rot;      /* 0: HEAD_DIM */
     const char *norm; /* NULL: output_norm.weight */
     bool no_heads_kv, own_sizes, headless; /* keys that the family writes itself, or has as 0 */
+    bool encoder;   /* no head, and the input is the family's own */
 };
 
 static void put_key_int(struct lutra_gguf_writer *w, const struct family *f, const char *name, int v)
@@ -459,6 +460,63 @@ static void gemma4_layer(struct lutra_gguf_writer *w, const struct family *f, co
     put_f32(w, il, "layer_output_scale.weight", 1, 1, 0.1f, 0.8f);
 }
 
+/* ---- encoders: heads fill the width, as llama.cpp wants it ---- */
+
+static void encoder_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    char key[96];
+    put_key_int(w, f, "feed_forward_length", s->n_ff);
+    put_key_int(w, f, "pooling_type", f->qkv_bias ? 1 : 2);
+    put_key_float(w, f, "attention.layer_norm_epsilon", 1e-5f);
+    snprintf(key, sizeof key, "%s.attention.causal", f->name);
+    lutra_gguf_put_bool(w, key, false);
+    lutra_gguf_put_u32(w, "tokenizer.ggml.token_type_count", 2);
+}
+
+static void encoder_whole(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    put(w, "token_types.weight", LUTRA_TYPE_F32, s->n_embd, 2, 0.2f, 0.0f);
+    if (f->qkv_bias) put(w, "position_embd.weight", LUTRA_TYPE_F32, s->n_embd, 256, 0.3f, 0.0f);
+    put_norm(w, -1, "token_embd_norm.weight", s->n_embd);
+    put(w, "token_embd_norm.bias", LUTRA_TYPE_F32, s->n_embd, 1, 0.1f, 0.0f);
+}
+
+static void put_shifted_norm(struct lutra_gguf_writer *w, const struct shape *s, int il, const char *name)
+{
+    char full[64];
+    snprintf(full, sizeof full, "%s.weight", name);
+    put_norm(w, il, full, s->n_embd);
+    snprintf(full, sizeof full, "%s.bias", name);
+    put_f32(w, il, full, s->n_embd, 1, 0.1f, 0.0f);
+}
+
+static void bert_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
+{
+    static const char *const mats[] = {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_up", "ffn_down"};
+    char name[64];
+    (void)f;
+    for (int i = 0; i < 6; i++) {
+        int cols = i == 5 ? s->n_ff : s->n_embd, rows = i == 4 ? s->n_ff : s->n_embd;
+        put_blk(w, s, il, mats[i], cols, rows);
+        snprintf(name, sizeof name, "%s.bias", mats[i]);
+        put_f32(w, il, name, rows, 1, 0.1f, 0.0f);
+    }
+    put_shifted_norm(w, s, il, "attn_output_norm");
+    put_shifted_norm(w, s, il, "layer_output_norm");
+}
+
+static void nomic_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
+{
+    (void)f;
+    put_blk(w, s, il, "attn_qkv", s->n_embd, 3 * s->n_embd);
+    put_blk(w, s, il, "attn_output", s->n_embd, s->n_embd);
+    put_blk(w, s, il, "ffn_gate", s->n_embd, s->n_ff);
+    put_blk(w, s, il, "ffn_up", s->n_embd, s->n_ff);
+    put_blk(w, s, il, "ffn_down", s->n_ff, s->n_embd);
+    put_shifted_norm(w, s, il, "attn_output_norm");
+    put_shifted_norm(w, s, il, "layer_output_norm");
+}
+
 static const struct family families[] = {
     {.name = "llama", .tokenizer = "gpt2", .pre = "llama-bpe", .rope_freqs = true, .n_layer = 2, .all_types = true},
     {.name = "qwen2", .tokenizer = "gpt2", .pre = "qwen2", .qkv_bias = true, .tied = true, .n_layer = 2,
@@ -500,6 +558,10 @@ static const struct family families[] = {
      .keys = qwen35moe_keys, .layer = qwen35_layer},
     {.name = "gemma4", .tokenizer = "llama", .pre = "default", .tied = true, .n_layer = G4_LAYERS, .window = 6,
      .keys = gemma4_keys, .layer = gemma4_layer, .whole = gemma4_whole, .own_sizes = true},
+    {.name = "bert", .tokenizer = "bert", .pre = "default", .qkv_bias = true, .n_layer = 3, .keys = encoder_keys,
+     .layer = bert_layer, .whole = encoder_whole, .own_sizes = true, .no_heads_kv = true, .encoder = true},
+    {.name = "nomic-bert", .tokenizer = "bert", .pre = "default", .n_layer = 3, .keys = encoder_keys,
+     .layer = nomic_layer, .whole = encoder_whole, .own_sizes = true, .no_heads_kv = true, .encoder = true},
 };
 enum { N_FAMILIES = sizeof families / sizeof families[0] };
 
@@ -544,7 +606,7 @@ static void put_config(struct lutra_gguf_writer *w, const struct family *f, cons
     if (sizes) put_key_int(w, f, "attention.value_length", HEAD_DIM);
     if (sizes) put_key_int(w, f, "rope.dimension_count", f->n_rot ? f->n_rot : HEAD_DIM);
     put_key_float(w, f, "rope.freq_base", 50000.0f);
-    put_key_float(w, f, "attention.layer_norm_rms_epsilon", 1e-5f);
+    if (!f->encoder) put_key_float(w, f, "attention.layer_norm_rms_epsilon", 1e-5f);
     if (f->window) put_key_int(w, f, "attention.sliding_window", f->window);
     if (f->keys) f->keys(w, f, s);
 }
@@ -614,8 +676,8 @@ int main(int argc, char **argv)
     put_vocab(w, f->tokenizer, f->pre);
     bool ternary = s.type == LUTRA_TYPE_TQ1_0 || s.type == LUTRA_TYPE_TQ2_0 || s.type == LUTRA_TYPE_I2_S;
     put(w, "token_embd.weight", ternary ? LUTRA_TYPE_Q8_0 : s.type, s.n_embd, n_vocab, 0.5f, 0.0f);
-    put_norm(w, -1, f->norm ? f->norm : "output_norm.weight", s.n_embd);
-    if (!f->tied) put_matrix(w, "output.weight", ternary ? LUTRA_TYPE_Q8_0 : s.type, s.n_embd, n_vocab);
+    if (!f->encoder) put_norm(w, -1, f->norm ? f->norm : "output_norm.weight", s.n_embd);
+    if (!f->tied && !f->encoder) put_matrix(w, "output.weight", ternary ? LUTRA_TYPE_Q8_0 : s.type, s.n_embd, n_vocab);
     if (f->rope_freqs) put(w, "rope_freqs.weight", LUTRA_TYPE_F32, HEAD_DIM / 2, 1, 0.05f, 2.0f);
     if (f->whole) f->whole(w, f, &s);
     for (int il = 0; il < f->n_layer; il++) (f->layer ? f->layer : dense_layer)(w, f, &s, il);

@@ -3,6 +3,7 @@
 # package. Made the expected logits under tests/golden/reference; not needed to build or to test.
 #   python3 tests/reference.py MODEL.gguf OUT.txt [n_ctx]      logits: tests/golden/reference
 #   python3 tests/reference.py MODEL.gguf OUT.txt hidden       what the head would take: tests/golden/hidden
+import math
 import sys
 
 import gguf.gguf_reader
@@ -341,7 +342,46 @@ def expert_feed_forward(m, il, h):
     return out
 
 
+def layer_norm(x, w, b, eps):
+    x = x - x.mean(axis=-1, keepdims=True)
+    return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps) * w + b
+
+
+def encode(m, ids):  # BERT, nomic-bert: norms behind the sums, every token sees all
+    t, eps, n = m.t, m.key("attention.layer_norm_epsilon"), len(ids)
+    heads, width = m.key("attention.head_count"), m.key("embedding_length")
+    dim = width // heads
+    norm = lambda x, name: layer_norm(x, t[name + ".weight"], t[name + ".bias"], eps)
+    x = t["token_embd.weight"][ids] + t["token_types.weight"][0]
+    if m.arch == "bert":
+        x = x + t["position_embd.weight"][:n]
+    x = norm(x, "token_embd_norm")
+    for il in range(m.key("block_count")):
+        blk = f"blk.{il}."
+        line = lambda x, name: x @ t[blk + name + ".weight"].T + t.get(blk + name + ".bias", 0.0)
+        if blk + "attn_qkv.weight" in t:
+            q, k, v = np.split(line(x, "attn_qkv"), 3, axis=1)
+        else:
+            q, k, v = (line(x, f"attn_{c}") for c in "qkv")
+        q, k, v = (a.reshape(n, heads, dim) for a in (q, k, v))
+        if m.arch == "nomic-bert":
+            f = float(m.key("rope.freq_base")) ** -(np.arange(0, dim, 2) / dim)
+            q, k = (rotate(a, np.arange(n, dtype=np.float64), f, True) for a in (q, k))
+        a = softmax(np.einsum("ihd,jhd->hij", q, k) / np.sqrt(dim))
+        a = np.einsum("hij,jhd->ihd", a, v).reshape(n, width)
+        x = norm(x + line(a, "attn_output"), blk + "attn_output_norm")
+        h = line(x, "ffn_up")
+        if m.arch == "nomic-bert":
+            h = silu(line(x, "ffn_gate")) * h
+        else:
+            h = 0.5 * h * (1 + np.vectorize(math.erf)(h / np.sqrt(2)))
+        x = norm(x + line(h, "ffn_down"), blk + "layer_output_norm")
+    return x
+
+
 def hidden(m, ids, n_ctx):
+    if m.arch in ("bert", "nomic-bert"):
+        return encode(m, ids)
     t, eps = m.t, m.key("attention.layer_norm_rms_epsilon")
     x = t["token_embd.weight"][ids]
     if m.arch.startswith("gemma"):

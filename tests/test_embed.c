@@ -297,8 +297,9 @@ static void check_errors(const char *name, bool encoder)
 
 int main(int argc, char **argv)
 {
-    static const char *const referenced[] = {"llama-F32", "gemma3-Q4_0", "lfm2-Q4_K"};
-    static const char *const ways[] = {"llama-Q4_K", "gemma3-Q4_0", "lfm2-Q4_K", "mamba2-F32", "bitnet-TQ1_0"};
+    static const char *const referenced[] = {"llama-F32", "gemma3-Q4_0", "lfm2-Q4_K", "bert-F32", "bert-Q4_0", "bert-Q4_K",
+                                             "nomic-bert-F32", "nomic-bert-Q4_0", "nomic-bert-Q4_K"};
+    static const char *const ways[] = {"bert-F32", "bert-Q4_0", "nomic-bert-Q4_K", "llama-Q4_K", "gemma3-Q4_0", "lfm2-Q4_K", "mamba2-F32", "bitnet-TQ1_0"};
     if (argc > 1 && argv[1][0] != '-') dir = argv[1];
     check_init(argc, argv, "test_embed");
     for (size_t i = 0; i < sizeof referenced / sizeof referenced[0]; i++) CHECK_CASE(referenced[i])
@@ -308,6 +309,9 @@ int main(int argc, char **argv)
         CHECK_CASE("levels") check_levels(ways[i]);
     }
     CHECK_CASE("pooling") check_pooling("llama-Q4_K", LUTRA_POOLING_LAST);
+    CHECK_CASE("pooling of bert") check_pooling("bert-Q4_0", LUTRA_POOLING_MEAN);
+    CHECK_CASE("pooling of nomic-bert") check_pooling("nomic-bert-Q4_0", LUTRA_POOLING_CLS);
     CHECK_CASE("errors") check_errors("llama-Q4_K", false);
+    CHECK_CASE("errors of an encoder") check_errors("bert-Q4_0", true);
     return check_done();
 }

@@ -11,7 +11,7 @@
 
 static const char *const models[] = {"phi3-Q4_0", "granite-Q4_0", "mistral3-Q4_0", "gemma2-Q4_0", "qwen3moe-Q4_0",
                                      "gpt-oss-Q4_0", "lfm2-Q4_0", "qwen35-Q4_0", "mamba2-Q4_0", "gemma4-Q4_0",
-                                     "granitemoe-Q4_0", "lfm2moe-Q4_0", "qwen35moe-Q4_0"};
+                                     "granitemoe-Q4_0", "lfm2moe-Q4_0", "qwen35moe-Q4_0", "bert-Q4_0", "nomic-bert-Q4_0"};
 
 /* Numbers that must be refused, and a part of the message. DEL: the key is taken away. */
 enum { DEL = 255 };
@@ -72,11 +72,36 @@ static const struct {
     {"gemma4-Q4_0", "gemma4.embedding_length_per_layer_input", T_U32, 31, "per_layer_token_embd.weight"},
     {"gemma4-Q4_0", "gemma4.embedding_length_per_layer_input", T_U32, 1u << 30, "embedding_length_per_layer_input"},
     {"gemma4-Q4_0", "gemma4.expert_count", T_U32, 8, "not supported"},
+    {"bert-Q4_0", "bert.attention.layer_norm_epsilon", DEL, 0, "bert.attention.layer_norm_epsilon is missing"},
+    {"bert-Q4_0", "bert.attention.layer_norm_epsilon", T_F32, 0, "key bert.attention.layer_norm_epsilon"},
+    {"bert-Q4_0", "bert.attention.layer_norm_epsilon", T_F32, 0x7fc00000, "key bert.attention.layer_norm_epsilon"},
+    {"bert-Q4_0", "bert.attention.causal", T_BOOL, 1, "not supported"},
+    {"bert-Q4_0", "bert.attention.causal", T_U32, 1, "key bert.attention.causal"},
+    {"llama-Q4_0", "llama.attention.causal", T_BOOL, 0, "only bert and nomic-bert"},
+    {"llama-Q4_0", "llama.attention.layer_norm_rms_epsilon", DEL, 0, "layer_norm_rms_epsilon is missing"},
+    {"llama-Q4_0", "llama.pooling_type", T_U32, 5, "key llama.pooling_type"},
+    {"bert-Q4_0", "bert.pooling_type", T_U32, 5, "key bert.pooling_type"},
+    {"bert-Q4_0", "bert.pooling_type", T_I32, (uint64_t)-1, "key bert.pooling_type"},
+    {"bert-Q4_0", "bert.context_length", T_U32, 255, "position_embd.weight"},
+    {"bert-Q4_0", "bert.context_length", T_U32, 0, "key bert.context_length"},
+    {"bert-Q4_0", "bert.context_length", T_U64, 1ull << 40, "position_embd.weight"},
+    {"bert-Q4_0", "bert.attention.head_count", T_U32, 5, "do not divide"},
+    {"bert-Q4_0", "bert.attention.head_count", T_U32, 0, "key bert.attention.head_count"},
+    {"bert-Q4_0", "bert.embedding_length", T_U32, 0, "key bert.embedding_length"},
+    {"bert-Q4_0", "bert.expert_count", T_U32, 8, "not supported"},
+    {"bert-Q4_0", "tokenizer.ggml.token_type_count", DEL, 0, "token_type_count"},
+    {"bert-Q4_0", "tokenizer.ggml.token_type_count", T_U32, 0, "token_type_count"},
+    {"bert-Q4_0", "tokenizer.ggml.token_type_count", T_U32, 3, "token_types.weight"},
+    {"nomic-bert-Q4_0", "nomic-bert.rope.dimension_count", T_U32, 26, "key nomic-bert.rope.dimension_count"},
+    {"nomic-bert-Q4_0", "nomic-bert.attention.head_count_kv", T_U32, 3, "head_count_kv"},
+    {"nomic-bert-Q4_0", "nomic-bert.attention.head_count_kv", T_U32, 2, "blk.0.attn_qkv.weight"},
+    {"nomic-bert-Q4_0", "nomic-bert.feed_forward_length", T_U32, 159, "blk.0.ffn_"},
 };
 
 /* Suffixes of tensors that files may lack. */
 static const char *const optional[] = {".bias", "rope_factors_short.weight", "rope_factors_long.weight", "rope_freqs.weight",
-                                       "output.weight", "layer_output_scale.weight", "attn_v.weight"};
+                                       "output.weight", "layer_output_scale.weight", "attn_v.weight",
+                                       "token_types.weight"};
 
 static char path[600];
 
@@ -95,7 +120,15 @@ static lutra_status try_doc(struct doc *d, lutra_error *err)
     lutra_session_options so = {.size = sizeof so, .n_ctx = 64, .n_threads = 1};
     static const int32_t ids[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
     st = lutra_session_open(&s, m, &so, err);
-    if (st == LUTRA_OK) {
+    lutra_model_info info = {.size = sizeof info};
+    lutra_model_describe(m, &info);
+    if (st == LUTRA_OK && info.encoder) {
+        float *v = malloc((size_t)info.n_embd * sizeof *v);
+        const lutra_embed_options mean = {.size = sizeof mean, .pooling = LUTRA_POOLING_MEAN};
+        CHECK_EQ(lutra_embed(s, ids, 9 < lutra_session_n_ctx(s) ? 9 : 1, &mean, v, (size_t)info.n_embd, err), LUTRA_OK);
+        free(v);
+        lutra_session_free(s);
+    } else if (st == LUTRA_OK) {
         CHECK_EQ(lutra_session_feed(s, ids, 9, err), LUTRA_OK);
         CHECK_EQ(lutra_session_truncate(s, 4, err), LUTRA_OK);
         CHECK_EQ(lutra_session_feed(s, ids, 1, err), LUTRA_OK);
@@ -147,7 +180,7 @@ static void check_tensors(const char *dir, const char *model)
     open_doc(&all, dir, model);
     for (size_t i = 0; i < all.n_t; i++) {
         const char *name = all.t[i].name, *called = name;
-        if (strcmp(name, "token_embd_norm.weight") == 0) called = "output_norm.weight"; /* as other families call it */
+        if (strcmp(name, "token_embd_norm.weight") == 0 && strncmp(model, "lfm2", 4) == 0) called = "output_norm.weight"; /* as other families call it */
         if (strncmp(name, "blk.", 4) == 0 && name[4] > '1') continue;
         struct doc d;
         lutra_error err = {0};
@@ -206,6 +239,36 @@ static void check_sampling(const char *dir)
     lutra_model_free(m);
 }
 
+/* A reranker loads; its scores are not what lutra_embed makes, its vectors are. */
+static void check_reranker(const char *dir)
+{
+    static const int32_t ids[] = {2, 9, 11, 3};
+    static float v[96];
+    struct doc d;
+    struct image im;
+    lutra_model *m;
+    lutra_session *s;
+    lutra_error err = {0};
+    lutra_model_info info = {.size = sizeof info};
+    lutra_embed_options o = {.size = sizeof o};
+    open_doc(&d, dir, "bert-Q4_0");
+    doc_set_num(&d, "bert.pooling_type", T_U32, 4);
+    image_build(&im, &d);
+    if (!tiny_write(path, im.b, im.n)) hostile_die("cannot write");
+    image_free(&im);
+    doc_free(&d);
+    CHECK_EQ(lutra_model_open(&m, path, NULL, &err), LUTRA_OK);
+    CHECK_EQ(lutra_session_open(&s, m, NULL, &err), LUTRA_OK);
+    CHECK_EQ(lutra_model_describe(m, &info), LUTRA_OK);
+    CHECK_EQ(info.pooling, LUTRA_POOLING_RANK);
+    CHECK_EQ(lutra_embed(s, ids, 4, &o, v, 96, &err), LUTRA_EUNSUPPORTED);
+    CHECK(strstr(err.msg, "reranker") != NULL);
+    o.pooling = LUTRA_POOLING_CLS;
+    CHECK_EQ(lutra_embed(s, ids, 4, &o, v, 96, &err), LUTRA_OK);
+    lutra_session_free(s);
+    lutra_model_free(m);
+}
+
 int main(int argc, char **argv)
 {
     const char *dir = argc > 1 && argv[1][0] != '-' ? argv[1] : "build/tiny";
@@ -217,6 +280,7 @@ int main(int argc, char **argv)
         check_tensors(dir, models[i]);
         check_numbers(dir, models[i]);
     }
+    CHECK_CASE("reranker") check_reranker(dir);
     CHECK_CASE("sampling") check_sampling(dir);
     return check_done();
 }

@@ -193,12 +193,44 @@ static void make_spm(struct lutra_gguf_writer *w)
     lutra_gguf_put_array(w, "tokenizer.ggml.scores", LUTRA_GGUF_F32, scores, (uint64_t)n_vocab + 4);
 }
 
+/* WordPiece: letters and digits that begin a word (U+2581 before them) and that go on, a few pieces, punctuation. */
+static void put_wpm(struct lutra_gguf_writer *w)
+{
+    static const char *const special[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+    static const char *const pieces[] = {"\xE2\x96\x81the", "\xE2\x96\x81" "and", "\xE2\x96\x81h", "ing", "er", "and",
+                                         "\xE2\x96\x81,", "\xE2\x96\x81.", "\xE2\x96\x81?", "\xE2\x96\x81!"};
+    const char *v[N_VOCAB_MAX];
+    char text[24];
+    for (int i = 0; i < 5; i++) token(special[i], 3, 0);
+    for (int c = 0; c < 36; c++) {
+        int letter = c < 26 ? 'a' + c : '0' + c - 26;
+        snprintf(text, sizeof text, "\xE2\x96\x81%c", letter);
+        if (c != 7) token(text, 1, 0); /* h is among the pieces */
+        snprintf(text, sizeof text, "%c", letter);
+        token(text, 1, 0);
+    }
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) token(pieces[i], 1, 0);
+    for (int i = 0; i < n_vocab; i++) v[i] = texts[i];
+    lutra_gguf_put_strs(w, "tokenizer.ggml.tokens", v, lens, (uint64_t)n_vocab);
+    lutra_gguf_put_array(w, "tokenizer.ggml.token_type", LUTRA_GGUF_I32, attrs, (uint64_t)n_vocab);
+    lutra_gguf_put_u32(w, "tokenizer.ggml.padding_token_id", 0);
+    lutra_gguf_put_u32(w, "tokenizer.ggml.unknown_token_id", 1);
+    lutra_gguf_put_u32(w, "tokenizer.ggml.bos_token_id", 2);
+    lutra_gguf_put_u32(w, "tokenizer.ggml.eos_token_id", 3);
+    lutra_gguf_put_u32(w, "tokenizer.ggml.seperator_token_id", 3); /* so spelled */
+    lutra_gguf_put_u32(w, "tokenizer.ggml.mask_token_id", 4);
+}
+
 static void put_vocab(struct lutra_gguf_writer *w, const char *model, const char *pre)
 {
     const char *v[N_VOCAB_MAX];
     bool spm = strcmp(model, "llama") == 0;
     lutra_gguf_put_str(w, "tokenizer.ggml.model", model, strlen(model));
     lutra_gguf_put_str(w, "tokenizer.ggml.pre", pre, strlen(pre));
+    if (strcmp(model, "bert") == 0) {
+        put_wpm(w);
+        return;
+    }
     if (spm) make_spm(w);
     else make_bpe(w);
     int special = n_vocab;

@@ -59,6 +59,35 @@ static inline void ref_rmsnorm_plain(double *y, double *tol, const struct input 
     rms(y, tol, in, false);
 }
 
+/* off: how far the mean, and a difference from it, may be off. That moves each element, and the variance by off^2. */
+static inline void ref_layernorm(double *y, double *tol, const struct input *in)
+{
+    double mean = 0, mag = 0, most = 0, square = 0;
+    for (int i = 0; i < in->n; i++) {
+        mean += (double)in->a[i] / in->n;
+        mag += fabs((double)in->a[i]) / in->n;
+        most = fmax(most, fabs((double)in->a[i]));
+    }
+    for (int i = 0; i < in->n; i++) square += (in->a[i] - mean) * (in->a[i] - mean);
+    double inv = 1 / sqrt(square / in->n + (double)1e-6f), off = mag * (sum_error(in->n) + 2 * U) + 2 * most * U;
+    for (int i = 0; i < in->n; i++) {
+        double d = in->a[i] - mean, w = fabs(inv * in->b[i]);
+        y[i] = d * inv * in->b[i] + in->c[i];
+        tol[i] = w * off + fabs(d) * w * (sum_error(in->n) / 2 + 6 * U + fmin(1, off * off * inv * inv)) +
+                 (fabs(y[i]) + fabs((double)in->c[i])) * 2 * U + TINY;
+    }
+}
+
+/* 1.5e-7 is the polynomial's error, the rest that of its terms, which alternate. */
+static inline void ref_gelu_alone(double *y, double *tol, const struct input *in)
+{
+    for (int i = 0; i < in->n; i++) {
+        double x = in->a[i];
+        y[i] = 0.5 * x * erfc(-x / sqrt(2));
+        tol[i] = fabs(0.5 * x) * (1.5e-7 + 10 * U) + fabs(y[i]) * 2 * U + TINY;
+    }
+}
+
 static inline void ref_add(double *y, double *tol, const struct input *in)
 {
     for (int i = 0; i < in->n; i++) {

@@ -110,6 +110,7 @@ struct lutra_bench_run {
     struct lutra_bench_test test;
     lutra_session *session;
     int32_t *ids; /* [max of prompt, depth, 1] */
+    float *vector; /* [n_embd] what an encoder makes of them */
 };
 lutra_status lutra_bench_prepare(struct lutra_bench_run *r, const struct lutra_bench_model *m,
                                  const struct lutra_bench_test *t, lutra_error *err);

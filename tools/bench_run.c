@@ -32,6 +32,15 @@ static int max_int(int a, int b)
     return a > b ? a : b;
 }
 
+/* The prompt of a test: read, or by an encoder made a vector of. */
+static lutra_status read_prompt(struct lutra_bench_run *r, lutra_error *err)
+{
+    int n = r->test.n_prompt;
+    if (!r->model->info.encoder || n == 0) return lutra_session_feed(r->session, r->ids, n, err);
+    const lutra_embed_options o = {.size = sizeof o, .pooling = LUTRA_POOLING_MEAN};
+    return lutra_embed(r->session, r->ids, n, &o, r->vector, (size_t)r->model->info.n_embd, err);
+}
+
 lutra_status lutra_bench_prepare(struct lutra_bench_run *r, const struct lutra_bench_model *m,
                                  const struct lutra_bench_test *t, lutra_error *err)
 {
@@ -45,7 +54,8 @@ lutra_status lutra_bench_prepare(struct lutra_bench_run *r, const struct lutra_b
     lutra_status st = lutra_session_open(&r->session, m->model, &so, err);
     if (st != LUTRA_OK) return st;
     r->ids = malloc((size_t)n * sizeof *r->ids);
-    if (r->ids == NULL) st = lutra_fail(err, LUTRA_ENOMEM, "no memory");
+    r->vector = malloc((size_t)m->info.n_embd * sizeof *r->vector);
+    if (r->ids == NULL || r->vector == NULL) st = lutra_fail(err, LUTRA_ENOMEM, "no memory");
     uint32_t x = 2463534242u;
     for (int i = 0; st == LUTRA_OK && i < n; i++) {
         x ^= x << 13;
@@ -53,7 +63,7 @@ lutra_status lutra_bench_prepare(struct lutra_bench_run *r, const struct lutra_b
         x ^= x << 5;
         r->ids[i] = (int32_t)(x % (uint32_t)m->info.n_vocab);
     }
-    if (st == LUTRA_OK) st = lutra_session_feed(r->session, r->ids, t->n_depth, err);
+    if (st == LUTRA_OK && t->n_depth > 0) st = lutra_session_feed(r->session, r->ids, t->n_depth, err);
     if (st != LUTRA_OK) lutra_bench_finish(r);
     return st;
 }
@@ -62,8 +72,10 @@ void lutra_bench_finish(struct lutra_bench_run *r)
 {
     lutra_session_free(r->session);
     free(r->ids);
+    free(r->vector);
     r->session = NULL;
     r->ids = NULL;
+    r->vector = NULL;
 }
 
 lutra_status lutra_bench_once(struct lutra_bench_run *r, double *seconds, double *prompt_s,
@@ -73,7 +85,7 @@ lutra_status lutra_bench_once(struct lutra_bench_run *r, double *seconds, double
     lutra_status st = lutra_session_truncate(s, r->test.n_depth, err);
     uint32_t n_vocab = (uint32_t)r->model->info.n_vocab;
     double start = lutra_clock();
-    if (st == LUTRA_OK) st = lutra_session_feed(s, r->ids, r->test.n_prompt, err);
+    if (st == LUTRA_OK) st = read_prompt(r, err);
     *prompt_s = lutra_clock() - start;
     for (int i = 0; st == LUTRA_OK && i < r->test.n_gen; i++) {
         int32_t id = (int32_t)(((uint32_t)i + 1) * 2654435761u % n_vocab);
@@ -87,7 +99,7 @@ lutra_status lutra_bench_warm(struct lutra_bench_run *r, lutra_error *err)
 {
     lutra_session *s = r->session;
     lutra_status st = lutra_session_truncate(s, r->test.n_depth, err);
-    if (st == LUTRA_OK) st = lutra_session_feed(s, r->ids, r->test.n_prompt, err);
+    if (st == LUTRA_OK) st = read_prompt(r, err);
     if (st == LUTRA_OK && r->test.n_gen > 0) st = lutra_session_feed(s, r->ids, 1, err);
     return st;
 }

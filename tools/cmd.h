@@ -20,6 +20,7 @@ int lutra_cmd_info(int argc, char **argv);
 int lutra_cmd_doctor(int argc, char **argv);
 int lutra_cmd_list(int argc, char **argv);
 int lutra_cmd_get(int argc, char **argv);
+int lutra_cmd_embed(int argc, char **argv);
 int lutra_cmd_tokenize(int argc, char **argv);
 int lutra_cmd_template(int argc, char **argv);
 int lutra_cmd_perplexity(int argc, char **argv);

@@ -2,11 +2,13 @@
 /* lutra info: every key and tensor of a GGUF file, and what they weigh. Loads no weights. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/qtypes.h"
 #include "models/gguf.h"
 #include "models/head.h"
+#include "models/model.h"
 #include "runtime/lutra.h"
 #include "tools/cli.h"
 #include "tools/cmd.h"
@@ -189,14 +191,24 @@ static int64_t experts_used(const struct lutra_gguf *g)
     return used;
 }
 
+/* Vectors of texts are all it makes. */
+static bool is_encoder(const struct lutra_gguf *g)
+{
+    struct lutra_config *c = malloc(sizeof *c); /* large for a stack */
+    uint64_t bytes;
+    bool yes = c && lutra_net_plan(g, LUTRA_HEAD_AS_FILE, c, &bytes, NULL) == LUTRA_OK && c->encoder;
+    free(c);
+    return yes;
+}
+
 /* All matrices, of experts those it takes; but no embedding that is only looked up in, a row per token. */
-static uint64_t bytes_per_token(const struct lutra_gguf *g, int head, bool *tied)
+static uint64_t bytes_per_token(const struct lutra_gguf *g, int head, bool encoder, bool *tied)
 {
     uint64_t sum = 0;
     int64_t used = experts_used(g);
     const struct lutra_gguf_tensor *embd = lutra_gguf_tensor(g, "token_embd.weight"),
                                    *out = lutra_gguf_tensor(g, "output.weight");
-    *tied = !out && embd;
+    *tied = !out && embd && !encoder;
     if (*tied) out = embd;
     for (int i = 0; i < lutra_gguf_n_tensors(g); i++) {
         const struct lutra_gguf_tensor *t = lutra_gguf_tensor_at(g, i);
@@ -204,13 +216,13 @@ static uint64_t bytes_per_token(const struct lutra_gguf *g, int head, bool *tied
                     (uint64_t)used < t->ne[2];
         if (t == out)
             sum += head_bytes(t, head);
-        else if (t->n_dims >= 2 && t != embd)
+        else if (t->n_dims >= 2 && t != embd && !(encoder && strncmp(t->name, "blk.", 4) != 0))
             sum += some ? t->bytes / t->ne[2] * (uint64_t)used : t->bytes;
     }
     return sum;
 }
 
-/* What running it takes: memory by the plan, and the speed that memory allows. */
+/* What running it takes: memory by the plan, and the speed that memory allows (read = 0: that is not asked). */
 static void print_forecast(const char *path, uint64_t read, const struct options *o)
 {
     char total[24], weights[24], kv[24], scratch[24], available[24], why[400];
@@ -233,9 +245,13 @@ static void print_forecast(const char *path, uint64_t read, const struct options
     if (plan.available)
         printf("; %s are free%s", lutra_cli_bytes(available, sizeof available, plan.available),
                plan.total > plan.available ? ": too little" : "");
+    if (read == 0) {
+        putchar('\n');
+        return;
+    }
     int threads = lutra_threads_default(why, sizeof why);
     double speed = lutra_memory_speed(threads, o->measure != 0, &disturbed);
-    if (speed > 0 && read > 0)
+    if (speed > 0)
         printf("\nexpected here: about %.1f tokens/s (memory reads %.1f GB/s with %d thread%s%s; a "
                "cache that holds it reads faster)\n",
                speed / (double)read, speed * 1e-9, threads, threads == 1 ? "" : "s",
@@ -256,13 +272,15 @@ static void print_info(const struct lutra_gguf *g, const char *path, const struc
     print_keys(g);
     print_tensors(g);
     print_types(g, &total);
-    uint64_t read = bytes_per_token(g, o->head, &tied);
-    printf("\nbytes read per generated token: %" PRIu64 " (%s)%s\n", read,
+    bool encoder = is_encoder(g);
+    uint64_t read = bytes_per_token(g, o->head, encoder, &tied);
+    if (encoder) printf("\nan encoder: 'lutra embed' makes vectors of texts with it, it generates nothing");
+    printf("\nbytes read per %s: %" PRIu64 " (%s)%s\n", encoder ? "batch of tokens" : "generated token", read,
            lutra_cli_bytes(shown, sizeof shown, read),
            tied ? "; the embedding is the output matrix too" : "");
     if (total.weights)
         printf("bits per weight: %.2f\n", 8.0 * (double)total.bytes / (double)total.weights);
-    if (!o->no_forecast && total.weights) print_forecast(path, read, o);
+    if (!o->no_forecast && total.weights) print_forecast(path, encoder ? 0 : read, o);
 }
 
 int lutra_cmd_info(int argc, char **argv)

@@ -234,7 +234,8 @@ int lutra_cmd_perplexity(int argc, char **argv)
     if (lutra_model_open(&m, o.model, &mo, &err) != LUTRA_OK) return lutra_cli_fail(&err, true);
     lutra_status st = lutra_session_open(&s, m, &so, &err);
     if (st == LUTRA_OK) {
-        st = o.oracle ? run_oracle(s, &o, &err) : run_text(s, &o, &err);
+        st = lutra_session_check_decoder(s, &err);
+        if (st == LUTRA_OK) st = o.oracle ? run_oracle(s, &o, &err) : run_text(s, &o, &err);
         lutra_session_free(s);
     }
     lutra_model_free(m);

@@ -193,8 +193,9 @@ void lutra_doctor_tensors(const lutra_model *model)
     struct row *rows = calloc(MOST_ROWS, sizeof *rows);
     char shape[32], way[WAY_BYTES], bytes[24];
     int n = rows ? collect(rows, net) : 0;
-    printf("model     %s, %s, %s of weights read per token\n", net->config.arch, net->type_name,
-           lutra_cli_bytes(bytes, sizeof bytes, net->token_bytes));
+    printf("model     %s, %s, %s of weights read per %s\n", net->config.arch, net->type_name,
+           lutra_cli_bytes(bytes, sizeof bytes, net->token_bytes),
+           net->config.encoder ? "batch of tokens (an encoder: for lutra embed)" : "token");
     for (int i = 0; i < n; i++) {
         struct lutra_engine e;
         set_engine(&e, &net->ops, model->mode, rows[i].mat);

@@ -26,6 +26,7 @@ static const struct command commands[] = {
     {"tokenize", "-m FILE", "stdin to token ids", lutra_cmd_tokenize},
     {"template", "FILE --messages JSON", "a conversation as the model's template frames it",
      lutra_cmd_template},
+    {"embed", "-m FILE", "vectors of texts, one text per line of stdin", lutra_cmd_embed},
     {"perplexity", "-m FILE -f TEXT", "measure a model on a text, or against an oracle",
      lutra_cmd_perplexity},
     {"bench", "-m FILE", "measure speed, as llama-bench does", lutra_cmd_bench},

@@ -21,6 +21,7 @@ struct lutra_options {
     int kernels;      /* lutra_kernels */
     int head;         /* lutra_head */
     int i2s_layout;   /* lutra_i2s */
+    int encoders;     /* 1: models that generate nothing are welcome */
     int conversation; /* -1 as the command does, 0 -no-cnv, 1 -cnv */
     int single_turn, no_escape, special, display_prompt, verbose, quiet, simple_io;
     const char *prompt_cache; /* file of a saved session, NULL: none */

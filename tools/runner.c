@@ -74,6 +74,15 @@ static void print_summary(const struct lutra_runner *e, const char *path, bool i
             interactive ? " · Ctrl-C stops, /help" : "");
 }
 
+/* At once, not after the first message. */
+static int refuse_encoder(const struct lutra_runner *e, const struct lutra_options *o)
+{
+    if (!e->info.encoder || o->encoders) return -1;
+    lutra_cli_say("%s models are encoders: they generate nothing; 'lutra embed' makes vectors of texts with them",
+                  e->info.arch);
+    return LUTRA_EXIT_UNSUPPORTED;
+}
+
 static int open_session(struct lutra_runner *e, const struct lutra_options *o)
 {
     lutra_error err = {0};
@@ -157,7 +166,8 @@ int lutra_runner_open(struct lutra_runner *e, const struct lutra_options *o, boo
     if (code < 0) {
         e->info.size = sizeof e->info;
         lutra_model_describe(e->model, &e->info);
-        code = open_session(e, o);
+        code = refuse_encoder(e, o);
+        if (code < 0) code = open_session(e, o);
     }
     if (code < 0) code = open_cache(e, o);
     if (code >= 0) {

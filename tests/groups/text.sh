@@ -36,11 +36,20 @@ golden_texts() { # golden_texts COMMAND...
     done
 }
 
+tiny_text() { # tiny_text MODEL LUTRA_COMMAND...: some words, of an encoder a vector
+    local f=$1
+    shift
+    case $f in
+    */bert-* | */nomic-bert-*) "$@" embed -m "$f" -p "the hand and" --embd-output-format raw ;;
+    *) "$@" run -m "$f" -p "the hand and" -n 12 --temp 0 --ignore-eos ;;
+    esac
+}
+
 # one text of every family x type, hashed: tests/golden/text/tiny-models.sums
 model_sums() { # model_sums LUTRA_COMMAND... : prints "hash name"
     local f
     for f in "$tiny_dir"/*.gguf; do
-        echo "$("$@" run -m "$f" -p "the hand and" -n 12 --temp 0 --ignore-eos </dev/null 2>&1 | cksum | cut -d' ' -f1) $(basename "$f" .gguf)"
+        echo "$(tiny_text "$f" "$@" </dev/null 2>&1 | cksum | cut -d' ' -f1) $(basename "$f" .gguf)"
     done
 }
 
