@@ -101,12 +101,20 @@ $(TOOL_LIB): $(filter-out %/main.o,$(TOOL_OBJ))
 
 $(TEST_EXE): $(BUILD)/%$(EXE): $(BUILD)/tests/%.o $(TEST_OBJ) $(TOOL_LIB) $(BUILD)/liblutra.a
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(TOOL_LIB) $(BUILD)/liblutra.a $(LIBS)
+	$(Q)$(CC) $(LINK) $(LDFLAGS) $(WRAPS) -o $@ $< $(TEST_OBJ) $(WITH) $(TOOL_LIB) $(BUILD)/liblutra.a $(LIBS)
 
 # rebuild when flags change
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(BASE) $(CFLAGS) $(LINK) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(BASE) $(CFLAGS) $(LINK) $(LDFLAGS)' > $@
+
+# calls of the C library that this one test makes fail (tests/faults.h)
+comma   := ,
+FAILING := malloc calloc realloc aligned_alloc free mmap munmap pthread_create pthread_mutex_init pthread_cond_init \
+           pthread_attr_init open close read pread write fsync fstat rename fopen
+$(BUILD)/test_faults: WRAPS := $(FAILING:%=-Wl$(comma)--wrap=%)
+$(BUILD)/test_faults: WITH := $(BUILD)/tests/faults.o
+$(BUILD)/test_faults: $(BUILD)/tests/faults.o
 
 tests: $(TEST_EXE)
 

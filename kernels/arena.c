@@ -40,7 +40,7 @@ static void *map_zeroed(size_t bytes, bool sparse)
     /* one huge page too many, then give back what lies before and after the aligned stretch */
     size_t whole = lutra_round_up(bytes, HUGE_PAGE) + HUGE_PAGE;
     uint8_t *raw = map_pages(whole);
-    if (!raw) return map_pages(bytes);
+    if (!raw) return map_pages(lutra_round_up(bytes, HUGE_PAGE)); /* unmap gives back as much */
     size_t before = lutra_round_up((uintptr_t)raw, HUGE_PAGE) - (uintptr_t)raw;
     size_t inside = lutra_round_up(bytes, HUGE_PAGE);
     size_t after = whole - before - inside;

@@ -4,7 +4,7 @@
 group_unit() { # all but those that are groups of their own
     local src
     for src in tests/test_*.c; do
-        case $src in *_reference.c | *_hostile.c | *_mutants.c | *_live.c) ;; *) programs "$(basename "$src" .c)" ;; esac
+        case $src in *_reference.c | *_hostile.c | *_mutants.c | *_live.c | *_faults.c) ;; *) programs "$(basename "$src" .c)" ;; esac
     done
 }
 

@@ -12,5 +12,11 @@ group_hostile() {
     grep -E 'per second' "$tmp/out"
 }
 
+# every allocation, thread, write and read of the library's calls fails once, and from then on
+group_faults() {
+    program test_faults "$BUILD/test_faults" "$tiny_dir"
+    grep -E 'failures of an allocation' "$tmp/out"
+}
+
 # cut, overwritten, unlinked while loading and while generating
 group_live() { program test_live "$BUILD/test_live"; }
