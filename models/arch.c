@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct lutra_arch *const archs[] = {
-    &lutra_arch_llama,  &lutra_arch_qwen2,    &lutra_arch_qwen3, &lutra_arch_gemma2,
+    &lutra_arch_llama,  &lutra_arch_qwen2,    &lutra_arch_qwen3, &lutra_arch_gemma, &lutra_arch_gemma2,
     &lutra_arch_gemma3, &lutra_arch_bitnet,   &lutra_arch_bitnet25, &lutra_arch_phi3,
     &lutra_arch_smollm3, &lutra_arch_granite, &lutra_arch_mistral3,
     &lutra_arch_qwen3moe, &lutra_arch_olmoe, &lutra_arch_gptoss,
@@ -32,6 +32,43 @@ const char *lutra_arch_names(char *dst, size_t cap)
     return dst;
 }
 
+/* How far a name is from one that is known, in insertions, deletions and changes of letters; a known name with more
+ * behind it ("gemma3_text") is one step away. */
+static int distance(const char *name, const char *known)
+{
+    int row[64], n = (int)strlen(known);
+    if (strncmp(name, known, (size_t)n) == 0) return 1;
+    if (n > 63) return 99;
+    for (int k = 0; k <= n; k++) row[k] = k;
+    for (int i = 1; name[i - 1]; i++) {
+        int corner = row[0];
+        row[0] = i;
+        for (int k = 1; k <= n; k++) {
+            int change = corner + (name[i - 1] != known[k - 1]);
+            corner = row[k];
+            if (row[k - 1] + 1 < change) change = row[k - 1] + 1;
+            row[k] = row[k] + 1 < change ? row[k] + 1 : change;
+        }
+    }
+    return row[n];
+}
+
+const char *lutra_arch_nearest(const char *name)
+{
+    const char *best = NULL;
+    int least = 4; /* farther is no slip of the pen */
+    for (int i = 0; i < N_ARCHS; i++)
+        for (const char *const *n = archs[i]->names; *n; n++) {
+            int d = distance(name, *n);
+            /* of names that the given one begins with, the longest */
+            if (d < least || (d == least && best && d == 1 && strlen(*n) > strlen(best))) {
+                least = d;
+                best = *n;
+            }
+        }
+    return best;
+}
+
 unsigned lutra_layer_is(const struct lutra_config *c, int il)
 {
     static const unsigned mixers[] = {
@@ -53,6 +90,7 @@ const struct lutra_mat *lutra_layer_mat(const struct lutra_net *net, int il, int
 {
     const struct lutra_tensor_spec *s = &net->arch->specs[spec];
     if (s->kind != LUTRA_SPEC_MAT && s->kind != LUTRA_SPEC_MATS) return NULL;
+    if (s->on & LUTRA_ON_FUSED_EXPERTS) return NULL; /* the rows for two tensors name the same fields */
     const void *field = (const char *)&net->layers[il] + s->field; /* a lutra_mats begins with its first matrix */
     const struct lutra_mat *m = field;
     *count = s->kind == LUTRA_SPEC_MATS ? ((const struct lutra_mats *)field)->n : 1;

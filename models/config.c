@@ -320,7 +320,7 @@ static lutra_status refuse_unknown_machinery(const struct lutra_config *c,
     } keys[] = {
         {"expert_count", 1, FIELD(n_expert)},
         {"expert_used_count", 1, FIELD(n_expert)},
-        {"expert_group_count", 2, 0},
+        {"expert_group_count", 2, FIELD(n_expert_groups)},
         {"ssm.conv_kernel", 1, FIELD(conv_taps)},
         {"shortconv.l_cache", 1, FIELD(conv_taps)},
         {"full_attention_interval", 1, FIELD(conv_taps)},

@@ -95,6 +95,7 @@ struct lutra_config {
     bool ternary_int8;    /* inputs of ternary matrices are int8, one scale per vector (BitNet) */
 
     int n_expert, n_expert_used; /* 0: none */
+    int n_expert_groups, n_groups_used; /* the chosen come from the best groups alone; 0: no groups */
     int n_ff_expert, n_ff_shared;
     enum lutra_routing routing;
     bool route_norm;      /* weights of the chosen are divided by their sum */

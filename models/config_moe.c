@@ -22,6 +22,29 @@ static lutra_status read_counts(struct lutra_config *c, const struct lutra_gguf 
     return LUTRA_OK;
 }
 
+/* Groups of as many experts each, from some of which the experts of a token are chosen. */
+static lutra_status read_groups(struct lutra_config *c, const struct lutra_gguf *g,
+                                lutra_error *err)
+{
+    int n = 0, used = 0;
+    lutra_status st;
+    if ((st = lutra_config_int(c, g, "expert_group_count", 0, LUTRA_MAX_EXPERTS, &n, err)))
+        return st;
+    if ((st = lutra_config_int(c, g, "expert_group_used_count", 0, LUTRA_MAX_EXPERTS, &used, err)))
+        return st;
+    if (n <= 1) return LUTRA_OK;
+    if (c->n_expert % n != 0 || c->n_expert / n < 2)
+        return lutra_config_blame(c, g, "expert_group_count", LUTRA_EFORMAT,
+                                  "the experts are no such groups of two or more", err);
+    if (used == 0) return lutra_config_missing(c, g, "expert_group_used_count", err);
+    if (used > n || used * (c->n_expert / n) < c->n_expert_used)
+        return lutra_config_blame(c, g, "expert_group_used_count", LUTRA_EFORMAT,
+                                  "more groups than there are, or too few for the experts that are chosen", err);
+    c->n_expert_groups = n;
+    c->n_groups_used = used;
+    return LUTRA_OK;
+}
+
 lutra_status lutra_config_experts(struct lutra_config *c, const struct lutra_gguf *g,
                                   lutra_error *err)
 {
@@ -29,6 +52,7 @@ lutra_status lutra_config_experts(struct lutra_config *c, const struct lutra_ggu
     bool array;
     lutra_status st = read_counts(c, g, err);
     if (st != LUTRA_OK || c->n_expert == 0) return st;
+    if ((st = read_groups(c, g, err))) return st;
     c->n_ff_expert = c->n_ff;
     if ((st = lutra_config_layers(c, g, "expert_feed_forward_length", 0, LUTRA_MAX_FF, list, &array, err)))
         return st;

@@ -148,6 +148,8 @@ void lutra_eval_ffn(struct lutra_eval *e, int il);
 void lutra_eval_gate(struct lutra_eval *e, int n, int n_cols);
 /* From norm: the experts the router chooses, and the shared one, into norm. */
 void lutra_eval_experts(struct lutra_eval *e, int il);
+/* The same for a router with an input of its own, [n][n_embd], and without the norm behind. */
+void lutra_eval_routed(struct lutra_eval *e, int il, const float *router_in);
 /* LUTRA_CODE_MAX, or BitNet's own where the weights are ternary. */
 int lutra_eval_code_max(const struct lutra_eval *e, const struct lutra_mat *w);
 /* Widest input of any product of the net. */

@@ -9,7 +9,7 @@ extern const struct lutra_arch lutra_arch_llama;                      /* llama.c
 extern const struct lutra_arch lutra_arch_qwen2, lutra_arch_qwen3;    /* qwen.c */
 extern const struct lutra_arch lutra_arch_qwen3moe;                   /* qwen.c */
 extern const struct lutra_arch lutra_arch_olmoe, lutra_arch_gptoss;   /* olmoe.c, gptoss.c */
-extern const struct lutra_arch lutra_arch_gemma2, lutra_arch_gemma3;  /* gemma.c */
+extern const struct lutra_arch lutra_arch_gemma, lutra_arch_gemma2, lutra_arch_gemma3; /* gemma.c */
 extern const struct lutra_arch lutra_arch_gemma4;                     /* gemma4.c */
 extern const struct lutra_arch lutra_arch_bitnet, lutra_arch_bitnet25;/* bitnet.c */
 extern const struct lutra_arch lutra_arch_phi3;                       /* phi3.c */
@@ -62,15 +62,20 @@ extern const struct lutra_arch lutra_arch_bert, lutra_arch_nomic_bert; /* bert.c
     LUTRA_VEC_ON("ffn_up.bias", b_up, n_ff, false, LUTRA_ON_DENSE),                                      \
     LUTRA_VEC_ON("ffn_down.bias", b_down, n_embd, false, LUTRA_ON_DENSE)
 
-#define LUTRA_MATS_SPEC(name, field, cols, rows)                                                         \
-    LUTRA_SPEC(name, field, LUTRA_SPEC_MATS, cols, rows, zero, rows, true, LUTRA_ON_EXPERTS)
+#define LUTRA_MATS_SPEC(name, field, cols, rows, first, all, on)                                         \
+    LUTRA_SPEC(name, field, LUTRA_SPEC_MATS, cols, rows, first, all, true, LUTRA_ON_EXPERTS | (on))
 
-/* Router and experts; and the expert that every token takes. */
+/* Router and experts, whose gate and up may be one tensor; and the expert that every token takes. */
 #define LUTRA_EXPERT_SPECS                                                                               \
     LUTRA_MAT_ON("ffn_gate_inp.weight", router, n_embd, n_expert, true, LUTRA_ON_EXPERTS),               \
-    LUTRA_MATS_SPEC("ffn_gate_exps.weight", e_gate, n_embd, ff_expert),                                  \
-    LUTRA_MATS_SPEC("ffn_up_exps.weight", e_up, n_embd, ff_expert),                                      \
-    LUTRA_MATS_SPEC("ffn_down_exps.weight", e_down, ff_expert, n_embd)
+    LUTRA_MATS_SPEC("ffn_gate_exps.weight", e_gate, n_embd, ff_expert, zero, ff_expert, LUTRA_ON_PARTED_EXPERTS), \
+    LUTRA_MATS_SPEC("ffn_up_exps.weight", e_up, n_embd, ff_expert, zero, ff_expert, LUTRA_ON_PARTED_EXPERTS),     \
+    LUTRA_MATS_SPEC(LUTRA_FUSED_EXPERTS, e_gate, n_embd, ff_expert, zero, ff_expert2, LUTRA_ON_FUSED_EXPERTS),   \
+    LUTRA_MATS_SPEC(LUTRA_FUSED_EXPERTS, e_up, n_embd, ff_expert, ff_expert, ff_expert2, LUTRA_ON_FUSED_EXPERTS),\
+    LUTRA_MATS_SPEC("ffn_down_exps.weight", e_down, ff_expert, n_embd, zero, n_embd, 0),                 \
+    LUTRA_VEC_ON("ffn_gate_exps.scale", se_gate, n_expert, false, LUTRA_ON_EXPERTS | LUTRA_ON_PARTED_EXPERTS),    \
+    LUTRA_VEC_ON("ffn_up_exps.scale", se_up, n_expert, false, LUTRA_ON_EXPERTS | LUTRA_ON_PARTED_EXPERTS),        \
+    LUTRA_VEC_ON("ffn_down_exps.scale", se_down, n_expert, false, LUTRA_ON_EXPERTS)
 #define LUTRA_SHARED_EXPERT_SPECS                                                                        \
     LUTRA_MAT_ON("ffn_gate_shexp.weight", x_gate, n_embd, ff_shared, true, LUTRA_ON_SHARED),             \
     LUTRA_MAT_ON("ffn_up_shexp.weight", x_up, n_embd, ff_shared, true, LUTRA_ON_SHARED),                 \
@@ -79,6 +84,8 @@ extern const struct lutra_arch lutra_arch_bert, lutra_arch_nomic_bert; /* bert.c
 /* norm, attention, residual, norm, feed-forward, residual: the layer of every pre-norm family. Sub-norms and
  * post-norms are part of the blocks and run where a layer has them. */
 void lutra_layer_prenorm(struct lutra_eval *e, int il);
+/* Its first half: norm, attention, residual. */
+void lutra_layer_attend(struct lutra_eval *e, int il);
 /* Its second half: norm, feed-forward (dense or by experts), residual. */
 void lutra_layer_feed(struct lutra_eval *e, int il);
 

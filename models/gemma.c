@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Gemma 2 and 3.
+/* Gemma 1, 2 and 3.
  *
- * Both: embeddings are multiplied by sqrt(n_embd); every block is normed before and after; the gate is GELU (tanh
- * form). Norm weights hold the "+1" already (converter). The head is the embedding table.
+ * All: embeddings are multiplied by sqrt(n_embd); the gate is GELU (tanh form). Norm weights hold the "+1" already
+ * (converter). The head is the embedding table. 2 and 3 norm what a block gives, too.
  * Gemma 2: every other layer sees only a sliding window; scores and logits pass a soft cap.
  * Gemma 3: heads of q and k are normed; five layers of six see only a sliding window and rotate with base 10000; the
  * sixth sees everything and rotates with its own base, scaled. */
@@ -14,6 +14,7 @@
     LUTRA_DENSE_SPECS, LUTRA_VEC_SPEC("post_attention_norm.weight", post_attn_norm, n_embd, true),                      \
         LUTRA_VEC_SPEC("post_ffw_norm.weight", post_ffn_norm, n_embd, true)
 
+static const struct lutra_tensor_spec gemma_specs[] = {LUTRA_DENSE_SPECS};
 static const struct lutra_tensor_spec gemma2_specs[] = {GEMMA_SPECS};
 static const struct lutra_tensor_spec gemma3_specs[] = {
     GEMMA_SPECS,
@@ -43,6 +44,11 @@ static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g
     return LUTRA_OK;
 }
 
+static lutra_status configure1(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+{
+    return configure(c, g, 0, err);
+}
+
 static lutra_status configure2(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
 {
     c->attn_softcap = 50.0f;
@@ -61,8 +67,11 @@ static lutra_status configure3(struct lutra_config *c, const struct lutra_gguf *
     return st != LUTRA_OK ? st : configure(c, g, GEMMA3_27B, err);
 }
 
+static const char *const gemma_names[] = {"gemma", NULL};
 static const char *const gemma2_names[] = {"gemma2", NULL};
 static const char *const gemma3_names[] = {"gemma3", NULL};
+const struct lutra_arch lutra_arch_gemma = {gemma_names, gemma_specs, sizeof gemma_specs / sizeof gemma_specs[0],
+                                            configure1, lutra_layer_prenorm, false, NULL};
 const struct lutra_arch lutra_arch_gemma2 = {gemma2_names, gemma2_specs, sizeof gemma2_specs / sizeof gemma2_specs[0],
                                              configure2, lutra_layer_prenorm, false, NULL};
 const struct lutra_arch lutra_arch_gemma3 = {gemma3_names, gemma3_specs, sizeof gemma3_specs / sizeof gemma3_specs[0],

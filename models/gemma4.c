@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Gemma 4 without experts (E2B, E4B, 31B).
+/* Gemma 4 (E2B, E4B, 31B), and with experts (26B-A4B).
  *
  * Gemma 3's layer with these changes: scores are not scaled; heads of v are normed, too, without weights; where there
  * is no wv the values are the keys before their norm; local and global layers have heads of different length, and may
@@ -9,10 +9,15 @@
  *
  * Per-layer embeddings: every token has a small vector for each layer, from a table of its own and from its embedding:
  *   p = (rmsnorm(M e / sqrt(n_embd)) + table[token] sqrt(n)) / sqrt(2),   e the scaled embedding
- * and behind the feed-forward block of layer il  x = x + rmsnorm(proj (gelu(gate x) * p[il])). */
+ * and behind the feed-forward block of layer il  x = x + rmsnorm(proj (gelu(gate x) * p[il])).
+ *
+ * In a layer with experts they stand beside the dense block, each with norms before and behind, and the router reads
+ * what neither reads: the residual stream, normed with weights of its own, over sqrt(n_embd):
+ *   x = x + rmsnorm(rmsnorm(ffn(rmsnorm(x))) + rmsnorm(experts(rmsnorm(x)))) */
 #include "models/families.h"
 
 #include <math.h>
+#include <string.h>
 
 #define PE LUTRA_ON_PER_LAYER
 
@@ -26,8 +31,16 @@ static const struct lutra_tensor_spec specs[] = {
     LUTRA_VEC_ON("attn_k_norm.weight", k_norm, head, true, LUTRA_ON_OWN_KV),
     LUTRA_VEC_SPEC("post_attention_norm.weight", post_attn_norm, n_embd, true),
     LUTRA_VEC_SPEC("ffn_norm.weight", ffn_norm, n_embd, true),
-    LUTRA_FFN_SPECS,
-    LUTRA_VEC_SPEC("post_ffw_norm.weight", post_ffn_norm, n_embd, true),
+    LUTRA_MAT_SPEC("ffn_gate.weight", gate, n_embd, n_ff, true),
+    LUTRA_MAT_SPEC("ffn_up.weight", up, n_embd, n_ff, true),
+    LUTRA_MAT_SPEC("ffn_down.weight", down, n_ff, n_embd, true),
+    LUTRA_VEC_ON("post_ffw_norm.weight", post_ffn_norm, n_embd, true, LUTRA_ON_DENSE),
+    LUTRA_EXPERT_SPECS,
+    LUTRA_VEC_ON("ffn_gate_inp.scale", router_norm, n_embd, true, LUTRA_ON_EXPERTS),
+    LUTRA_VEC_ON("post_ffw_norm_1.weight", post_ffn_norm, n_embd, true, LUTRA_ON_EXPERTS),
+    LUTRA_VEC_ON("pre_ffw_norm_2.weight", moe_norm, n_embd, true, LUTRA_ON_EXPERTS),
+    LUTRA_VEC_ON("post_ffw_norm_2.weight", post_moe_norm, n_embd, true, LUTRA_ON_EXPERTS),
+    LUTRA_VEC_ON("post_ffw_norm.weight", post_both_norm, n_embd, true, LUTRA_ON_EXPERTS),
     LUTRA_MAT_ON("inp_gate.weight", pe_gate, n_embd, pe, true, PE),
     LUTRA_MAT_ON("proj.weight", pe_proj, pe, n_embd, true, PE),
     LUTRA_VEC_ON("post_norm.weight", pe_norm, n_embd, true, PE),
@@ -93,11 +106,33 @@ static void add_per_layer(struct lutra_eval *e, int il)
     lutra_eval_residual(e);
 }
 
+/* Dense block and experts. wide: what the dense one gives, behind it the router's input. */
+static void feed_both(struct lutra_eval *e, int il)
+{
+    const struct lutra_layer *l = &e->net->layers[il];
+    const struct lutra_ops *ops = &e->net->ops;
+    int n_embd = e->net->config.n_embd, all = e->n * n_embd;
+    float *dense = e->wide, *router = e->wide + all;
+    lutra_eval_norm(e, e->norm, e->x, l->ffn_norm, n_embd);
+    lutra_eval_ffn(e, il);
+    memcpy(dense, e->norm, (size_t)all * sizeof *dense);
+    lutra_eval_norm(e, router, e->x, l->router_norm, n_embd);
+    ops->scale(router, 1.0f / sqrtf((float)n_embd), all);
+    lutra_eval_norm(e, e->norm, e->x, l->moe_norm, n_embd);
+    lutra_eval_routed(e, il, router);
+    lutra_eval_norm(e, e->norm, e->norm, l->post_moe_norm, n_embd);
+    ops->add(e->norm, dense, all);
+    lutra_eval_norm(e, e->norm, e->norm, l->post_both_norm, n_embd);
+    lutra_eval_residual(e);
+}
+
 static void layer(struct lutra_eval *e, int il)
 {
     const struct lutra_config *c = &e->net->config;
     const struct lutra_layer *l = &e->net->layers[il];
-    lutra_layer_prenorm(e, il);
+    lutra_layer_attend(e, il);
+    if (c->shape[il].experts) feed_both(e, il);
+    else lutra_layer_feed(e, il);
     if (c->n_embd_layer > 0) add_per_layer(e, il);
     if (l->out_scale) e->net->ops.scale(e->x, l->out_scale[0], e->n * c->n_embd);
 }
@@ -140,6 +175,23 @@ static lutra_status share_kv(struct lutra_config *c, const struct lutra_gguf *g,
     return st;
 }
 
+static bool has(const struct lutra_gguf *g, int il, const char *suffix)
+{
+    char name[64];
+    lutra_format(name, sizeof name, "blk.%d.%s", il, suffix);
+    return lutra_gguf_tensor(g, name) != NULL;
+}
+
+/* A layer with neither a router nor experts is a dense one; with one of them alone the file is incomplete. */
+static lutra_status experts(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
+{
+    c->route_norm = true;
+    lutra_status st = lutra_config_experts(c, g, err);
+    for (int il = 0; st == LUTRA_OK && il < c->n_layer; il++)
+        if (!has(g, il, "ffn_gate_inp.weight") && !has(g, il, "ffn_down_exps.weight")) c->shape[il].experts = false;
+    return st;
+}
+
 static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g, lutra_error *err)
 {
     char key[128];
@@ -152,7 +204,9 @@ static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g
     if ((st = lutra_gguf_float(g, key, 1e-3, 1e15, &c->rope_base_local, NULL, err))) return st;
     if ((st = lutra_config_float(c, g, "final_logit_softcapping", 0, 1e6, &c->softcap, err))) return st;
     if ((st = lutra_config_int(c, g, "embedding_length_per_layer_input", 0, 1 << 14, &c->n_embd_layer, err))) return st;
+    if ((st = experts(c, g, err))) return st;
     c->n_wide = c->n_embd_layer * c->n_layer; /* 2^24 at most */
+    if (c->n_expert > 0 && c->n_wide < 2 * c->n_embd) c->n_wide = 2 * c->n_embd;
     c->rope_halves = true;
     c->norm_v = true;
     c->gate = LUTRA_GATE_GELU;

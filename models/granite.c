@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Granite 3 and dense Granite 4; with experts, one of them shared, arch granitemoe.
+/* Granite 3 and dense Granite 4; with experts, one of them shared, arch granitemoe. MiniCPM (1, 2) is the same.
  *
  * Llama's layer with four numbers of its own: embeddings, scores and what a block adds to the residual
  * stream are multiplied by embedding_scale, attention.scale and residual_scale; logits are divided by
@@ -38,6 +38,6 @@ static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g
     return lutra_config_attn_scale(c, g, err);
 }
 
-static const char *const names[] = {"granite", "granitemoe", NULL};
+static const char *const names[] = {"granite", "granitemoe", "minicpm", NULL};
 const struct lutra_arch lutra_arch_granite = {
     names, specs, sizeof specs / sizeof specs[0], configure, lutra_layer_prenorm, false, NULL};

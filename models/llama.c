@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Llama, Mistral, Mixtral (experts), SmolLM, Falcon 3 and everything else that calls itself "llama".
+/* Llama, Mistral, Mixtral (experts), SmolLM, Falcon 3 and everything else that calls itself "llama"; InternLM 2, XVERSE
+ * and ERNIE 4.5.
  *
  *   x = x + Wo attention(rope(Wq n), rope(Wk n), Wv n),   n = rmsnorm(x)
  *   x = x + Wdown(silu(Wgate m) * Wup m),                 m = rmsnorm(x)
@@ -23,11 +24,16 @@ void lutra_layer_feed(struct lutra_eval *e, int il)
     lutra_eval_residual(e);
 }
 
-void lutra_layer_prenorm(struct lutra_eval *e, int il)
+void lutra_layer_attend(struct lutra_eval *e, int il)
 {
     lutra_eval_norm(e, e->norm, e->x, e->net->layers[il].attn_norm, e->net->config.n_embd);
     lutra_eval_attention(e, il);
     lutra_eval_residual(e);
+}
+
+void lutra_layer_prenorm(struct lutra_eval *e, int il)
+{
+    lutra_layer_attend(e, il);
     lutra_layer_feed(e, il);
 }
 
@@ -39,6 +45,6 @@ static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g
     return st != LUTRA_OK ? st : lutra_config_attn_scale(c, g, err);
 }
 
-static const char *const names[] = {"llama", NULL};
+static const char *const names[] = {"llama", "internlm2", "xverse", "ernie4_5", NULL};
 const struct lutra_arch lutra_arch_llama = {names, specs, sizeof specs / sizeof specs[0], configure,
                                             lutra_layer_prenorm, false, NULL};

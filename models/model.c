@@ -15,12 +15,14 @@ static lutra_status configure(const struct lutra_gguf *g, struct lutra_config *c
     if (st != LUTRA_OK) return st;
     *arch = lutra_arch_find(c->arch);
     if (*arch == NULL) {
-        char shown[64], known[240];
+        char shown[64], known[300], near[64] = "";
+        const char *nearest = lutra_arch_nearest(c->arch);
+        if (nearest) lutra_format(near, sizeof near, " (is \"%s\" meant?)", nearest);
         return lutra_fail(err, LUTRA_EUNSUPPORTED,
-                          "%s: key general.architecture at offset %llu: architecture \"%s\" is not supported; "
+                          "%s: key general.architecture at offset %llu: architecture \"%s\" is not supported%s; "
                           "these are: %s", lutra_gguf_path(g),
                           (unsigned long long)lutra_gguf_find(g, "general.architecture")->offset,
-                          lutra_escape(shown, sizeof shown, c->arch, strlen(c->arch)),
+                          lutra_escape(shown, sizeof shown, c->arch, strlen(c->arch)), near,
                           lutra_arch_names(known, sizeof known));
     }
     if ((st = lutra_config_read(c, g, (*arch)->headless, err))) return st;

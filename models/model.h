@@ -56,6 +56,10 @@ struct lutra_layer {
     struct lutra_mats e_gate, e_up; /* n_expert of [n_ff_expert, n_embd] */
     struct lutra_mats e_down;    /* n_expert of [n_embd, n_ff_expert] */
     const float *be_gate, *be_up, *be_down; /* [n_expert][rows] */
+    const float *se_gate, *se_up, *se_down; /* [n_expert] multipliers of what an expert's matrix gives; NULL: 1 */
+    const float *router_norm;    /* [n_embd] of the router's own input (Gemma 4) */
+    const float *moe_norm, *post_moe_norm; /* [n_embd] before and after experts that stand beside a dense block */
+    const float *post_both_norm; /* [n_embd] after the sum of both */
     struct lutra_mat x_gate, x_up, x_down; /* the expert every token takes: [n_ff_shared, n_embd], ... */
     const float *x_router;       /* [n_embd] sigmoid of its product is that expert's weight; NULL: 1 */
 
@@ -89,7 +93,9 @@ enum {
     LUTRA_ON_OWN_KV = 128, /* keys and values are its own */
     LUTRA_ON_PER_LAYER = 256, /* the net has per-layer embeddings */
     LUTRA_ON_FUSED = 512,  /* q, k and v are one tensor; */
-    LUTRA_ON_PARTED = 1024 /* or three */
+    LUTRA_ON_PARTED = 1024, /* or three */
+    LUTRA_ON_FUSED_EXPERTS = 2048, /* gate and up of all experts are one tensor; */
+    LUTRA_ON_PARTED_EXPERTS = 4096 /* or two */
 };
 
 enum lutra_spec_kind {
@@ -114,7 +120,7 @@ struct lutra_tensor_spec {
 struct lutra_dims {
     int zero, one, n_embd, n_ff, q, k, v, o, head, n_head, vocab;
     int q2, qk, qkv, ff2, embd3;      /* sums of them: fused tensors */
-    int n_expert, ff_expert, ff_shared;
+    int n_expert, ff_expert, ff_expert2, ff_shared;
     int taps, conv, inner, heads, state, in_proj, group, groups;
     int pe, pe_all;
 };
@@ -129,8 +135,13 @@ struct lutra_arch {
     void (*begin)(struct lutra_eval *e); /* NULL, or called once per batch, when x holds the embeddings */
 };
 
-/* LUTRA_ON_* of a layer. */
+#define LUTRA_FUSED_EXPERTS "ffn_gate_up_exps.weight"
+
+/* LUTRA_ON_* of a layer, but FUSED, PARTED and those of experts, which the file's tensors decide. */
 unsigned lutra_layer_is(const struct lutra_config *c, int il);
+
+/* The known architecture that is spelled most like this one; NULL if none is close. */
+const char *lutra_arch_nearest(const char *name);
 
 /* Family of an architecture string; NULL if none. */
 const struct lutra_arch *lutra_arch_find(const char *name);

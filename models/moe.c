@@ -7,6 +7,8 @@
 #include "models/eval.h"
 
 #include "kernels/lmath.h"
+
+#include <math.h>
 #include <string.h>
 
 struct lutra_moe {
@@ -63,10 +65,41 @@ void lutra_moe_bind(struct lutra_moe **out, const struct lutra_config *c, int n_
 
 /* ---- routing ---- */
 
-/* The n_used largest of p + bias, their indices ascending; of equals, and of what is no number, the first. */
-static void choose(int32_t *chosen, const float *p, const float *bias, int n, int n_used)
+/* Every expert outside the n_used groups whose two best sum to most is taken: nobody may choose it. */
+static void close_groups(bool *taken, const float *p, const float *bias, int n, int n_groups, int n_used)
+{
+    float sum[LUTRA_MAX_EXPERTS];
+    bool open[LUTRA_MAX_EXPERTS] = {false};
+    int each = n / n_groups;
+    for (int g = 0; g < n_groups; g++) {
+        float first = -INFINITY, second = -INFINITY;
+        for (int i = g * each; i < (g + 1) * each; i++) {
+            float v = bias ? p[i] + bias[i] : p[i];
+            if (v > first) {
+                second = first;
+                first = v;
+            } else if (v > second) {
+                second = v;
+            }
+        }
+        sum[g] = first + second;
+    }
+    for (int u = 0; u < n_used; u++) {
+        int best = -1;
+        for (int g = 0; g < n_groups; g++)
+            if (!open[g] && (best < 0 || sum[g] > sum[best])) best = g;
+        open[best] = true;
+    }
+    for (int i = 0; i < n; i++) taken[i] = !open[i / each];
+}
+
+/* The largest of p + bias, n_expert_used of them, their indices ascending; of equals, and of what is no number, the
+ * first. */
+static void choose(int32_t *chosen, const float *p, const float *bias, const struct lutra_config *c)
 {
     bool taken[LUTRA_MAX_EXPERTS] = {false};
+    int n = c->n_expert, n_used = c->n_expert_used;
+    if (c->n_expert_groups > 0) close_groups(taken, p, bias, n, c->n_expert_groups, c->n_groups_used);
     for (int u = 0; u < n_used; u++) {
         int best = -1;
         float most = 0.0f;
@@ -106,7 +139,7 @@ static void route_rows(void *arg, int begin, int end, int thread)
         if (c->routing == LUTRA_ROUTE_SOFTMAX) ops->softmax(p, n);
         if (c->routing == LUTRA_ROUTE_SIGMOID)
             for (int x = 0; x < n; x++) p[x] = 1.0f / (1.0f + lutra_expf(-p[x]));
-        choose(chosen, p, l->b_choice, n, used);
+        choose(chosen, p, l->b_choice, c);
         for (int u = 0; u < used; u++) share[u] = p[chosen[u]];
         if (c->routing == LUTRA_ROUTE_SOFTMAX_CHOSEN) ops->softmax(share, used);
         for (int u = 0; u < used; u++) total += share[u];
@@ -115,24 +148,22 @@ static void route_rows(void *arg, int begin, int end, int thread)
     }
 }
 
-static void route(struct lutra_eval *e, const struct lutra_layer *l)
+static void route(struct lutra_eval *e, const struct lutra_layer *l, const float *in)
 {
     struct route_job job = {e, l};
     const struct lutra_product p = {&l->router, e->moe->scores, l->b_router, NULL};
-    lutra_eval_products(e, e->norm, e->net->config.n_embd, &p, 1);
+    lutra_eval_products(e, in, e->net->config.n_embd, &p, 1);
     lutra_pool_run(e->engine.pool, e->n, 4, route_rows, &job);
 }
 
 /* ---- one token ---- */
 
-static const float *bias_of(const float *all, int expert, int rows)
+/* n rows that a matrix of an expert gave: times its scale, plus its bias, where there are any. */
+static void finish(struct lutra_eval *e, float *y, int n, const float *scales, const float *biases, int expert, int rows)
 {
-    return all ? all + (size_t)expert * (size_t)rows : NULL;
-}
-
-static void add_bias(struct lutra_eval *e, float *y, int n, const float *bias, int rows)
-{
-    for (int i = 0; bias != NULL && i < n; i++) e->net->ops.add(y + (size_t)i * (size_t)rows, bias, rows);
+    if (scales) e->net->ops.scale(y, scales[expert], n * rows);
+    for (int i = 0; biases && i < n; i++)
+        e->net->ops.add(y + (size_t)i * (size_t)rows, biases + (size_t)expert * (size_t)rows, rows);
 }
 
 /* Codes (and tables, for the matrices given) of n float vectors. */
@@ -158,8 +189,8 @@ static void one_token(struct lutra_eval *e, const struct lutra_layer *l, int row
         float *g = e->gate + (size_t)u * (size_t)n_ff, *v = e->up + (size_t)u * (size_t)n_ff;
         lutra_matmul(&e->engine, g, (size_t)n_ff, &gate, &a);
         lutra_matmul(&e->engine, v, (size_t)n_ff, &up, &a);
-        add_bias(e, g, 1, bias_of(l->be_gate, chosen[u], n_ff), n_ff);
-        add_bias(e, v, 1, bias_of(l->be_up, chosen[u], n_ff), n_ff);
+        finish(e, g, 1, l->se_gate, l->be_gate, chosen[u], n_ff);
+        finish(e, v, 1, l->se_up, l->be_up, chosen[u], n_ff);
     }
     lutra_eval_gate(e, used, n_ff);
     unsigned parts = lutra_act_parts(&e->engine, out, 1, 1);
@@ -169,7 +200,7 @@ static void one_token(struct lutra_eval *e, const struct lutra_layer *l, int row
         float *y = m->given + (size_t)u * (size_t)n_embd;
         fill(e, &a, e->act_mem, e->gate + (size_t)u * (size_t)n_ff, n_ff, 1, parts);
         lutra_matmul(&e->engine, y, (size_t)n_embd, &down, &a);
-        add_bias(e, y, 1, bias_of(l->be_down, chosen[u], n_embd), n_embd);
+        finish(e, y, 1, l->se_down, l->be_down, chosen[u], n_embd);
         lutra_eval_axpy(sum, m->share[(size_t)row * (size_t)used + (size_t)u], y, n_embd);
     }
 }
@@ -221,12 +252,12 @@ static void one_expert(struct lutra_eval *e, const struct lutra_layer *l, const 
     gather(e, &a, all, n);
     lutra_matmul(&e->engine, e->gate, (size_t)n_ff, &gate, &a);
     lutra_matmul(&e->engine, e->up, (size_t)n_ff, &up, &a);
-    add_bias(e, e->gate, n, bias_of(l->be_gate, expert, n_ff), n_ff);
-    add_bias(e, e->up, n, bias_of(l->be_up, expert, n_ff), n_ff);
+    finish(e, e->gate, n, l->se_gate, l->be_gate, expert, n_ff);
+    finish(e, e->up, n, l->se_up, l->be_up, expert, n_ff);
     lutra_eval_gate(e, n, n_ff);
     fill(e, &a, m->act_mem, e->gate, n_ff, n, lutra_act_parts(&e->engine, out, 1, n));
     lutra_matmul(&e->engine, m->given, (size_t)n_embd, &down, &a);
-    add_bias(e, m->given, n, bias_of(l->be_down, expert, n_embd), n_embd);
+    finish(e, m->given, n, l->se_down, l->be_down, expert, n_embd);
     for (int i = 0; i < n; i++)
         lutra_eval_axpy(m->sum + (size_t)m->rows[i] * (size_t)n_embd, m->part[i],
                         m->given + (size_t)i * (size_t)n_embd, n_embd);
@@ -269,12 +300,12 @@ static int few(const struct lutra_eval *e)
     return most > 1 ? most : 1;
 }
 
-void lutra_eval_experts(struct lutra_eval *e, int il)
+void lutra_eval_routed(struct lutra_eval *e, int il, const float *router_in)
 {
     const struct lutra_config *c = &e->net->config;
     const struct lutra_layer *l = &e->net->layers[il];
     size_t bytes = (size_t)e->n * (size_t)c->n_embd * sizeof(float);
-    route(e, l);
+    route(e, l, router_in);
     memset(e->moe->sum, 0, bytes);
     e->engine.code_max = LUTRA_CODE_MAX;
     if (e->n <= few(e))
@@ -283,5 +314,11 @@ void lutra_eval_experts(struct lutra_eval *e, int il)
         all_experts(e, l);
     if (c->n_ff_shared > 0) shared_expert(e, l);
     memcpy(e->norm, e->moe->sum, bytes);
-    if (l->post_ffn_norm) lutra_eval_norm(e, e->norm, e->norm, l->post_ffn_norm, c->n_embd);
+}
+
+void lutra_eval_experts(struct lutra_eval *e, int il)
+{
+    const struct lutra_layer *l = &e->net->layers[il];
+    lutra_eval_routed(e, il, e->norm);
+    if (l->post_ffn_norm) lutra_eval_norm(e, e->norm, e->norm, l->post_ffn_norm, e->net->config.n_embd);
 }

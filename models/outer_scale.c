@@ -42,11 +42,7 @@ lutra_status lutra_outer_scale(const struct lutra_gguf *g, const struct lutra_gg
         return read_float(g, t, t->bytes - lutra_gguf_tail(t->type), scale, err);
     const struct lutra_gguf_tensor *s = t->type == LUTRA_TYPE_NVFP4 ? beside(g, t->name) : NULL;
     if (s == NULL) return LUTRA_OK;
-    if (count > 1)
-        return blame(g, s, LUTRA_EUNSUPPORTED, s->info_offset,
-                     "a scale for every expert is not run yet; use an MXFP4 or Q4_K_M file of the "
-                     "same model",
-                     err);
+    if (count > 1) return LUTRA_OK; /* one for each expert: the family reads them beside the experts */
     if (s->type != LUTRA_TYPE_F32 || s->ne[0] * s->ne[1] * s->ne[2] * s->ne[3] != 1)
         return blame(g, s, LUTRA_EFORMAT, s->info_offset,
                      "expected one F32 scale; the file is damaged, download it again", err);

@@ -44,9 +44,11 @@ static lutra_status configure_moe(struct lutra_config *c, const struct lutra_ggu
     return configure(c, g, err);
 }
 
-static const char *const qwen2_names[] = {"qwen2", NULL};
-static const char *const qwen3_names[] = {"qwen3", NULL};
-static const char *const qwen3moe_names[] = {"qwen3moe", NULL};
+/* Of the models that see, the half that reads text: the three positions of a token, which rotate parts of a head each,
+ * are all its index then. */
+static const char *const qwen2_names[] = {"qwen2", "qwen2vl", NULL};
+static const char *const qwen3_names[] = {"qwen3", "qwen3vl", NULL};
+static const char *const qwen3moe_names[] = {"qwen3moe", "qwen3vlmoe", NULL};
 const struct lutra_arch lutra_arch_qwen2 = {qwen2_names, qwen2_specs, sizeof qwen2_specs / sizeof qwen2_specs[0],
                                             configure, lutra_layer_prenorm, false, NULL};
 const struct lutra_arch lutra_arch_qwen3 = {qwen3_names, qwen3_specs, sizeof qwen3_specs / sizeof qwen3_specs[0],

@@ -51,6 +51,7 @@ static struct lutra_dims dims_of(const struct lutra_config *c, int il)
     d.qk = d.q + d.k;
     d.qkv = d.qk + d.v;
     d.ff2 = 2 * d.n_ff;
+    d.ff_expert2 = 2 * d.ff_expert;
     d.embd3 = 3 * d.n_embd;
     d.in_proj = d.inner + d.conv + d.heads;
     d.group = d.groups > 0 ? d.inner / d.groups : 0;
@@ -338,9 +339,10 @@ static lutra_status check_i2s(const struct lutra_weights *w, const struct lutra_
                       lutra_gguf_path(w->g), t->name, (unsigned long long)t->info_offset, lutra_i2s_name(l), why);
 }
 
-/* `count` matrices of n_rows rows, one behind the other, from row `first` of the tensor on; *m is the first of them. */
+/* `count` matrices of n_rows rows, one behind the other; in the tensor they begin at row `first` and are `stride` rows
+ * apart. *m is the first of them. */
 static lutra_status load_mats(struct lutra_weights *w, const struct lutra_gguf_tensor *t, int first, int n_rows,
-                              int count, struct lutra_mat *m, lutra_error *err)
+                              int stride, int count, struct lutra_mat *m, lutra_error *err)
 {
     struct lutra_mat local;
     if (m == NULL) m = &local;
@@ -348,6 +350,7 @@ static lutra_status load_mats(struct lutra_weights *w, const struct lutra_gguf_t
     const struct lutra_type_info *info = lutra_type_info(t->type);
     size_t row_bytes = (size_t)t->ne[0] / (size_t)info->block * (size_t)info->bytes;
     bool may_ternary = may_be_ternary(t->type) && count == 1;
+    if ((int64_t)stride * count > INT32_MAX) return no_memory(w, t->name, err); /* rows are counted in int */
     struct lutra_ternary found = {0};
     enum lutra_packing how = LUTRA_PACK_CODES;
     lutra_status st;
@@ -375,7 +378,7 @@ static lutra_status load_mats(struct lutra_weights *w, const struct lutra_gguf_t
     struct lutra_mats all = {*m, count};
     for (int i = 0; i < count && st == LUTRA_OK; i++) {
         struct lutra_mat one = lutra_mats_at(&all, i);
-        st = pack_matrix(w, t, first + i * n_rows, &one, row_bytes, err);
+        st = pack_matrix(w, t, first + i * stride, &one, row_bytes, err);
     }
     return st;
 }
@@ -383,7 +386,7 @@ static lutra_status load_mats(struct lutra_weights *w, const struct lutra_gguf_t
 static lutra_status load_mat(struct lutra_weights *w, const struct lutra_gguf_tensor *t, struct lutra_mat *m,
                              lutra_error *err)
 {
-    return load_mats(w, t, 0, (int)t->ne[1], 1, m, err);
+    return load_mats(w, t, 0, (int)t->ne[1], 0, 1, m, err);
 }
 
 /* ---- the head ---- */
@@ -427,7 +430,7 @@ static lutra_status walk_spec(struct lutra_weights *w, const struct lutra_tensor
     void *field = layer ? (char *)layer + s->field : NULL;
     const float *vec = NULL;
     if (s->kind == LUTRA_SPEC_MATS && field) ((struct lutra_mats *)field)->n = count; /* its `one` comes first */
-    st = mat ? load_mats(w, t, dim(w, s->first), rows, count, field, err) : load_vec(w, t, &vec, err);
+    st = mat ? load_mats(w, t, dim(w, s->first), rows, all, count, field, err) : load_vec(w, t, &vec, err);
     if (flat && vec) vec += dim(w, s->first);
     if (st == LUTRA_OK && !mat && field) memcpy(field, &vec, sizeof vec);
     return st;
@@ -436,6 +439,9 @@ static lutra_status walk_spec(struct lutra_weights *w, const struct lutra_tensor
 static lutra_status walk_layer(struct lutra_weights *w, struct lutra_layer *layer, int il, lutra_error *err)
 {
     unsigned is = lutra_layer_is(w->config, il);
+    char fused[64];
+    lutra_format(fused, sizeof fused, "blk.%d." LUTRA_FUSED_EXPERTS, il);
+    if (is & LUTRA_ON_EXPERTS) is |= lutra_gguf_tensor(w->g, fused) ? LUTRA_ON_FUSED_EXPERTS : LUTRA_ON_PARTED_EXPERTS;
     w->dims = dims_of(w->config, il);
     for (int i = 0; i < w->arch->n_specs; i++) {
         const struct lutra_tensor_spec *s = &w->arch->specs[i];

@@ -155,6 +155,9 @@ static void put_experts(struct lutra_gguf_writer *w, const struct shape *s, int 
     char full[64];
     snprintf(full, sizeof full, "blk.%d.%s.weight", il, name);
     put_3d(w, full, type_for(s, cols), cols, rows, EXPERTS, (float)(1.5 / sqrt((double)cols)), 0.0f);
+    if (s->type != LUTRA_TYPE_NVFP4) return;
+    snprintf(full, sizeof full, "%s.scale", name);
+    put_f32(w, il, full, EXPERTS, 1, 0.1f, 1.3f);
 }
 
 static void expert_ffn(struct lutra_gguf_writer *w, const struct shape *s, int il)
@@ -162,6 +165,14 @@ static void expert_ffn(struct lutra_gguf_writer *w, const struct shape *s, int i
     put_f32(w, il, "ffn_gate_inp.weight", s->n_embd, EXPERTS, 0.2f, 0.0f);
     put_experts(w, s, il, "ffn_gate_exps", s->n_embd, ff_expert(s));
     put_experts(w, s, il, "ffn_up_exps", s->n_embd, ff_expert(s));
+    put_experts(w, s, il, "ffn_down_exps", ff_expert(s), s->n_embd);
+}
+
+/* Gate and up as one tensor. */
+static void fused_ffn(struct lutra_gguf_writer *w, const struct shape *s, int il)
+{
+    put_f32(w, il, "ffn_gate_inp.weight", s->n_embd, EXPERTS, 0.2f, 0.0f);
+    put_experts(w, s, il, "ffn_gate_up_exps", s->n_embd, 2 * ff_expert(s));
     put_experts(w, s, il, "ffn_down_exps", ff_expert(s), s->n_embd);
 }
 
@@ -180,6 +191,14 @@ static void moe_layer(struct lutra_gguf_writer *w, const struct family *f, const
     put_norm(w, il, "ffn_norm.weight", s->n_embd);
     put_norms(w, f, s, il);
     expert_ffn(w, s, il);
+}
+
+/* One of three groups of two experts: their two best are not the two best of all. */
+static void groups_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    expert_keys(w, f, s);
+    put_key_int(w, f, "expert_group_count", 3);
+    put_key_int(w, f, "expert_group_used_count", 1);
 }
 
 static void olmoe_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
@@ -383,6 +402,29 @@ static void granitemoe_layer(struct lutra_gguf_writer *w, const struct family *f
     shared_expert(w, s, il);
 }
 
+static void minicpm_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    (void)s;
+    put_key_float(w, f, "logit_scale", 3.0f);
+    put_key_float(w, f, "residual_scale", 0.22f);
+    put_key_float(w, f, "embedding_scale", 12.0f);
+}
+
+/* Parts of a head that turn with a picture's time, height and width: for text they are one. */
+static void vl_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    static const int32_t sections[4] = {6, 5, 5, 0};
+    (void)s;
+    put_key_ints(w, f, "rope.dimension_sections", sections, 4);
+    if (strcmp(f->name, "qwen2vl") != 0) put_key_int(w, f, "n_deepstack_layers", 3);
+}
+
+static void vlmoe_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    vl_keys(w, f, s);
+    expert_keys(w, f, s);
+}
+
 /* With so short a context the slopes of YaRN need odd ends to be anywhere near the middle. */
 static void mistral3_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
 {
@@ -403,6 +445,8 @@ static void gemma2_keys(struct lutra_gguf_writer *w, const struct family *f, con
     put_key_float(w, f, "final_logit_softcapping", 9.0f);
 }
 
+static void gemma4_whole(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s);
+
 /* ---- Gemma 4: global heads of 48, local ones of 32; the last two layers read the keys of layers 2 and 3 ---- */
 
 enum { G4_LAYERS = 6, G4_PE = 32, G4_SHARED = 2, G4_DIM = 48 };
@@ -422,7 +466,7 @@ static void gemma4_keys(struct lutra_gguf_writer *w, const struct family *f, con
     put_key_int(w, f, "rope.dimension_count", G4_DIM);
     put_key_int(w, f, "rope.dimension_count_swa", HEAD_DIM);
     put_key_float(w, f, "rope.freq_base_swa", 3000.0f);
-    put_key_int(w, f, "embedding_length_per_layer_input", G4_PE);
+    put_key_int(w, f, "embedding_length_per_layer_input", f->whole == gemma4_whole ? G4_PE : 0);
     put_key_float(w, f, "final_logit_softcapping", 9.0f);
 }
 
@@ -438,7 +482,6 @@ static void gemma4_whole(struct lutra_gguf_writer *w, const struct family *f, co
 static void gemma4_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
 {
     int dim = g4_local[il] ? HEAD_DIM : G4_DIM, n_ff = il < G4_LAYERS - G4_SHARED ? s->n_ff : 2 * s->n_ff;
-    (void)f;
     put_norm(w, il, "attn_norm.weight", s->n_embd);
     put_blk(w, s, il, "attn_q", s->n_embd, HEADS * dim);
     put_norm(w, il, "attn_q_norm.weight", dim);
@@ -454,9 +497,11 @@ static void gemma4_layer(struct lutra_gguf_writer *w, const struct family *f, co
     put_blk(w, s, il, "ffn_up", s->n_embd, n_ff);
     put_blk(w, s, il, "ffn_down", n_ff, s->n_embd);
     put_norm(w, il, "post_ffw_norm.weight", s->n_embd);
-    put_blk(w, s, il, "inp_gate", s->n_embd, G4_PE);
-    put_blk(w, s, il, "proj", G4_PE, s->n_embd);
-    put_norm(w, il, "post_norm.weight", s->n_embd);
+    if (f->whole == gemma4_whole) {
+        put_blk(w, s, il, "inp_gate", s->n_embd, G4_PE);
+        put_blk(w, s, il, "proj", G4_PE, s->n_embd);
+        put_norm(w, il, "post_norm.weight", s->n_embd);
+    }
     put_f32(w, il, "layer_output_scale.weight", 1, 1, 0.1f, 0.8f);
 }
 
@@ -517,6 +562,32 @@ static void nomic_layer(struct lutra_gguf_writer *w, const struct family *f, con
     put_shifted_norm(w, s, il, "layer_output_norm");
 }
 
+/* With experts, but in layer 2; no per-layer embeddings, as in 26B-A4B. */
+static void gemma4moe_keys(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    gemma4_keys(w, f, s);
+    expert_keys(w, f, s);
+}
+
+static void gemma4moe_whole(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s)
+{
+    (void)f;
+    (void)s;
+    put(w, "rope_freqs.weight", LUTRA_TYPE_F32, G4_DIM / 2, 1, 0.05f, 2.0f);
+}
+
+static void gemma4moe_layer(struct lutra_gguf_writer *w, const struct family *f, const struct shape *s, int il)
+{
+    gemma4_layer(w, f, s, il);
+    if (il == 2) return;
+    put_f32(w, il, "ffn_gate_inp.scale", s->n_embd, 1, 2.0f, 8.0f);
+    put_norm(w, il, "post_ffw_norm_1.weight", s->n_embd);
+    put_norm(w, il, "pre_ffw_norm_2.weight", s->n_embd);
+    put_norm(w, il, "post_ffw_norm_2.weight", s->n_embd);
+    (il % 2 ? expert_ffn : fused_ffn)(w, s, il);
+    put_f32(w, il, "ffn_down_exps.scale", EXPERTS, 1, 0.3f, 1.0f);
+}
+
 static const struct family families[] = {
     {.name = "llama", .tokenizer = "gpt2", .pre = "llama-bpe", .rope_freqs = true, .n_layer = 2, .all_types = true},
     {.name = "qwen2", .tokenizer = "gpt2", .pre = "qwen2", .qkv_bias = true, .tied = true, .n_layer = 2,
@@ -535,6 +606,15 @@ static const struct family families[] = {
     {.name = "granite", .tokenizer = "gpt2", .pre = "refact", .tied = true, .n_layer = 2, .keys = granite_keys},
     {.name = "mistral3", .tokenizer = "gpt2", .pre = "llama-bpe", .n_layer = 2, .keys = mistral3_keys},
     {.name = "falcon3", .arch = "llama", .tokenizer = "gpt2", .pre = "falcon3", .n_layer = 2},
+    {.name = "gemma", .tokenizer = "llama", .pre = "default", .tied = true, .n_layer = 2},
+    {.name = "internlm2", .tokenizer = "llama", .pre = "default", .n_layer = 2},
+    {.name = "xverse", .tokenizer = "gpt2", .pre = "gpt-2", .n_layer = 2},
+    {.name = "ernie4_5", .tokenizer = "llama", .pre = "default", .tied = true, .n_layer = 2},
+    {.name = "minicpm", .tokenizer = "llama", .pre = "default", .tied = true, .n_layer = 2, .keys = minicpm_keys},
+    {.name = "qwen2vl", .tokenizer = "gpt2", .pre = "qwen2", .qkv_bias = true, .tied = true, .n_layer = 2, .keys = vl_keys},
+    {.name = "qwen3vl", .tokenizer = "gpt2", .pre = "qwen2", .qk_norm = true, .tied = true, .n_layer = 2, .keys = vl_keys},
+    {.name = "qwen3vlmoe", .tokenizer = "gpt2", .pre = "qwen2", .qk_norm = true, .n_layer = 2, .keys = vlmoe_keys,
+     .layer = moe_layer},
     {.name = "gemma2", .tokenizer = "llama", .pre = "default", .post_norms = true, .tied = true, .n_layer = 4,
      .window = 6, .keys = gemma2_keys},
     {.name = "mixtral", .arch = "llama", .tokenizer = "gpt2", .pre = "llama-bpe", .n_layer = 2, .keys = expert_keys,
@@ -562,6 +642,10 @@ static const struct family families[] = {
      .layer = bert_layer, .whole = encoder_whole, .own_sizes = true, .no_heads_kv = true, .encoder = true},
     {.name = "nomic-bert", .tokenizer = "bert", .pre = "default", .n_layer = 3, .keys = encoder_keys,
      .layer = nomic_layer, .whole = encoder_whole, .own_sizes = true, .no_heads_kv = true, .encoder = true},
+    {.name = "gemma4moe", .arch = "gemma4", .tokenizer = "llama", .pre = "default", .tied = true, .n_layer = G4_LAYERS,
+     .window = 6, .keys = gemma4moe_keys, .layer = gemma4moe_layer, .whole = gemma4moe_whole, .own_sizes = true},
+    {.name = "qwen3moe-groups", .arch = "qwen3moe", .tokenizer = "gpt2", .pre = "qwen2", .qk_norm = true, .n_layer = 2,
+     .keys = groups_keys, .layer = moe_layer},
 };
 enum { N_FAMILIES = sizeof families / sizeof families[0] };
 
@@ -584,6 +668,7 @@ static bool used(const struct family *f, int type)
 {
     if (type == LUTRA_TYPE_I2_S) return strcmp(f->name, "bitnet") == 0;
     if (type == LUTRA_TYPE_MXFP4 && strcmp(f->name, "gpt-oss") == 0) return true; /* as it is published */
+    if (type == LUTRA_TYPE_NVFP4 && strcmp(f->name, "mixtral") == 0) return true; /* a scale for every expert */
     if (lutra_book_info(type)) return strcmp(f->name, "llama") == 0;
     return f->all_types || type == LUTRA_TYPE_F32 || type == LUTRA_TYPE_Q4_0 || type == LUTRA_TYPE_Q4_K;
 }

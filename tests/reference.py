@@ -59,7 +59,11 @@ class Model:
             self.t[t.name] = a.reshape([int(x) for x in reversed(t.shape)])
         self.arch = self.kv["general.architecture"]
         for name in [n for n in self.t if n.endswith(".scale") and not self.arch.startswith("bitnet")]:
-            self.t[name[:-5] + "weight"] *= self.t[name]
+            w, scale = name[:-5] + "weight", self.t[name]
+            if w.endswith("_exps.weight"):  # one for each expert
+                scale = scale.reshape(-1, 1, 1)
+            if not w.endswith("ffn_gate_inp.weight"):  # the router's is a norm: see gemma4_feed_forward
+                self.t[w] *= scale
 
     def key(self, name, default=None):
         return self.kv.get(self.arch + "." + name, default)
@@ -112,7 +116,7 @@ def per_layer(value, n):
     return list(value) if isinstance(value, (list, tuple, np.ndarray)) else [value] * n
 
 
-PAIRS = ("llama", "smollm3", "granite", "granitemoe", "mistral3")  # rotate (2i, 2i+1); the others (i, i + n_rot/2)
+PAIRS = ("llama", "internlm2", "xverse", "ernie4_5", "smollm3", "granite", "granitemoe", "minicpm", "mistral3")  # rotate (2i, 2i+1); the others (i, i + n_rot/2)
 
 
 def frequencies(m, base, n_rot, n_ctx):
@@ -304,11 +308,27 @@ def mixer(m, il, h, n_ctx):
     return delta_net(m, il, h) if name("ssm_conv1d.weight") else attention(m, il, h, n_ctx)
 
 
-def expert_feed_forward(m, il, h):
+def only_best_groups(m, p):  # -inf outside of the groups whose two best sum to most, as in DeepSeek V3
+    n, used = m.key("expert_group_count", 0), m.key("expert_group_used_count", 0)
+    if n <= 1:
+        return p
+    groups = p.reshape(n, -1)
+    best = np.argsort(-np.sort(groups, axis=1)[:, -2:].sum(axis=1))[:used]
+    masked = np.full_like(groups, -np.inf)
+    masked[best] = groups[best]
+    return masked.reshape(-1)
+
+
+def expert_feed_forward(m, il, h, router_in=None):
     w = lambda name: m.t[f"blk.{il}.{name}"]
     has = lambda name: f"blk.{il}.{name}" in m.t
     used, out = m.key("expert_used_count"), np.zeros_like(h)
-    logits = h @ w("ffn_gate_inp.weight").T + (w("ffn_gate_inp.bias") if has("ffn_gate_inp.bias") else 0)
+    logits = (h if router_in is None else router_in) @ w("ffn_gate_inp.weight").T
+    logits = logits + (w("ffn_gate_inp.bias") if has("ffn_gate_inp.bias") else 0)
+    if has("ffn_gate_up_exps.weight"):
+        gates, ups = np.split(w("ffn_gate_up_exps.weight"), 2, axis=1)
+    else:
+        gates, ups = w("ffn_gate_exps.weight"), w("ffn_up_exps.weight")
     for i, row in enumerate(h):
         if m.arch == "gpt-oss":
             chosen = np.argsort(-logits[i])[:used]
@@ -319,11 +339,11 @@ def expert_feed_forward(m, il, h):
             share = p[chosen] / p[chosen].sum()
         else:
             p = softmax(logits[i])
-            chosen = np.argsort(-p)[:used]
+            chosen = np.argsort(-only_best_groups(m, p))[:used]
             share = p[chosen] / (1 if m.arch == "olmoe" else p[chosen].sum())
         share = share * m.key("expert_weights_scale", 1.0)
         for x, s in zip(chosen, share):
-            gate, up = w("ffn_gate_exps.weight")[x] @ row, w("ffn_up_exps.weight")[x] @ row
+            gate, up = gates[x] @ row, ups[x] @ row
             if has("ffn_gate_exps.bias"):
                 gate, up = gate + w("ffn_gate_exps.bias")[x], up + w("ffn_up_exps.bias")[x]
             if m.arch == "gpt-oss":
@@ -379,6 +399,15 @@ def encode(m, ids):  # BERT, nomic-bert: norms behind the sums, every token sees
     return x
 
 
+def gemma4_both(m, il, x):  # a dense block and experts side by side; the router reads x under a norm of its own
+    w = lambda name: m.t[f"blk.{il}.{name}"]
+    eps = m.key("attention.layer_norm_rms_epsilon")
+    dense = rmsnorm(feed_forward(m, il, rmsnorm(x, w("ffn_norm.weight"), eps)), w("post_ffw_norm_1.weight"), eps)
+    router_in = rmsnorm(x, 1.0, eps) / np.sqrt(x.shape[1]) * w("ffn_gate_inp.scale")
+    routed = expert_feed_forward(m, il, rmsnorm(x, w("pre_ffw_norm_2.weight"), eps), router_in)
+    return dense + rmsnorm(routed, w("post_ffw_norm_2.weight"), eps)
+
+
 def hidden(m, ids, n_ctx):
     if m.arch in ("bert", "nomic-bert"):
         return encode(m, ids)
@@ -405,7 +434,10 @@ def hidden(m, ids, n_ctx):
             continue
         # gpt-oss and qwen35 name the norm before the feed-forward block after what comes before it
         h = rmsnorm(x, w("ffn_norm.weight" if has("ffn_norm.weight") else "post_attention_norm.weight"), eps)
-        g = expert_feed_forward(m, il, h) if has("ffn_gate_exps.weight") else feed_forward(m, il, h)
+        if has("pre_ffw_norm_2.weight"):
+            g = gemma4_both(m, il, x)
+        else:
+            g = expert_feed_forward(m, il, h) if has("ffn_gate_inp.weight") else feed_forward(m, il, h)
         if has("post_ffw_norm.weight"):
             g = rmsnorm(g, w("post_ffw_norm.weight"), eps)
         x = x + residual * g

@@ -15,6 +15,7 @@ static const char *const models[] = {
     "phi3-Q4_K",  "smollm3-Q4_0", "granite-Q4_0", "mistral3-Q4_K", "gemma2-Q4_0",   "mixtral-Q4_0",
     "mixtral-F32", "qwen3moe-Q4_K", "olmoe-Q4_0",  "gpt-oss-Q4_K", "gpt-oss-MXFP4",
     "lfm2-Q4_K",  "lfm2-F32", "qwen35-Q4_0",  "qwen35-F32",    "mamba2-Q4_K",   "mamba2-F32",
+    "gemma4moe-Q4_0", "gemma4moe-F32", "qwen3moe-groups-Q4_0", "mixtral-NVFP4",
     "gemma4-Q4_0", "granitemoe-Q4_0", "lfm2moe-Q4_K", "qwen35moe-Q4_0",
 };
 

@@ -2,6 +2,7 @@
 /* The keys and tensors of the families with blocks of their own, missing and out of range: refused by name, with an
  * offset, or run; never a crash.
  *   test_families_bad DIR_OF_TINY_MODELS */
+#include "models/model.h"
 #include "runtime/lutra.h"
 #include "tests/check.h"
 #include "tests/hostile_tiny.h"
@@ -11,7 +12,8 @@
 
 static const char *const models[] = {"phi3-Q4_0", "granite-Q4_0", "mistral3-Q4_0", "gemma2-Q4_0", "qwen3moe-Q4_0",
                                      "gpt-oss-Q4_0", "lfm2-Q4_0", "qwen35-Q4_0", "mamba2-Q4_0", "gemma4-Q4_0",
-                                     "granitemoe-Q4_0", "lfm2moe-Q4_0", "qwen35moe-Q4_0", "bert-Q4_0", "nomic-bert-Q4_0"};
+                                     "granitemoe-Q4_0", "lfm2moe-Q4_0", "qwen35moe-Q4_0", "bert-Q4_0", "nomic-bert-Q4_0",
+                                     "gemma4moe-Q4_0"};
 
 /* Numbers that must be refused, and a part of the message. DEL: the key is taken away. */
 enum { DEL = 255 };
@@ -32,7 +34,16 @@ static const struct {
     {"qwen3moe-Q4_0", "qwen3moe.expert_feed_forward_length", T_U32, 65, "expected [96,65,6]"},
     {"qwen3moe-Q4_0", "qwen3moe.expert_feed_forward_length", T_U32, 0, "key qwen3moe.expert_feed_forward_length"},
     {"qwen3moe-Q4_0", "qwen3moe.expert_gating_func", T_U32, 4, "key qwen3moe.expert_gating_func"},
-    {"qwen3moe-Q4_0", "qwen3moe.expert_group_count", T_U32, 4, "not supported"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_group_count", T_U32, 4, "no such groups"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_group_count", T_U32, 6, "no such groups"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_group_count", T_U32, 3, "key qwen3moe.expert_group_used_count is missing"},
+    {"qwen3moe-Q4_0", "qwen3moe.expert_group_count", T_U32, 1025, "key qwen3moe.expert_group_count"},
+    {"qwen3moe-groups-Q4_0", "qwen3moe.expert_group_used_count", T_U32, 4, "more groups than there are"},
+    {"qwen3moe-groups-Q4_0", "qwen3moe.expert_group_used_count", T_U32, 0, "expert_group_used_count is missing"},
+    {"qwen3moe-groups-Q4_0", "qwen3moe.expert_used_count", T_U32, 3, "too few for the experts"},
+    {"gemma4moe-Q4_0", "gemma4.expert_count", T_U32, 5, "blk.0.ffn_gate_inp.weight"},
+    {"gemma4moe-Q4_0", "gemma4.expert_feed_forward_length", T_U32, 63, "blk.0.ffn_gate_up_exps.weight"},
+    {"gemma4moe-Q4_0", "gemma4.expert_count", DEL, 0, "gemma4.expert_"},
     {"granitemoe-Q4_0", "granitemoe.expert_shared_feed_forward_length", T_U32, 1u << 21, "expert_shared_feed_forward"},
     {"granitemoe-Q4_0", "granitemoe.expert_shared_feed_forward_length", T_U32, 63, "blk.0.ffn_gate_shexp.weight"},
     {"lfm2moe-Q4_0", "lfm2moe.leading_dense_block_count", T_U32, 5, "key lfm2moe.leading_dense_block_count"},
@@ -71,7 +82,6 @@ static const struct {
     {"gemma4-Q4_0", "gemma4.rope.dimension_count_swa", T_U32, 34, "key gemma4.rope.dimension_count_swa"},
     {"gemma4-Q4_0", "gemma4.embedding_length_per_layer_input", T_U32, 31, "per_layer_token_embd.weight"},
     {"gemma4-Q4_0", "gemma4.embedding_length_per_layer_input", T_U32, 1u << 30, "embedding_length_per_layer_input"},
-    {"gemma4-Q4_0", "gemma4.expert_count", T_U32, 8, "not supported"},
     {"bert-Q4_0", "bert.attention.layer_norm_epsilon", DEL, 0, "bert.attention.layer_norm_epsilon is missing"},
     {"bert-Q4_0", "bert.attention.layer_norm_epsilon", T_F32, 0, "key bert.attention.layer_norm_epsilon"},
     {"bert-Q4_0", "bert.attention.layer_norm_epsilon", T_F32, 0x7fc00000, "key bert.attention.layer_norm_epsilon"},
@@ -101,7 +111,7 @@ static const struct {
 /* Suffixes of tensors that files may lack. */
 static const char *const optional[] = {".bias", "rope_factors_short.weight", "rope_factors_long.weight", "rope_freqs.weight",
                                        "output.weight", "layer_output_scale.weight", "attn_v.weight",
-                                       "token_types.weight"};
+                                       "token_types.weight", "ffn_down_exps.scale"};
 
 static char path[600];
 
@@ -181,6 +191,7 @@ static void check_tensors(const char *dir, const char *model)
     for (size_t i = 0; i < all.n_t; i++) {
         const char *name = all.t[i].name, *called = name;
         if (strcmp(name, "token_embd_norm.weight") == 0 && strncmp(model, "lfm2", 4) == 0) called = "output_norm.weight"; /* as other families call it */
+        if (strcmp(name, "blk.0.ffn_gate_up_exps.weight") == 0) called = "blk.0.ffn_gate_exps.weight"; /* if apart */
         if (strncmp(name, "blk.", 4) == 0 && name[4] > '1') continue;
         struct doc d;
         lutra_error err = {0};
@@ -269,11 +280,27 @@ static void check_reranker(const char *dir)
     lutra_model_free(m);
 }
 
+/* A name that is not known names the one that is meant. */
+static void check_names(void)
+{
+    static const char *const pairs[][2] = {
+        {"gpt_oss", "gpt-oss"},  {"gptoss", "gpt-oss"},        {"qwen2.5", "qwen2"},         {"qwen-3", "qwen3"},
+        {"smollm", "smollm3"},   {"gemma3_text", "gemma3"},    {"mistral", "mistral3"},      {"Llama", "llama"},
+        {"lfm-2moe", "lfm2moe"}, {"bitnet_b1.58", "bitnet-b1.58"}, {"bitnet_25", "bitnet-25"}, {"phi-3", "phi3"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const char *near = lutra_arch_nearest(pairs[i][0]);
+        CHECK_STR(near ? near : "none", pairs[i][1]);
+    }
+    CHECK(lutra_arch_nearest("rwkv7-and-more") == NULL && lutra_arch_nearest("deepseek2") == NULL);
+    CHECK(lutra_arch_nearest("t5encoder-of-old") == NULL);
+}
+
 int main(int argc, char **argv)
 {
     const char *dir = argc > 1 && argv[1][0] != '-' ? argv[1] : "build/tiny";
     check_init(argc, argv, "test_families_bad");
     snprintf(path, sizeof path, "%s/bad.gguf", check_tmp());
+    CHECK_CASE("names") check_names();
     CHECK_CASE("keys") for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_key(dir, i);
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) CHECK_CASE(models[i])
     {

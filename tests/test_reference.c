@@ -35,6 +35,11 @@ static const struct {
     {"gpt-oss-F32", 0, 0},     {"gpt-oss-Q4_0", 0, 0},  {"gpt-oss-MXFP4", 0, 0},  {"lfm2-F32", 0, 0},       {"lfm2-Q4_K", 0, 0},
     {"qwen35-F32", 0, 0},      {"qwen35-Q4_0", 0, 0},   {"mamba2-F32", 0, 0},     {"mamba2-Q4_K", 0, 0},
     {"gemma4-F32", 0, 0},      {"gemma4-Q4_0", 0, 0},   {"granitemoe-F32", 0, 0}, {"granitemoe-Q4_0", 0, 0},
+    {"gemma-F32", 0, 0},       {"gemma-Q4_0", 0, 0},    {"internlm2-Q4_0", 0, 0}, {"xverse-Q4_0", 0, 0},
+    {"ernie4_5-Q4_0", 0, 0},   {"minicpm-Q4_0", 0, 0},  {"qwen2vl-Q4_0", 0, 0},   {"qwen3vl-Q4_0", 0, 0},
+    {"qwen3vlmoe-F32", 0, 0},
+    {"gemma4moe-F32", 0, 0},   {"gemma4moe-Q4_0", 0, 0}, {"qwen3moe-groups-F32", 0, 0}, {"qwen3moe-groups-Q4_K", 0, 0},
+    {"mixtral-NVFP4", 0, 0},
     {"lfm2moe-F32", 0, 0},     {"lfm2moe-Q4_K", 0, 0},  {"qwen35moe-F32", 0, 0},  {"qwen35moe-Q4_0", 0, 0},
 };
 
