@@ -72,7 +72,7 @@ static void lookup_tiles(const struct job *j, int tile0, int tile1)
 static void panel_tiles(const struct job *j, int tile0, int tile1, void *scratch)
 {
     const struct lutra_ops *ops = j->e->ops;
-    if (j->m->kind == LUTRA_MAT_BOOK) {
+    if (j->m->kind == LUTRA_MAT_BOOK && !(ops->book_panel && j->a->n >= ops->book_panel)) {
         ops->book_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1);
         return;
     }

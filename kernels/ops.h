@@ -82,9 +82,11 @@ struct lutra_ops {
                      void *scratch);
     size_t tile_scratch;
 
-    /* BOOK by integer dot straight from the packed bytes: vectors [v0, v1), CODES only. */
+    /* BOOK by integer dot straight from the packed bytes: vectors [v0, v1), CODES only. From so many
+     * vectors on panel_mul, which unpacks them once, is the faster way (0: it does not take them). */
     void (*book_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
+    int book_panel;
 
     /* panel_mul and exact_mul of QUINT, without scratch. */
     void (*quint_panel)(float *y, size_t y_stride, const struct lutra_mat *m,

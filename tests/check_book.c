@@ -138,6 +138,14 @@ static void out_open(struct out *o, int n, int n_rows)
     for (size_t i = 0; i < o->bytes / sizeof(float); i++) o->y[i] = canary;
 }
 
+/* book_mul, or panel_mul of a level that takes books unpacked. */
+static void mul(const struct lutra_ops *ops, bool panel, void *scratch, struct out *o, const struct case_mat *c,
+                const struct case_act *a, int v0, int v1, int tile0, int tile1)
+{
+    if (panel) ops->panel_mul(o->y, o->stride, &c->m, &a->a, v0, v1, tile0, tile1, scratch);
+    else ops->book_mul(o->y, o->stride, &c->m, &a->a, v0, v1, tile0, tile1);
+}
+
 /* Vectors in two calls, tiles in two calls. */
 static void mul_case(const struct lutra_ops *ops, int type, int n, int n_rows, int n_cols,
                      enum check_fill fill, enum case_weights weights, int code_max)
@@ -151,14 +159,19 @@ static void mul_case(const struct lutra_ops *ops, int type, int n, int n_rows, i
     out_open(&got, n, n_rows);
     out_open(&want, n, n_rows);
     int tiles = lutra_mat_tiles(&c.m), tcut = tiles / 2, vcut = (n + 1) / 3;
-    ops->book_mul(got.y, got.stride, &c.m, &a.a, 0, vcut, 0, tiles);
-    ops->book_mul(got.y, got.stride, &c.m, &a.a, vcut, n, tcut, tiles);
-    ops->book_mul(got.y, got.stride, &c.m, &a.a, vcut, n, 0, tcut);
     for (int v = 0; v < n; v++)
         for (int r = 0; r < n_rows; r++)
             want.y[(size_t)v * want.stride + (size_t)r] =
                 reference(&c, r, a.a.codes + (size_t)v * (size_t)a.a.k_pad, a.a.scale[v]);
-    CHECK_MEM(got.y, want.y, got.bytes, 'f');
+    for (int panel = 0; panel <= (ops->book_panel > 0); panel++) {
+        void *scratch = panel ? check_guard(ops->panel_scratch, LUTRA_ALIGN) : NULL;
+        for (size_t i = 0; i < got.bytes / sizeof(float); i++) got.y[i] = canary;
+        mul(ops, panel, scratch, &got, &c, &a, 0, vcut, 0, tiles);
+        mul(ops, panel, scratch, &got, &c, &a, vcut, n, tcut, tiles);
+        mul(ops, panel, scratch, &got, &c, &a, vcut, n, 0, tcut);
+        CHECK_MEM(got.y, want.y, got.bytes, 'f');
+        if (scratch) check_guard_free(scratch);
+    }
     check_guard_free(got.y);
     check_guard_free(want.y);
     case_act_close(&a);
@@ -240,6 +253,8 @@ static void matmul_case(const struct lutra_ops *ops, struct lutra_pool *pool, in
     struct lutra_engine one = {.ops = &scalar, .code_max = LUTRA_CODE_MAX, .mode = mode};
     e.precision = one.precision = precision;
     lutra_ops_init(&scalar, 0);
+    e.scratch_each = lutra_engine_scratch(ops);
+    e.scratch = check_guard(e.scratch_each * (size_t)lutra_pool_size(pool), LUTRA_ALIGN);
     mat_open(&c, type, 517, 512, CASE_RANDOM);
     float *x = malloc((size_t)n * 512 * sizeof *x);
     for (int i = 0; i < n * 512; i++) x[i] = check_rand_float(-3.0f, 3.0f);
@@ -249,6 +264,7 @@ static void matmul_case(const struct lutra_ops *ops, struct lutra_pool *pool, in
     for (int v = 0; v < n; v++)
         matmul(want.y + (size_t)v * want.stride, want.stride, &one, &c.m, x + 512 * v, 1);
     CHECK_MEM(got.y, want.y, got.bytes, 'f');
+    check_guard_free(e.scratch);
     check_guard_free(got.y);
     check_guard_free(want.y);
     free(x);
@@ -267,19 +283,24 @@ static struct {
 static void bench_mul(void *arg)
 {
     const struct lutra_mat *m = &bench.c.m;
-    (void)arg;
+    if (arg) {
+        bench.ops.panel_mul(bench.y, (size_t)m->n_rows, m, &bench.a.a, 0, bench.a.a.n, 0, lutra_mat_tiles(m), arg);
+        return;
+    }
     bench.ops.book_mul(bench.y, (size_t)m->n_rows, m, &bench.a.a, 0, bench.a.a.n, 0,
                        lutra_mat_tiles(m));
 }
 
 /* Multiply-adds per ns for n vectors; times > 1 reads weights from memory. */
-static double bench_size(int type, int n, int times)
+static double bench_size(int type, int n, int times, bool panel)
 {
+    void *scratch = panel ? check_guard(bench.ops.panel_scratch, LUTRA_ALIGN) : NULL;
     mat_open(&bench.c, type, 512 * times, 2560, CASE_RANDOM);
     case_act_open(&bench.a, &bench.ops, n, 2560, false);
     case_act_fill(&bench.a, CHECK_FILL_RANDOM, LUTRA_CODE_MAX);
     bench.y = malloc((size_t)bench.c.m.n_rows * (size_t)n * sizeof(float));
-    double s = check_time(bench_mul, NULL, 0.2);
+    double s = check_time(bench_mul, scratch, 0.2);
+    if (scratch) check_guard_free(scratch);
     free(bench.y);
     case_act_close(&bench.a);
     double done = (double)bench.c.m.n_rows * 2560 * n;
@@ -296,8 +317,10 @@ static void bench_level(const struct lutra_ops *ops)
         lutra_pack_plan(&m, types[i], 512, 2560, false, NULL);
         printf("book %-8s %-7s %.2f bits, MAC/ns: N=1 %5.1f, from memory %5.1f", ops->name,
                lutra_type_info((uint32_t)types[i])->name, (double)m.bytes * 8 / (512 * 2560),
-               bench_size(types[i], 1, 1), i < 4 ? bench_size(types[i], 1, 64) : 0.0);
-        for (int n = 2; n <= 128; n *= 4) printf("  N=%d %5.1f", n, bench_size(types[i], n, 1));
+               bench_size(types[i], 1, 1, false), i < 4 ? bench_size(types[i], 1, 64, false) : 0.0);
+        for (int n = 2; n <= 128; n *= 4) printf("  N=%d %5.1f", n, bench_size(types[i], n, 1, false));
+        if (ops->book_panel) printf("; unpacked once");
+        for (int n = 8; ops->book_panel && n <= 128; n *= 2) printf("  N=%d %5.1f", n, bench_size(types[i], n, 1, true));
         printf("\n");
     }
     usual = false;
@@ -324,6 +347,7 @@ static void check_level(const struct lutra_ops *ops, struct lutra_pool *pool)
                 matmul_case(ops, pool, types[i], 1 + 2 * mode, (enum lutra_mode)mode,
                             LUTRA_PREC_DEFAULT);
             matmul_case(ops, pool, types[i], 3, LUTRA_MODE_AUTO, LUTRA_PREC_HIGH);
+            if (ops->book_panel) matmul_case(ops, pool, types[i], ops->book_panel, LUTRA_MODE_AUTO, LUTRA_PREC_DEFAULT);
         }
     }
 }

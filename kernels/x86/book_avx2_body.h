@@ -16,40 +16,6 @@ X86_INLINE __m256i two_codes(const int16_t *c)
     return _mm256_set1_epi32(both);
 }
 
-X86_INLINE __m256 bytes_s(const uint8_t *p)
-{
-    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
-}
-
-/* D of group g of a unit, rows 8*side ..; half = f16 scales of SUB, read once a unit. `kind` is a
- * constant of the caller. */
-X86_INLINE __m256 group_d(enum lutra_scale_kind kind, const uint8_t *unit, int g, int side,
-                          __m256 half)
-{
-    if (kind == LUTRA_SCALE_F16_EACH)
-        return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(unit + 32 * g + 16 * side)));
-    if (kind == LUTRA_SCALE_E8M0) {
-        __m128i b = _mm_loadl_epi64((const __m128i *)(unit + 16 * g + 8 * side));
-        __m256i e = _mm256_slli_epi32(_mm256_cvtepu8_epi32(b), 23);
-        e = _mm256_max_epi32(e, _mm256_set1_epi32(0x400000));
-        return _mm256_mul_ps(_mm256_castsi256_ps(e), _mm256_set1_ps(0.5f));
-    }
-    return _mm256_mul_ps(half, bytes_s(unit + 32 + 16 * g + 8 * side));
-}
-
-/* Columns 2i, 2i+1 of 8 rows, i = 0..3: of an octet's half at p. */
-X86_INLINE void unpack(__m256i w[4], __m256i book, const uint8_t *p)
-{
-    const __m256i low = _mm256_set1_epi8(15);
-    __m256i x = x86_load(p);
-    __m256i a = _mm256_shuffle_epi8(book, _mm256_and_si256(x, low));
-    __m256i b = _mm256_shuffle_epi8(book, _mm256_and_si256(_mm256_srli_epi16(x, 4), low));
-    w[0] = _mm256_srai_epi16(_mm256_slli_epi16(a, 8), 8);
-    w[1] = _mm256_srai_epi16(_mm256_slli_epi16(b, 8), 8);
-    w[2] = _mm256_srai_epi16(a, 8);
-    w[3] = _mm256_srai_epi16(b, 8);
-}
-
 /* Rows 8*side .. of one tile times vectors v0 .. v0+nv-1; group, kind and nv are constants of the
  * caller. */
 X86_INLINE void book_half(float *y, size_t y_stride, int nv, const struct lutra_mat *m, int group,
@@ -77,7 +43,7 @@ X86_INLINE void book_half(float *y, size_t y_stride, int nv, const struct lutra_
             for (int v = 0; v < nv; v++) s[v] = _mm256_setzero_si256();
             for (int i = 0; i < group; i += 8, codes += 64) {
                 __m256i w[4];
-                unpack(w, book, codes);
+                x86_book_pairs(w, book, codes);
                 X86_UNROLL
                 for (int v = 0; v < nv; v++) {
                     X86_UNROLL
@@ -86,7 +52,7 @@ X86_INLINE void book_half(float *y, size_t y_stride, int nv, const struct lutra_
                     X86_PIN(s[v]);
                 }
             }
-            __m256 d = group_d(kind, unit, g, side, half);
+            __m256 d = x86_book_d(kind, unit, g, side, half);
             X86_UNROLL
             for (int v = 0; v < nv; v++) {
                 acc[v] = _mm256_add_ps(acc[v], _mm256_mul_ps(d, _mm256_cvtepi32_ps(s[v])));

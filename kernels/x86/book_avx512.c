@@ -139,4 +139,5 @@ static void book_mul(float *y, size_t y_stride, const struct lutra_mat *m,
 void lutra_book_init_avx512(struct lutra_ops *ops)
 {
     ops->book_mul = book_mul;
+    ops->book_panel = 0; /* straight from the bytes is as fast: 221 against 221 MAC/ns of Q4_0 */
 }

@@ -8,7 +8,7 @@
  * 0 holds rows 0-3 16-19 4-7 20-23, half 1 the rows that are 8 greater
  *   d       [half][group][16 rows] float, m [group][16 rows] float
  *
- * PLANES and I8 tiles have one half of 16 rows, TERN tiles and PLANES of one bit two. */
+ * PLANES, I8 and BOOK tiles have one half of 16 rows, TERN tiles and PLANES of one bit two. */
 #ifndef LUTRA_KERNELS_X86_PANEL_AVX2_H
 #define LUTRA_KERNELS_X86_PANEL_AVX2_H
 
@@ -129,6 +129,18 @@ static void unpack_i8(int16_t *dst, const uint8_t *codes, int n_cols)
     }
 }
 
+static void unpack_book(int16_t *dst, const uint8_t *codes, const int8_t *values, int n_cols)
+{
+    const __m256i book = x86_load_twice(values);
+    for (int k = 0; k < n_cols; k += 8, codes += 64, dst += 128)
+        for (int side = 0; side < 2; side++) {
+            __m256i w[4];
+            x86_book_pairs(w, book, codes + 32 * side);
+            for (int i = 0; i < 4; i++)
+                _mm256_store_si256((__m256i *)(dst + 32 * i + 16 * side), w[i]);
+        }
+}
+
 /* Two columns of 32 rows (bytes) as a pair of both halves. */
 X86_INLINE void put_tern_pair(struct panel *p, int pair, __m256i even, __m256i odd)
 {
@@ -211,6 +223,15 @@ X86_INLINE void put_scales(struct panel *p, int g0, const struct lutra_mat *m, c
     }
 }
 
+X86_INLINE void put_book_scales(struct panel *p, int g0, const struct lutra_mat *m,
+                                const uint8_t *unit, enum lutra_scale_kind kind)
+{
+    const __m256 none = _mm256_setzero_ps();
+    for (int g = 0; g < m->unit_k / m->group; g++)
+        for (int side = 0; side < 2; side++)
+            _mm256_store_ps(p->d[0][g0 + g] + 8 * side, x86_book_d(kind, unit, g, side, none));
+}
+
 /* One bit: one group, 32 rows. */
 static void put_bit_scales(struct panel *p, int g, const uint8_t *unit)
 {
@@ -226,6 +247,12 @@ static void unpack_scales(struct panel *p, int g0, const struct lutra_mat *m, co
     switch (m->scales) {
     case LUTRA_SCALE_F16_MIN:
         put_scales(p, g0, m, unit, LUTRA_SCALE_F16_MIN);
+        break;
+    case LUTRA_SCALE_F16_EACH:
+        put_book_scales(p, g0, m, unit, LUTRA_SCALE_F16_EACH);
+        break;
+    case LUTRA_SCALE_E8M0:
+        put_book_scales(p, g0, m, unit, LUTRA_SCALE_E8M0);
         break;
     case LUTRA_SCALE_SUB:
         put_scales(p, g0, m, unit, LUTRA_SCALE_SUB);
@@ -284,6 +311,8 @@ static void panel_fill(struct panel *p, const struct lutra_mat *m, const uint8_t
         unpack_scales(p, i / m->group, m, unit);
         if (m->kind == LUTRA_MAT_I8)
             unpack_i8(p->codes[0] + 16 * i, codes, m->unit_k);
+        else if (m->kind == LUTRA_MAT_BOOK)
+            unpack_book(p->codes[0] + 16 * i, codes, m->book, m->unit_k);
         else
             unpack_planes(p->codes[0] + 16 * i, codes, m->bits, m->offset, m->unit_k);
     }

@@ -371,6 +371,12 @@ static void store_tile(float *y, const struct strip *s, const struct lutra_mat *
     }
 }
 
+/* What the sums of a vector are multiplied by: BOOK has a factor of its own. */
+static float scale_of(const struct lutra_mat *m, float vector)
+{
+    return m->kind == LUTRA_MAT_BOOK ? vector * m->scale : vector;
+}
+
 /* Tiles [tile0, tile1), at most HALVES halves, times vectors [v0, v0 + count). */
 static void strip_mul(struct strip *s, float *y, size_t y_stride, const struct lutra_mat *m,
                       const struct lutra_act *a, int v0, int count, int tile0, int tile1,
@@ -401,7 +407,7 @@ static void strip_mul(struct strip *s, float *y, size_t y_stride, const struct l
             if (trits)
                 store_trits(to, s, m, half, v, row, x, a->scale[v0 + v]);
             else
-                store_tile(to, s, m, half, v, row, a->scale[v0 + v]);
+                store_tile(to, s, m, half, v, row, scale_of(m, a->scale[v0 + v]));
         }
     }
 }

@@ -111,6 +111,36 @@ X86_INLINE struct x86_rows x86_group_d(enum lutra_scale_kind kind, const uint8_t
     return d;
 }
 
+/* D of rows 8*side .. of group g of a BOOK unit; half = its f16 scales, which SUB alone has. `kind`
+ * is a constant of the caller. */
+X86_INLINE __m256 x86_book_d(enum lutra_scale_kind kind, const uint8_t *unit, int g, int side,
+                             __m256 half)
+{
+    if (kind == LUTRA_SCALE_F16_EACH)
+        return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(unit + 32 * g + 16 * side)));
+    if (kind == LUTRA_SCALE_E8M0) {
+        __m128i b = _mm_loadl_epi64((const __m128i *)(unit + 16 * g + 8 * side));
+        __m256i e = _mm256_slli_epi32(_mm256_cvtepu8_epi32(b), 23);
+        e = _mm256_max_epi32(e, _mm256_set1_epi32(0x400000)); /* 2^-127 */
+        return _mm256_mul_ps(_mm256_castsi256_ps(e), _mm256_set1_ps(0.5f));
+    }
+    __m128i b = _mm_loadl_epi64((const __m128i *)(unit + 32 + 16 * g + 8 * side));
+    return _mm256_mul_ps(half, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(b)));
+}
+
+/* Columns 2i, 2i+1 of 8 rows of a BOOK octet's half at p, i = 0..3, as int16 pairs. */
+X86_INLINE void x86_book_pairs(__m256i w[4], __m256i book, const uint8_t *p)
+{
+    const __m256i low = _mm256_set1_epi8(15);
+    __m256i x = x86_load(p);
+    __m256i a = _mm256_shuffle_epi8(book, _mm256_and_si256(x, low));
+    __m256i b = _mm256_shuffle_epi8(book, _mm256_and_si256(_mm256_srli_epi16(x, 4), low));
+    w[0] = _mm256_srai_epi16(_mm256_slli_epi16(a, 8), 8);
+    w[1] = _mm256_srai_epi16(_mm256_slli_epi16(b, 8), 8);
+    w[2] = _mm256_srai_epi16(a, 8);
+    w[3] = _mm256_srai_epi16(b, 8);
+}
+
 /* M likewise; only for kinds with minima. */
 X86_INLINE struct x86_rows x86_group_m(enum lutra_scale_kind kind, const uint8_t *unit, int g,
                                        struct x86_rows dmin)
