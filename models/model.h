@@ -137,7 +137,7 @@ struct lutra_arch {
 
 #define LUTRA_FUSED_EXPERTS "ffn_gate_up_exps.weight"
 
-/* LUTRA_ON_* of a layer, but FUSED, PARTED and those of experts, which the file's tensors decide. */
+/* LUTRA_ON_* of a layer, but FUSED_EXPERTS and PARTED_EXPERTS, which the file's tensors decide. */
 unsigned lutra_layer_is(const struct lutra_config *c, int il);
 
 /* The known architecture that is spelled most like this one; NULL if none is close. */
