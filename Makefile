@@ -83,9 +83,9 @@ $(BUILD)/liblutra.a: $(LIB_OBJ)
 # instruction-set flags by suffix
 %_avx2.o: ISAFLAGS := -O3 -mavx2 -mf16c -mno-fma -mtune=haswell
 %_scalar.o: ISAFLAGS := -O3
-%_avxvnni.o: ISAFLAGS := -O3 -mavx2 -mf16c -mavxvnni -mno-fma -mtune=haswell
+%_avxvnni.o: ISAFLAGS := -O3 -mavx2 -mf16c -mavxvnni -mgfni -mno-fma -mtune=haswell
 %_ssse3.o: ISAFLAGS := -O3 -mssse3
-%_avx512.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c
+%_avx512.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mgfni -mf16c
 $(BUILD)/kernels/x86/%_amx.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c -mamx-tile -mamx-int8
 %_neon.o: ISAFLAGS := -O3
 %_dotprod.o: ISAFLAGS := -O3 -march=armv8.2-a+dotprod

@@ -25,6 +25,11 @@ static size_t quint_bytes(const struct lutra_ops *ops, int k)
     return ((size_t)k + LUTRA_QUINT_K - 1) / LUTRA_QUINT_K * ops->quint_bytes;
 }
 
+static size_t bytes_stride(size_t k_pad)
+{
+    return 2 * k_pad + LUTRA_ALIGN;
+}
+
 size_t lutra_act_bytes(const struct lutra_ops *ops, int n, int k, unsigned parts)
 {
     size_t count = (size_t)n, k_pad = lutra_round_up((size_t)k, K_ALIGN), bytes = 0;
@@ -33,6 +38,7 @@ size_t lutra_act_bytes(const struct lutra_ops *ops, int n, int k, unsigned parts
                  part_bytes(count, k_pad / 16 * sizeof(int32_t));
     if (parts & LUTRA_ACT_QUADS) bytes += part_bytes(count, k_pad / 4 * 32);
     if (parts & LUTRA_ACT_TRIPS) bytes += part_bytes(count, k_pad / 3 * ops->trip_bytes);
+    if (parts & LUTRA_ACT_BYTES) bytes += part_bytes(count, bytes_stride(k_pad));
     if (parts & LUTRA_ACT_QUINTS) bytes += part_bytes(count, quint_bytes(ops, k));
     return bytes;
 }
@@ -61,6 +67,8 @@ void lutra_act_bind(struct lutra_act *a, const struct lutra_ops *ops, void *mem,
     a->quads = NULL;
     a->trips = NULL;
     a->quints = NULL;
+    a->bytes = NULL;
+    a->bytes_stride = bytes_stride(k_pad);
     a->quint_bytes = quint_bytes(ops, k);
     if (parts & LUTRA_ACT_CODES) {
         a->codes = carve(&p, part_bytes(count, k_pad * sizeof(int16_t)));
@@ -70,6 +78,7 @@ void lutra_act_bind(struct lutra_act *a, const struct lutra_ops *ops, void *mem,
     if (parts & LUTRA_ACT_QUADS) a->quads = carve(&p, part_bytes(count, a->quad_bytes));
     if (parts & LUTRA_ACT_TRIPS) a->trips = carve(&p, part_bytes(count, a->trip_bytes));
     if (parts & LUTRA_ACT_QUINTS) a->quints = carve(&p, part_bytes(count, a->quint_bytes));
+    if (parts & LUTRA_ACT_BYTES) a->bytes = carve(&p, part_bytes(count, bytes_stride(k_pad)));
 }
 
 unsigned lutra_act_parts(const struct lutra_engine *e, const struct lutra_mat *const *mats,
@@ -84,8 +93,12 @@ unsigned lutra_act_parts(const struct lutra_engine *e, const struct lutra_mat *c
                      : mats[i]->kind == LUTRA_MAT_QUINT ? LUTRA_ACT_QUINTS
                                                         : LUTRA_ACT_QUADS;
             break;
-        case LUTRA_PATH_VECTOR:
         case LUTRA_PATH_PANEL:
+            parts |= LUTRA_ACT_CODES;
+            if (mats[i]->kind == LUTRA_MAT_PLANES && mats[i]->bits > 1 && n <= e->ops->dot_most)
+                parts |= LUTRA_ACT_BYTES;
+            break;
+        case LUTRA_PATH_VECTOR:
             parts |= LUTRA_ACT_CODES;
             break;
         default:
@@ -121,6 +134,8 @@ static void build_tables(const struct fill_job *job, int v, int k0, int k1)
         ops->quad_tables(a->quads + i * a->quad_bytes + k / 4 * 32, codes, k1 - k0);
     if (job->parts & LUTRA_ACT_TRIPS)
         ops->trip_tables(a->trips + i * a->trip_bytes + k / 3 * ops->trip_bytes, codes, k1 - k0);
+    if (job->parts & LUTRA_ACT_BYTES)
+        ops->split_codes(a->bytes + i * a->bytes_stride + 2 * k, codes, k1 - k0);
     if ((job->parts & LUTRA_ACT_QUINTS) && k0 < a->k)
         ops->quint_tables(a->quints + i * a->quint_bytes + k / LUTRA_QUINT_K * ops->quint_bytes,
                           codes, (k1 < a->k ? k1 : a->k) - k0);

@@ -14,6 +14,7 @@ enum lutra_cpu_feature {
     LUTRA_CPU_VBMI = 1 << 4,
     LUTRA_CPU_VNNI512 = 1 << 5,
     LUTRA_CPU_AMX = 1 << 6, /* tiles and their int8 products, and leave from the system to use them */
+    LUTRA_CPU_GFNI = 1 << 7, /* with AVX2: the VEX forms, and with AVX-512 the EVEX ones */
     LUTRA_CPU_NEON = 1 << 8,
     LUTRA_CPU_DOTPROD = 1 << 9,
     LUTRA_CPU_I8MM = 1 << 10

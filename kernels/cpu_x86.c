@@ -87,6 +87,7 @@ uint32_t lutra_cpu_detect(void)
     bool avx2 = bit(seven.b, 5);
     if (!avx2 || !f16c) return have;
     have |= LUTRA_CPU_AVX2;
+    if (bit(seven.c, 8)) have |= LUTRA_CPU_GFNI;
     if (seven.a >= 1 && bit(cpuid(7, 1).a, 4)) have |= LUTRA_CPU_AVXVNNI;
 
     bool f = bit(seven.b, 16), dq = bit(seven.b, 17), bw = bit(seven.b, 30), vl = bit(seven.b, 31);
@@ -132,13 +133,15 @@ const struct lutra_cpu_level *lutra_cpu_levels(void)
         {"scalar", 0},
         {"ssse3", LUTRA_CPU_SSSE3},
         {"avx2", LUTRA_CPU_SSSE3 | LUTRA_CPU_AVX2},
-        {"avx2vnni", LUTRA_CPU_SSSE3 | LUTRA_CPU_AVX2 | LUTRA_CPU_AVXVNNI},
+        /* every processor with AVX-VNNI has GFNI, and every one with VBMI and VNNI */
+        {"avx2vnni", LUTRA_CPU_SSSE3 | LUTRA_CPU_AVX2 | LUTRA_CPU_AVXVNNI | LUTRA_CPU_GFNI},
         /* VBMI and VNNI come with every AVX-512 since Ice Lake and Zen 4. Before them AVX-512 gains
          * a lookup kernel little and costs clock: those processors stop at "avx2". */
         {"avx512",
-         LUTRA_CPU_SSSE3 | LUTRA_CPU_AVX2 | LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512},
+         LUTRA_CPU_SSSE3 | LUTRA_CPU_AVX2 | LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512 |
+             LUTRA_CPU_GFNI},
         {"amx", LUTRA_CPU_SSSE3 | LUTRA_CPU_AVX2 | LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI |
-                    LUTRA_CPU_VNNI512 | LUTRA_CPU_AMX},
+                    LUTRA_CPU_VNNI512 | LUTRA_CPU_GFNI | LUTRA_CPU_AMX},
         {NULL, 0},
     };
     return levels;

@@ -294,7 +294,8 @@ enum {
     LUTRA_ACT_QUADS = 2, /* + quad tables  (vectors looked up in PLANES) */
     LUTRA_ACT_TRIPS = 4, /* + triple tables (vectors looked up in TERN) */
     LUTRA_ACT_QUINTS = 8, /* + quint tables (vectors looked up in QUINT) */
-    LUTRA_ACT_ALL = 15
+    LUTRA_ACT_BYTES = 16, /* + split codes (a few vectors multiplied with PLANES) */
+    LUTRA_ACT_ALL = 31
 };
 
 struct lutra_act {
@@ -310,8 +311,11 @@ struct lutra_act {
     uint8_t *trips;      /* [n][trip_bytes] */
     size_t quad_bytes;   /* k_pad/4*32 */
     uint8_t *quints;     /* [n][quint_bytes] */
+    int8_t *bytes;       /* [n][bytes_stride] per octet of columns 8 low, then 8 high bytes:
+                            code = low + 256 * high, low in [-128, 127] */
     size_t trip_bytes;   /* from ops */
     size_t quint_bytes;  /* from ops */
+    size_t bytes_stride; /* 2*k_pad, and a line more that several vectors may stay in the cache */
 };
 
 struct lutra_ops;

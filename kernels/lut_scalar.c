@@ -34,6 +34,15 @@ static void trip_tables(uint8_t *tab, const int16_t *codes, int n)
     }
 }
 
+static void split_codes(int8_t *bytes, const int16_t *codes, int n)
+{
+    for (int k = 0; k < n; k++) {
+        int low = (int8_t)codes[k], at = 16 * (k / 8) + k % 8;
+        bytes[at] = (int8_t)low;
+        bytes[at + 8] = (int8_t)((codes[k] - low) / 256);
+    }
+}
+
 static inline int quad_entry(const uint8_t *tab, int quad, int index)
 {
     const int8_t *t = (const int8_t *)tab + 32 * quad;
@@ -154,6 +163,7 @@ void lutra_lut_init_scalar(struct lutra_ops *ops)
 {
     ops->quad_tables = quad_tables;
     ops->trip_tables = trip_tables;
+    ops->split_codes = split_codes;
     ops->trip_bytes = TRIP_BYTES;
     ops->planes_lookup = planes_lookup;
     ops->tern_lookup = tern_lookup;

@@ -154,7 +154,7 @@ void lutra_matmul(const struct lutra_engine *e, float *y, size_t y_stride,
     int least = (int)(CHUNK_BYTES / (m->tile_bytes * (size_t)a->n)) + 1;
     int each = j.path == LUTRA_PATH_VECTOR ? VECTOR_CHUNKS : CHUNKS_EACH;
     int grain = max_int(tiles / (each * threads), min_int(least, tiles));
-    if (j.path == LUTRA_PATH_PANEL)
+    if (j.path == LUTRA_PATH_PANEL && !a->bytes)
         grain = max_int(grain, min_int(PANEL_ROWS / m->tile_rows, tiles / (4 * threads)));
     lutra_pool_run(e->pool, tiles, grain, run_tiles, &j);
 }

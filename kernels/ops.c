@@ -43,18 +43,20 @@ void lutra_ops_init(struct lutra_ops *ops, uint32_t features)
         lutra_vec_init_avx2(ops);
         lutra_book_init_avx2(ops);
     }
-    if (has_all(features, LUTRA_CPU_AVX2 | LUTRA_CPU_AVXVNNI)) {
+    if (has_all(features, LUTRA_CPU_AVX2 | LUTRA_CPU_AVXVNNI | LUTRA_CPU_GFNI)) {
         ops->name = "avx2vnni";
         lutra_mm_init_avxvnni(ops);
         lutra_book_init_avxvnni(ops);
     }
-    if (has_all(features, LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512)) {
+    if (has_all(features,
+                LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512 | LUTRA_CPU_GFNI)) {
         ops->name = "avx512";
         lutra_lut_init_avx512(ops);
         lutra_vec_init_avx512(ops);
         lutra_book_init_avx512(ops);
     }
-    if (has_all(features, LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512 | LUTRA_CPU_AMX)) {
+    if (has_all(features, LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512 |
+                              LUTRA_CPU_GFNI | LUTRA_CPU_AMX)) {
         ops->name = "amx";
         lutra_mm_init_amx(ops);
     }

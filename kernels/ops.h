@@ -45,6 +45,10 @@ struct lutra_ops {
     /* n codes (a multiple of 64) -> quint tables, quint_bytes for every 256 columns begun. */
     void (*quint_tables)(uint8_t *tab, const int16_t *codes, int n);
     size_t quint_bytes;
+
+    /* n codes (a multiple of 32) -> 2*n bytes, see lutra_act.bytes. */
+    void (*split_codes)(int8_t *bytes, const int16_t *codes, int n);
+
     bool packs_quint; /* this level looks QUINT up faster than planes: pack ternary tensors so */
 
     /* ---- matrix products: y[v*y_stride + row] of tiles [tile0, tile1), only rows < n_rows ----
@@ -67,12 +71,14 @@ struct lutra_ops {
                         int tile0, int tile1);
 
     /* PLANES, TERN, I8 by integer dot over unpacked panels: vectors [v0, v1) at once, CODES only.
-     * `scratch` holds panel_scratch bytes, 64-byte aligned, one per thread. Same bits as the
+     * `scratch` holds panel_scratch bytes, 64-byte aligned, one per thread. Up to dot_most vectors
+     * of which BYTES are bound meet the planes of 2 to 6 bits as they lie. Same bits as the
      * lookups. */
     void (*panel_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
                       const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
                       void *scratch);
     size_t panel_scratch;
+    int dot_most; /* 0: this level has no use for BYTES */
 
     /* panel_mul by a unit that multiplies tiles (AMX), where lutra_panel_in_tiles (matmul.h) finds it
      * worth it; NULL at other levels. `scratch` holds tile_scratch bytes. The calling thread has

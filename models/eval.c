@@ -20,7 +20,7 @@ int lutra_eval_widest(const struct lutra_config *c)
 
 static unsigned parts_of(const struct lutra_config *c)
 {
-    return LUTRA_ACT_CODES | LUTRA_ACT_QUADS | (c->ternary_int8 ? LUTRA_ACT_TRIPS : 0u) |
+    return LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_BYTES | (c->ternary_int8 ? LUTRA_ACT_TRIPS : 0u) |
            (c->has_ternary ? LUTRA_ACT_QUINTS : 0u);
 }
 
@@ -29,7 +29,7 @@ static size_t act_mem_bytes(const struct lutra_config *c, const struct lutra_ops
                             const struct lutra_eval_options *opt)
 {
     if (opt->precision == LUTRA_PREC_HIGH || opt->mode == LUTRA_MODE_DEQ) return 64;
-    int k = lutra_eval_widest(c), few = lutra_lookup_most(ops, opt->mode);
+    int k = lutra_eval_widest(c), few = most(lutra_lookup_most(ops, opt->mode), ops->dot_most);
     if (few > opt->n_batch) few = opt->n_batch;
     size_t many_bytes = lutra_act_bytes(ops, opt->n_batch, k, LUTRA_ACT_CODES);
     size_t few_bytes = lutra_act_bytes(ops, few, k, parts_of(c));

@@ -32,7 +32,7 @@ bool lutra_head_fast_plan(struct lutra_head_fast *f, const struct lutra_mat *hea
 
 /* ---- scratch ---- */
 
-enum { ACT_PARTS = LUTRA_ACT_CODES | LUTRA_ACT_QUADS };
+enum { ACT_PARTS = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_BYTES };
 
 static int n_blocks(const struct lutra_head_fast *f)
 {

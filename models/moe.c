@@ -226,7 +226,9 @@ static void gather(struct lutra_eval *e, struct lutra_act *to, const struct lutr
 {
     struct lutra_moe *m = e->moe;
     size_t k = (size_t)from->k, k_pad = (size_t)from->k_pad;
-    lutra_act_bind(to, e->engine.ops, m->act_mem, n, from->k, from->codes ? LUTRA_ACT_CODES : 0u);
+    unsigned parts = from->codes ? LUTRA_ACT_CODES : 0u;
+    if (parts && n <= e->engine.ops->dot_most) parts |= LUTRA_ACT_BYTES;
+    lutra_act_bind(to, e->engine.ops, m->act_mem, n, from->k, parts);
     to->x = m->gathered;
     to->x_stride = k;
     for (size_t i = 0; i < (size_t)n; i++) {
@@ -236,6 +238,8 @@ static void gather(struct lutra_eval *e, struct lutra_act *to, const struct lutr
         memcpy(to->codes + i * k_pad, from->codes + row * k_pad, k_pad * sizeof *to->codes);
         memcpy(to->sums + i * (k_pad / 16), from->sums + row * (k_pad / 16), k_pad / 16 * sizeof *to->sums);
         to->scale[i] = from->scale[row];
+        if (to->bytes == NULL) continue;
+        e->engine.ops->split_codes(to->bytes + i * to->bytes_stride, to->codes + i * k_pad, (int)k_pad);
     }
 }
 

@@ -20,7 +20,8 @@ struct setup {
 static void setup_open(struct setup *s, const struct lutra_ops *ops, const struct case_type *ct,
                        int n_rows, int n_cols, int n)
 {
-    unsigned all = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS;
+    unsigned all = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS |
+                   LUTRA_ACT_BYTES;
     memset(s, 0, sizeof *s);
     s->e.ops = ops;
     s->e.code_max = ct->ternary ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
@@ -66,7 +67,8 @@ static void reference(struct setup *s, const struct lutra_ops *scalar, enum lutr
     struct lutra_engine keep = s->e;
     float *y = s->y, *x = s->x;
     void *mem = s->mem;
-    unsigned all = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS;
+    unsigned all = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS |
+                   LUTRA_ACT_BYTES;
     s->e.ops = scalar;
     s->e.precision = p;
     s->e.mode = LUTRA_MODE_AUTO;
@@ -150,7 +152,9 @@ static void choices(const struct lutra_ops *ops)
             check_step(&e, mats, n, path);
             e.mode = LUTRA_MODE_DOT;
             CHECK_EQ(lutra_matmul_path(&e, &m, n), LUTRA_PATH_PANEL);
-            CHECK_EQ(lutra_act_parts(&e, mats, 1, n), LUTRA_ACT_CODES);
+            bool few = m.kind == LUTRA_MAT_PLANES && m.bits > 1 && n <= ops->dot_most;
+            CHECK_EQ(lutra_act_parts(&e, mats, 1, n),
+                     LUTRA_ACT_CODES | (few ? LUTRA_ACT_BYTES : 0));
             e.mode = LUTRA_MODE_DEQ;
             CHECK_EQ(lutra_matmul_path(&e, &m, n), LUTRA_PATH_EXACT);
             CHECK_EQ(lutra_act_parts(&e, mats, 1, n), 0);

@@ -35,6 +35,24 @@ static void quad_case(const struct lutra_ops *ops, int n)
     check_guard_free(codes);
 }
 
+/* Low and high bytes of an octet give its codes back. */
+static void split_case(const struct lutra_ops *ops, int n)
+{
+    int16_t *codes = check_guard((size_t)n * sizeof *codes, sizeof *codes);
+    int8_t *bytes = check_guard(2 * (size_t)n, 1);
+    for (int fill = 0; fill < CHECK_N_FILLS; fill++) {
+        for (int k = 0; k < n; k++)
+            codes[k] = (int16_t)case_code((enum check_fill)fill, k, LUTRA_CODE_MAX - k % 256);
+        ops->split_codes(bytes, codes, n);
+        for (int k = 0; k < n; k++) {
+            const int8_t *octet = bytes + k / 8 * 16;
+            CHECK_EQ(octet[k % 8] + 256 * octet[8 + k % 8], codes[k]);
+        }
+    }
+    check_guard_free(codes);
+    check_guard_free(bytes);
+}
+
 /* ---- lookups ---- */
 
 /* Look up tiles in two calls, into y that ends at a guard page; rows in between calls stay
@@ -176,6 +194,8 @@ int main(int argc, char **argv)
             quad_case(&ops, 36);
             quad_case(&ops, 96);
             quad_case(&ops, 2592);
+            split_case(&ops, 96);
+            split_case(&ops, 2592);
         }
         for (int i = 0; i < CASE_TYPES; i++) {
             if (case_types[i].type == LUTRA_TYPE_Q8_0) continue; /* never looked up */

@@ -155,7 +155,8 @@ struct case_act {
 static inline void case_act_open(struct case_act *c, const struct lutra_ops *ops, int n, int k,
                                  bool tern)
 {
-    unsigned parts = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | (tern ? LUTRA_ACT_TRIPS : 0u);
+    unsigned parts = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_BYTES |
+                     (tern ? LUTRA_ACT_TRIPS : 0u);
     size_t bytes = lutra_act_bytes(ops, n, k, parts);
     memset(c, 0, sizeof *c);
     c->mem = check_guard(bytes, LUTRA_ALIGN);
@@ -216,6 +217,7 @@ static inline void case_act_tables(struct case_act *c, const struct lutra_ops *o
     struct lutra_act *a = &c->a;
     for (int v = 0; v < a->n; v++) {
         const int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
+        ops->split_codes(a->bytes + (size_t)v * a->bytes_stride, codes, a->k_pad);
         ops->quad_tables(a->quads + (size_t)v * a->quad_bytes, codes, a->k_pad);
         if (a->trips) ops->trip_tables(a->trips + (size_t)v * a->trip_bytes, codes, a->k_pad);
     }

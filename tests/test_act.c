@@ -8,7 +8,8 @@
 static void fill(const struct lutra_ops *ops, struct lutra_pool *pool, float *x, int n, int k,
                  uint8_t *mem, size_t bytes)
 {
-    unsigned parts = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS | LUTRA_ACT_QUINTS;
+    unsigned parts = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS | LUTRA_ACT_QUINTS |
+                     LUTRA_ACT_BYTES;
     struct lutra_engine e = {.ops = ops, .pool = pool, .code_max = LUTRA_CODE_MAX_INT8};
     struct lutra_act a = {.x = x, .x_stride = (size_t)k};
     memset(mem, 0x3C, bytes);
@@ -20,7 +21,8 @@ static void same(const struct lutra_ops *ops, int n, int k)
 {
     struct lutra_pool *pool;
     lutra_error err;
-    unsigned parts = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS | LUTRA_ACT_QUINTS;
+    unsigned parts = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS | LUTRA_ACT_QUINTS |
+                     LUTRA_ACT_BYTES;
     size_t bytes = lutra_act_bytes(ops, n, k, parts);
     uint8_t *one = check_guard(bytes, LUTRA_ALIGN), *many = check_guard(bytes, LUTRA_ALIGN);
     float *x = check_guard((size_t)(n * k) * sizeof *x, sizeof *x);

@@ -35,10 +35,11 @@ static void level_cases(void)
 #if defined(__x86_64__)
         uint32_t haswell = LUTRA_CPU_SSSE3 | LUTRA_CPU_AVX2;
         uint32_t skylake_x = haswell | LUTRA_CPU_AVX512;
-        uint32_t zen4 = skylake_x | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512;
+        uint32_t zen4 = skylake_x | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512 | LUTRA_CPU_GFNI;
         CHECK_STR(lutra_cpu_best(LUTRA_CPU_SSSE3)->name, "ssse3");
         CHECK_STR(lutra_cpu_best(haswell)->name, "avx2");
-        CHECK_STR(lutra_cpu_best(haswell | LUTRA_CPU_AVXVNNI)->name, "avx2vnni");
+        CHECK_STR(lutra_cpu_best(haswell | LUTRA_CPU_AVXVNNI | LUTRA_CPU_GFNI)->name, "avx2vnni");
+        CHECK_STR(lutra_cpu_best(haswell | LUTRA_CPU_AVXVNNI)->name, "avx2");
         CHECK_STR(lutra_cpu_best(skylake_x)->name, "avx2");
         CHECK_STR(lutra_cpu_best(skylake_x | LUTRA_CPU_VNNI512)->name, "avx2");
         CHECK_STR(lutra_cpu_best(zen4)->name, "avx512");
@@ -88,6 +89,7 @@ static void same_as_system(const char *flags)
 #if defined(__x86_64__)
         {" ssse3 ", LUTRA_CPU_SSSE3},
         {" avx2 f16c ", LUTRA_CPU_AVX2},
+        {" avx2 f16c gfni ", LUTRA_CPU_GFNI},
         {" avx2 f16c avx_vnni ", LUTRA_CPU_AVXVNNI},
         {" avx512f avx512bw avx512dq avx512vl ", LUTRA_CPU_AVX512},
         {" avx512f avx512bw avx512dq avx512vl avx512vbmi ", LUTRA_CPU_VBMI},

@@ -72,7 +72,7 @@ static void rig_scratch(struct rig *r, const struct lutra_ops *ops, struct lutra
     CHECK(lutra_head_work_bytes(&r->f, ops) <=
           lutra_head_work_most(r->head.n_rows, r->head.n_cols, ops));
     lutra_head_work_bind(&r->w, &r->f, ops, r->mem);
-    r->act_mem = take(lutra_act_bytes(ops, 1, r->head.n_cols, 7));
+    r->act_mem = take(lutra_act_bytes(ops, 1, r->head.n_cols, LUTRA_ACT_ALL));
 }
 
 static void rig_drop_scratch(struct rig *r)

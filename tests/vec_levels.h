@@ -27,7 +27,7 @@ static struct vec_level {
 #if defined(__x86_64__)
     {"ssse3", LUTRA_CPU_SSSE3, lutra_vec_init_ssse3, {0}},
     {"avx2", LUTRA_CPU_AVX2, lutra_vec_init_avx2, {0}},
-    {"avx512", LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512, lutra_vec_init_avx512, {0}},
+    {"avx512", LUTRA_CPU_AVX512 | LUTRA_CPU_VBMI | LUTRA_CPU_VNNI512 | LUTRA_CPU_GFNI, lutra_vec_init_avx512, {0}},
 #elif defined(__aarch64__)
     {"neon", LUTRA_CPU_NEON, lutra_vec_init_neon, {0}},
 #endif

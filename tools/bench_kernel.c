@@ -182,7 +182,7 @@ static int copies_for(const struct lutra_mat *m, uint64_t cold_bytes)
 static lutra_status take_operands(struct lutra_kernel_bench *b, int copies, int threads)
 {
     const struct lutra_mat *m = &b->mats[0];
-    const unsigned all = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS | LUTRA_ACT_QUINTS;
+    const unsigned all = LUTRA_ACT_ALL;
     size_t n = (size_t)b->most_vectors, each = lutra_engine_scratch(&b->ops);
     size_t x = n * (size_t)m->n_cols * sizeof(float), y = n * (size_t)m->n_rows * sizeof(float);
     size_t act = lutra_act_bytes(&b->ops, b->most_vectors, m->n_cols, all);

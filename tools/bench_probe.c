@@ -14,7 +14,8 @@ enum {
     LEAST = 512 << 20, /* beyond the caches of anything with less than 128 MiB */
     PASSES = 3,
     CHUNK = 1 << 20, /* handed out like the tiles of a matrix */
-    AHEAD = 2048     /* bytes prefetched ahead */
+    AHEAD = 2048,    /* bytes prefetched ahead, */
+    FAR_AHEAD = 8192 /* or as far as the kernels do */
 };
 #define MOST ((size_t)2 << 30)
 #define FAR 0.85
@@ -42,6 +43,7 @@ typedef uint64_t (*read_fn)(const uint8_t *p, size_t n);
 typedef uint64_t vector16 __attribute__((vector_size(16), may_alias));
 READ_LOOP(read16, vector16, , 0)
 READ_LOOP(read16_ahead, vector16, , AHEAD)
+READ_LOOP(read16_far, vector16, , FAR_AHEAD)
 #if defined(__x86_64__)
 typedef uint64_t vector32 __attribute__((vector_size(32), may_alias));
 typedef uint64_t vector64 __attribute__((vector_size(64), may_alias));
@@ -49,6 +51,7 @@ READ_LOOP(read32, vector32, __attribute__((target("avx2"))), 0)
 READ_LOOP(read32_ahead, vector32, __attribute__((target("avx2"))), AHEAD)
 READ_LOOP(read64, vector64, __attribute__((target("avx512f"))), 0)
 READ_LOOP(read64_ahead, vector64, __attribute__((target("avx512f"))), AHEAD)
+READ_LOOP(read64_far, vector64, __attribute__((target("avx512f"))), FAR_AHEAD)
 #endif
 
 static const struct {
@@ -57,11 +60,13 @@ static const struct {
 } loops[] = {
     {read16, 0},
     {read16_ahead, 0},
+    {read16_far, 0},
 #if defined(__x86_64__)
     {read32, LUTRA_CPU_AVX2},
     {read32_ahead, LUTRA_CPU_AVX2},
     {read64, LUTRA_CPU_AVX512},
     {read64_ahead, LUTRA_CPU_AVX512},
+    {read64_far, LUTRA_CPU_AVX512},
 #endif
 };
 

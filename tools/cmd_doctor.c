@@ -59,8 +59,9 @@ static const struct {
     {LUTRA_CPU_SSSE3, "ssse3"},      {LUTRA_CPU_AVX2, "avx2"},
     {LUTRA_CPU_AVXVNNI, "avx-vnni"}, {LUTRA_CPU_AVX512, "avx512"},
     {LUTRA_CPU_VBMI, "vbmi"},        {LUTRA_CPU_VNNI512, "avx512-vnni"},
-    {LUTRA_CPU_AMX, "amx-int8"},     {LUTRA_CPU_NEON, "neon"},
-    {LUTRA_CPU_DOTPROD, "dotprod"},  {LUTRA_CPU_I8MM, "i8mm"},
+    {LUTRA_CPU_GFNI, "gfni"},        {LUTRA_CPU_AMX, "amx-int8"},
+    {LUTRA_CPU_NEON, "neon"},        {LUTRA_CPU_DOTPROD, "dotprod"},
+    {LUTRA_CPU_I8MM, "i8mm"},
 };
 
 static void print_machine(uint32_t have)

@@ -348,6 +348,9 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
         lutra_tern_mul_avx512(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
     else if (m->kind == LUTRA_MAT_I8 && v1 - v0 <= I8_MOST)
         i8_tiles(y, y_stride, m, a, v0, v1, tile0, tile1);
+    else if (m->kind == LUTRA_MAT_PLANES && m->bits > 1 && a->bytes &&
+             v1 - v0 <= LUTRA_DOT_MOST_AVX512)
+        lutra_dot_planes_avx512(y, y_stride, m, a, v0, v1, tile0, tile1);
     else
         bands(scratch, y, y_stride, m, a, v0, v1, tile0, tile1);
 }
@@ -360,6 +363,8 @@ static size_t larger(size_t a, size_t b)
 void lutra_mm_init_avx512(struct lutra_ops *ops)
 {
     ops->panel_mul = panel_mul;
+    ops->split_codes = lutra_split_codes_avx512;
+    ops->dot_most = LUTRA_DOT_MOST_AVX512;
     ops->exact_mul = lutra_exact_mul_avx512;
     ops->panel_scratch = larger(sizeof(struct scratch),
                                 larger(lutra_tern_scratch_avx512(), lutra_exact_scratch_avx512()));
