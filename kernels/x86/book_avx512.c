@@ -6,8 +6,9 @@
 #include "kernels/ops.h"
 #include "kernels/x86/x512.h"
 
-/* Vectors whose sums stand in registers. Groups of 16 are faster with 8. */
-enum { WIDE = 12 };
+/* Vectors whose sums stand in registers (groups of 16 are faster with 8), and that pass over a
+ * group which does. */
+enum { WIDE = 12, MANY = 16 };
 
 /* The book as 16-bit numbers, twice: bit 4 of an index does not matter. */
 X512_INLINE __m512i book_words(const int8_t *book)
@@ -36,12 +37,10 @@ X512_INLINE __m512 group_d(enum lutra_scale_kind kind, const uint8_t *unit, int 
     return _mm512_mul_ps(half, _mm512_cvtepi32_ps(x512_bytes_s(unit + 32 + 16 * g)));
 }
 
-/* s[v] += the octets of a group times vector v. One vector has two sums, so that its chain is no
- * longer than two. */
+/* s[v] += the octets of a group times vector v. */
 X512_INLINE void dot_group(__m512i *s, int nv, __m512i book, const uint8_t *codes,
                            const int16_t *const *row, int k, int group)
 {
-    const int chains = nv == 1 ? 2 : 1;
     X512_UNROLL
     for (int i = 0; i < group; i += 8, codes += 64) {
         __m512i x = x512_load(codes);
@@ -49,16 +48,15 @@ X512_INLINE void dot_group(__m512i *s, int nv, __m512i book, const uint8_t *code
         for (int j = 0; j < 4; j++) {
             __m512i two = _mm512_permutexvar_epi16(_mm512_srli_epi16(x, 4 * (unsigned)j), book);
             X512_UNROLL
-            for (int v = 0; v < nv; v++) {
-                __m512i *sum = &s[v * chains + (chains == 2 ? j & 1 : 0)];
-                *sum = _mm512_dpwssd_epi32(*sum, two, two_codes(row[v] + k + i + 2 * j));
-            }
+            for (int v = 0; v < nv; v++)
+                s[v] = _mm512_dpwssd_epi32(s[v], two, two_codes(row[v] + k + i + 2 * j));
         }
     }
 }
 
-/* One tile times vectors v0 .. v0+nv-1; group, kind and nv are constants of the caller. */
-X512_INLINE void book_tile(float *y, size_t y_stride, int nv, const struct lutra_mat *m, int group,
+/* One tile times vectors v0 .. v0+nv-1, their sums in registers; group, kind and nv are constants
+ * of the caller. */
+X512_INLINE void wide_tile(float *y, size_t y_stride, int nv, const struct lutra_mat *m, int group,
                            enum lutra_scale_kind kind, const struct lutra_act *a, int v0, int tile)
 {
     const uint8_t *unit = lutra_mat_tile(m, tile);
@@ -74,15 +72,13 @@ X512_INLINE void book_tile(float *y, size_t y_stride, int nv, const struct lutra
     }
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes;
-        if (nv == 1) x512_prefetch(unit, m->unit_bytes);
         if (kind == LUTRA_SCALE_SUB) half = x512_halves(unit);
         for (int g = 0; g * group < unit_k; g++, codes += 8 * group) {
             __m512 d = group_d(kind, unit, g, half);
-            __m512i s[WIDE + 1];
+            __m512i s[WIDE];
             X512_UNROLL
-            for (int v = 0; v < nv + (nv == 1); v++) s[v] = _mm512_setzero_si512();
+            for (int v = 0; v < nv; v++) s[v] = _mm512_setzero_si512();
             dot_group(s, nv, book, codes, row, k + g * group, group);
-            if (nv == 1) s[0] = _mm512_add_epi32(s[0], s[1]);
             X512_UNROLL
             for (int v = 0; v < nv; v++)
                 acc[v] = x512_add_product(acc[v], d, _mm512_cvtepi32_ps(s[v]));
@@ -96,42 +92,123 @@ X512_INLINE void book_tile(float *y, size_t y_stride, int nv, const struct lutra
     }
 }
 
+/* A group's columns in pairs. */
+X512_INLINE void take_group(__m512i *q, __m512i book, const uint8_t *codes, int group)
+{
+    X512_UNROLL
+    for (int i = 0; i < group / 8; i++) {
+        __m512i x = x512_load(codes + 64 * i);
+        X512_UNROLL
+        for (int j = 0; j < 4; j++)
+            q[4 * i + j] = _mm512_permutexvar_epi16(_mm512_srli_epi16(x, 4 * (unsigned)j), book);
+    }
+}
+
+/* The same for any number of vectors up to MANY, which pass over a group's columns in registers. */
+X512_INLINE void long_tile(float *y, size_t y_stride, int nv, const struct lutra_mat *m, int group,
+                           enum lutra_scale_kind kind, const struct lutra_act *a, int v0, int tile)
+{
+    const uint8_t *unit = lutra_mat_tile(m, tile);
+    const __m512i book = book_words(m->book);
+    const int unit_k = m->unit_k;
+    const int16_t *c = a->codes + (size_t)v0 * (size_t)a->k_pad;
+    __m512 acc[MANY], half = _mm512_setzero_ps();
+    for (int v = 0; v < nv; v++) acc[v] = _mm512_setzero_ps();
+    for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
+        const uint8_t *codes = unit + m->scale_bytes;
+        x512_prefetch(unit, m->unit_bytes);
+        if (kind == LUTRA_SCALE_SUB) half = x512_halves(unit);
+        for (int g = 0; g * group < unit_k; g++, codes += 8 * group, c += group) {
+            __m512 d = group_d(kind, unit, g, half);
+            __m512i q[16];
+            take_group(q, book, codes, group);
+            for (int v = 0; v < nv; v++) {
+                __m512i s = x512_dot_pairs(q, group / 2, c + (size_t)v * (size_t)a->k_pad);
+                acc[v] = x512_add_product(acc[v], d, _mm512_cvtepi32_ps(s));
+            }
+        }
+    }
+    for (int v = 0; v < nv; v++) {
+        __m512 scale = _mm512_set1_ps(a->scale[v0 + v] * m->scale);
+        x512_store_rows(y + (size_t)(v0 + v) * y_stride + 16 * tile, _mm512_mul_ps(acc[v], scale),
+                        m->n_rows - 16 * tile);
+    }
+}
+
+X512_INLINE void book_tile(float *y, size_t y_stride, int nv, const struct lutra_mat *m, int group,
+                           enum lutra_scale_kind kind, const struct lutra_act *a, int v0, int tile,
+                           bool wide)
+{
+    if (wide)
+        wide_tile(y, y_stride, nv, m, group, kind, a, v0, tile);
+    else
+        long_tile(y, y_stride, nv, m, group, kind, a, v0, tile);
+}
+
 X512_INLINE void some_tiles(float *y, size_t y_stride, int nv, const struct lutra_mat *m,
-                            const struct lutra_act *a, int v0, int tile0, int tile1)
+                            const struct lutra_act *a, int v0, int tile0, int tile1, bool wide)
 {
     for (int t = tile0; t < tile1; t++) {
         if (m->scales == LUTRA_SCALE_F16_EACH && m->group == 32)
-            book_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_F16_EACH, a, v0, t);
+            book_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_F16_EACH, a, v0, t, wide);
         else if (m->scales == LUTRA_SCALE_F16_EACH)
-            book_tile(y, y_stride, nv, m, 16, LUTRA_SCALE_F16_EACH, a, v0, t);
+            book_tile(y, y_stride, nv, m, 16, LUTRA_SCALE_F16_EACH, a, v0, t, wide);
         else if (m->scales == LUTRA_SCALE_E8M0)
-            book_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_E8M0, a, v0, t);
+            book_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_E8M0, a, v0, t, wide);
         else if (m->group == 32)
-            book_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_SUB, a, v0, t);
+            book_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_SUB, a, v0, t, wide);
         else
-            book_tile(y, y_stride, nv, m, 16, LUTRA_SCALE_SUB, a, v0, t);
+            book_tile(y, y_stride, nv, m, 16, LUTRA_SCALE_SUB, a, v0, t, wide);
     }
+}
+
+/* Functions of their own: in one with the others gcc runs out of registers. */
+static __attribute__((noinline)) void long_tiles(float *y, size_t y_stride, int nv,
+                                                 const struct lutra_mat *m,
+                                                 const struct lutra_act *a, int v0, int tile0,
+                                                 int tile1)
+{
+    some_tiles(y, y_stride, nv, m, a, v0, tile0, tile1, false);
+}
+
+static __attribute__((noinline)) void one_tiles(float *y, const struct lutra_mat *m,
+                                                const struct lutra_act *a, int v0, int tile0,
+                                                int tile1, size_t y_stride)
+{
+    some_tiles(y, y_stride, 1, m, a, v0, tile0, tile1, false);
 }
 
 static void book_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
-    for (int v = v0, left; (left = v1 - v) > 0;) {
-        if (left >= 12 && m->group == 32) {
-            some_tiles(y, y_stride, 12, m, a, v, tile0, tile1);
-            v += 12;
-        } else if (left >= 8) {
-            some_tiles(y, y_stride, 8, m, a, v, tile0, tile1);
-            v += 8;
-        } else if (left >= 4) {
-            some_tiles(y, y_stride, 4, m, a, v, tile0, tile1);
-            v += 4;
-        } else if (left >= 2) {
-            some_tiles(y, y_stride, 2, m, a, v, tile0, tile1);
-            v += 2;
-        } else {
-            some_tiles(y, y_stride, 1, m, a, v, tile0, tile1);
-            v += 1;
+    const int most = m->group == 32 ? WIDE : 8, least = m->group == 32 ? WIDE : MANY;
+    for (int v = v0, left, some; (left = v1 - v) > 0; v += some) {
+        some = left >= least ? most : left;
+        switch (some) {
+        case 1:
+            one_tiles(y, m, a, v, tile0, tile1, y_stride);
+            break;
+        case 4:
+            some_tiles(y, y_stride, 4, m, a, v, tile0, tile1, true);
+            break;
+        case 8:
+            some_tiles(y, y_stride, 8, m, a, v, tile0, tile1, true);
+            break;
+        case 9:
+            some_tiles(y, y_stride, 9, m, a, v, tile0, tile1, true);
+            break;
+        case 10:
+            some_tiles(y, y_stride, 10, m, a, v, tile0, tile1, true);
+            break;
+        case 11:
+            some_tiles(y, y_stride, 11, m, a, v, tile0, tile1, true);
+            break;
+        case WIDE:
+            some_tiles(y, y_stride, WIDE, m, a, v, tile0, tile1, true);
+            break;
+        default:
+            long_tiles(y, y_stride, some, m, a, v, tile0, tile1);
+            break;
         }
     }
 }

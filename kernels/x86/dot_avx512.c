@@ -8,7 +8,7 @@
  *   vgf2p8affineqb       byte c = code of column c
  *   vpdpbusd             codes times the low, and times the high bytes of the activations
  *
- * Eight instructions for 128 weights of any width and one vector, four more for each further vector.
+ * Eight instructions for 128 weights of any width and one vector, four more for each further one.
  * Tables take 12 (4 bits) to 18 (6 bits), for each. */
 #include "kernels/ops.h"
 #include "kernels/x86/x512.h"
@@ -123,7 +123,8 @@ X512_INLINE struct sums block_sums(const struct block *b, const int8_t *bytes, i
 /* S - minus as floats of 16 rows. */
 X512_INLINE __m512 group_floats(struct sums s, int32_t minus)
 {
-    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
     __m512i sum = _mm512_add_epi32(_mm512_permutex2var_epi32(s.half[0], even, s.half[1]),
                                    _mm512_permutex2var_epi32(s.half[0], odd, s.half[1]));
@@ -138,8 +139,8 @@ X512_INLINE int32_t group_x(const int32_t *sums, int steps)
 }
 
 /* One tile. bits, group and kind are constants of every caller. */
-X512_INLINE void dot_tile(const struct few *f, int nv, const struct lutra_mat *m, int tile, int bits,
-                          int group, enum lutra_scale_kind kind)
+X512_INLINE void dot_tile(const struct few *f, int nv, const struct lutra_mat *m, int tile,
+                          int bits, int group, enum lutra_scale_kind kind)
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
     const int unit_k = is_super ? 256 : group, steps = group / 16, some = steps < 2 ? steps : 2;

@@ -19,7 +19,7 @@ enum {
     STRIPS = 8,  /* of 32 rows in a band: its sums are 256 KB, the codes of a run 128 KB */
     WIDE = 8,    /* vectors whose sums stand in registers */
     LAST = 8,    /* columns at the end of a group */
-    FEW = 8,     /* I8: vectors whose sums stand in registers, nothing unpacked */
+    FEW = 12,    /* I8: vectors whose sums stand in registers, nothing unpacked */
     I8_MOST = 64 /* up to so many vectors that is faster than a panel */
 };
 
@@ -253,16 +253,18 @@ static void bands(struct scratch *s, float *y, size_t y_stride, const struct lut
 
 /* ---- I8: straight from the packed bytes ---- */
 
-/* Even and odd pairs have sums of their own: two chains for each vector. */
+/* Even and odd pairs have sums of their own: two chains for each vector. More than eight vectors
+ * are chains enough, and leave no registers. */
 X512_INLINE void i8_unit(__m512i s[FEW][2], int nv, const uint8_t *codes, const int16_t *c,
                          size_t stride)
 {
+    const int chains = nv <= 8 ? 2 : 1;
     X512_UNROLL
     for (int k = 0; k < 32; k += 2, codes += 32) {
         __m512i two = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)codes));
         X512_UNROLL
         for (int v = 0; v < nv; v++) {
-            __m512i *sum = &s[v][k / 2 & 1];
+            __m512i *sum = &s[v][k / 2 % chains];
             *sum = _mm512_dpwssd_epi32(*sum, two, two_codes(c + (size_t)v * stride + k));
         }
     }
@@ -284,9 +286,10 @@ X512_INLINE void i8_tile(float *y, size_t y_stride, int nv, const struct lutra_m
         x512_prefetch(unit, m->unit_bytes);
         i8_unit(s, nv, unit + m->scale_bytes, c + k, (size_t)a->k_pad);
         X512_UNROLL
-        for (int v = 0; v < nv; v++)
-            acc[v] =
-                x512_add_product(acc[v], d, _mm512_cvtepi32_ps(_mm512_add_epi32(s[v][0], s[v][1])));
+        for (int v = 0; v < nv; v++) {
+            __m512i sum = nv <= 8 ? _mm512_add_epi32(s[v][0], s[v][1]) : s[v][0];
+            acc[v] = x512_add_product(acc[v], d, _mm512_cvtepi32_ps(sum));
+        }
     }
     X512_UNROLL
     for (int v = 0; v < nv; v++)
@@ -321,19 +324,31 @@ static void i8_some(float *y, size_t y_stride, const struct lutra_mat *m, const 
     case 7:
         i8_tile(y, y_stride, 7, m, a, v0, tile);
         break;
+    case 8:
+        i8_tile(y, y_stride, 8, m, a, v0, tile);
+        break;
+    case 9:
+        i8_tile(y, y_stride, 9, m, a, v0, tile);
+        break;
+    case 10:
+        i8_tile(y, y_stride, 10, m, a, v0, tile);
+        break;
+    case 11:
+        i8_tile(y, y_stride, 11, m, a, v0, tile);
+        break;
     default:
         i8_tile(y, y_stride, FEW, m, a, v0, tile);
         break;
     }
 }
 
-/* Bytes are widened again for every eight vectors. */
+/* Bytes are widened again for every eight vectors, twelve where that takes fewer turns. */
 static void i8_tiles(float *y, size_t y_stride, const struct lutra_mat *m,
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
     for (int t = tile0; t < tile1; t++) {
         for (int v = v0, some; v < v1; v += some) {
-            some = x512_share(v1 - v, FEW, 1);
+            some = x512_share(v1 - v, v1 - v > 2 * FEW ? 8 : FEW, 1);
             i8_some(y, y_stride, m, a, v, some, t);
         }
     }

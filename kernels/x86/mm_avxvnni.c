@@ -76,11 +76,16 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
         for (int t = tile0; t < tile1; t++) i8_tile(y + (size_t)v0 * y_stride, m, a, v0, t);
         return;
     }
-    if (v1 > v0) strips_mul(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
+    if (m->kind == LUTRA_MAT_PLANES && m->bits > 1 && a->bytes && v1 - v0 <= LUTRA_DOT_MOST_AVXVNNI)
+        lutra_dot_planes_avxvnni(y, y_stride, m, a, v0, v1, tile0, tile1);
+    else if (v1 > v0)
+        strips_mul(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
 }
 
 void lutra_mm_init_avxvnni(struct lutra_ops *ops)
 {
     ops->panel_mul = panel_mul;
+    ops->split_codes = lutra_split_codes_avxvnni;
+    ops->dot_most = LUTRA_DOT_MOST_AVXVNNI;
     if (ops->panel_scratch < sizeof(struct strip)) ops->panel_scratch = sizeof(struct strip);
 }

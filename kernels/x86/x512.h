@@ -137,6 +137,22 @@ X512_INLINE __m512i x512_bit_order(int half, int second)
     return x512_load(s);
 }
 
+/* ---- dots ---- */
+
+/* Sum of n pairs of columns q, rows as they are, times the codes of one vector. n <= 16 is constant:
+ * q stays in registers while any number of vectors pass. */
+X512_INLINE __m512i x512_dot_pairs(const __m512i *q, int n, const int16_t *c)
+{
+    __m512i s[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()}; /* two chains */
+    X512_UNROLL
+    for (int i = 0; i < n; i++) {
+        int32_t both;
+        memcpy(&both, c + 2 * i, sizeof both);
+        s[i & 1] = _mm512_dpwssd_epi32(s[i & 1], q[i], _mm512_set1_epi32(both));
+    }
+    return _mm512_add_epi32(s[0], s[1]);
+}
+
 /* ---- scales ---- */
 
 X512_INLINE __m512 x512_halves(const uint8_t *p)
