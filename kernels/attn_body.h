@@ -87,27 +87,32 @@ LUTRA_LANES float score1(const float *q, const struct lutra_span *kv, size_t k0,
     return v_sum(s);
 }
 
-LUTRA_LANES void all_scores(float *scores, const float *q, const struct lutra_span *kv, int dk,
-                            float scale, bool f32)
+/* Neither scaled nor capped. */
+LUTRA_LANES void raw_scores(float *scores, const float *q, const struct lutra_span *kv, int dk,
+                            bool f32)
 {
     size_t at = (size_t)kv->first * kv->stride;
     int p = 0;
     for (; p + 4 <= kv->n; p += 4, at += 4 * kv->stride) score4(scores + p, q, kv, at, dk, f32);
     for (; p < kv->n; p++, at += kv->stride) scores[p] = score1(q, kv, at, dk, f32);
-    for (p = 0; p < kv->n; p += 16) {
-        v16f s = v_mul(v_get(scores + p, kv->n - p), v_set(scale));
-        if (kv->cap > 0.0f) /* a NaN, whose sign differs between machines, becomes 0 */
+}
+
+LUTRA_LANES void scale_scores(float *scores, int n, float scale, float cap)
+{
+    for (int p = 0; p < n; p += 16) {
+        v16f s = v_mul(v_get(scores + p, n - p), v_set(scale));
+        if (cap > 0.0f) /* a NaN, whose sign differs between machines, becomes 0 */
             s = v_if_at_least(s, v_set(-INFINITY),
-                              v_mul(v_tanh(v_div(s, v_set(kv->cap))), v_set(kv->cap)));
-        v_put(scores + p, s, kv->n - p);
+                              v_mul(v_tanh(v_div(s, v_set(cap))), v_set(cap)));
+        v_put(scores + p, s, n - p);
     }
 }
 
-/* out[0..63] = sum over positions of prob * v[d..d+63] */
+/* out[0..63] += sum over positions of prob * v[d..d+63] */
 LUTRA_LANES void values64(float *out, const float *prob, const struct lutra_span *kv, int d,
                           bool f32)
 {
-    v16f s0 = v_set(0.0f), s1 = s0, s2 = s0, s3 = s0;
+    v16f s0 = v_load(out), s1 = v_load(out + 16), s2 = v_load(out + 32), s3 = v_load(out + 48);
     size_t at = (size_t)kv->first * kv->stride + (size_t)d;
     for (int p = 0; p < kv->n; p++, at += kv->stride) {
         v16f w = v_set(prob[p]);
@@ -125,7 +130,7 @@ LUTRA_LANES void values64(float *out, const float *prob, const struct lutra_span
 LUTRA_LANES void values16(float *out, const float *prob, const struct lutra_span *kv, int d,
                           int left, bool f32)
 {
-    v16f s = v_set(0.0f);
+    v16f s = v_get(out, left);
     size_t at = (size_t)kv->first * kv->stride + (size_t)d;
     for (int p = 0; p < kv->n; p++, at += kv->stride) {
         s = mul_add(s, v_set(prob[p]), kv_get(kv->v, at, left, f32));
@@ -133,14 +138,22 @@ LUTRA_LANES void values16(float *out, const float *prob, const struct lutra_span
     v_put(out, s, left);
 }
 
+/* Dims [d, dv) of out += the positions of a span. */
+LUTRA_LANES void add_values(float *out, const float *prob, const struct lutra_span *kv, int d,
+                            int dv, bool f32)
+{
+    for (; d + 64 <= dv; d += 64) values64(out + d, prob, kv, d, f32);
+    for (; d < dv; d += 16) values16(out + d, prob, kv, d, dv - d, f32);
+}
+
 LUTRA_LANES void attend_typed(float *out, const float *q, const struct lutra_span *kv, int dk,
                               int dv, float scale, float *scores, bool f32)
 {
-    all_scores(scores, q, kv, dk, scale, f32);
+    raw_scores(scores, q, kv, dk, f32);
+    scale_scores(scores, kv->n, scale, kv->cap);
     softmax_beside(scores, kv->n, kv->has_sink ? kv->sink : -INFINITY);
-    int d = 0;
-    for (; d + 64 <= dv; d += 64) values64(out + d, scores, kv, d, f32);
-    for (; d < dv; d += 16) values16(out + d, scores, kv, d, dv - d, f32);
+    for (int d = 0; d < dv; d++) out[d] = 0.0f;
+    add_values(out, scores, kv, 0, dv, f32);
 }
 
 static void attend_f16(float *out, const float *q, const struct lutra_span *kv, int dk, int dv,

@@ -23,6 +23,8 @@ typedef struct {
     int32_t v[16];
 } v16i;
 
+enum { V_TILE = 2 }; /* V_TILE * V_TILE sums and a few more stay in registers (2 or 4) */
+
 /* ---- loads and stores: 16 elements, any alignment of the element type ---- */
 
 LUTRA_LANES v16f v_load(const float *p)

@@ -22,6 +22,16 @@ struct lutra_span {
     float sink;
 };
 
+enum { LUTRA_HEADS = 4 };
+
+/* Query heads that share keys and values: spans differ in first, n and sink alone. */
+struct lutra_heads {
+    int n; /* at most LUTRA_HEADS */
+    float *out[LUTRA_HEADS];
+    const float *q[LUTRA_HEADS];
+    struct lutra_span kv[LUTRA_HEADS];
+};
+
 struct lutra_ops {
     const char *name;  /* "scalar", "avx2", "neon": for doctor and bench */
     uint32_t features;
@@ -153,6 +163,11 @@ struct lutra_ops {
      * lanes; v accumulated per element. */
     void (*attend)(float *out, const float *q, const struct lutra_span *kv, int dk, int dv,
                    float scale, float *scores);
+
+    /* attend for each of some heads, the same numbers; what their spans have in common is read once
+     * for several. scores: LUTRA_HEADS rows of score_stride floats, no less than any span's n. */
+    void (*attend_many)(const struct lutra_heads *h, int dk, int dv, float scale, float *scores,
+                        size_t score_stride);
 };
 
 /* Fill `ops` for a feature word (from lutra_cpu_detect, masked by a level). Pure. */

@@ -27,7 +27,8 @@
 #endif
 
 /* Each sets: quantize, float_mul, dot, rmsnorm, add, mul, scale, silu_gate, gelu_gate, relu2_gate,
- * gelu, layernorm, softmax, rope_pairs, rope_halves, f32_to_f16, f16_to_f32, attend. The other fields stay as they
+ * gelu, layernorm, softmax, rope_pairs, rope_halves, f32_to_f16, f16_to_f32, attend, attend_many. The
+ * other fields stay as they
  * are. */
 void lutra_vec_init_scalar(struct lutra_ops *ops);
 void lutra_vec_init_avx2(struct lutra_ops *ops); /* x86 builds; needs LUTRA_CPU_AVX2 */

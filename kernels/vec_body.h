@@ -68,6 +68,7 @@ LUTRA_LANES v16f v_get_bf16(const uint16_t *p, int left)
 #include "kernels/exp_body.h"
 
 #include "kernels/attn_body.h"
+#include "kernels/attn_many_body.h"
 #include "kernels/fmul_body.h"
 
 /* ---- reductions ---- */
@@ -307,6 +308,7 @@ static void vec_fill(struct lutra_ops *ops)
     ops->f32_to_f16 = f32_to_f16;
     ops->f16_to_f32 = f16_to_f32;
     ops->attend = attend;
+    ops->attend_many = attend_many;
 }
 
 #endif

@@ -64,24 +64,66 @@ static void rotate_rows(void *arg, int begin, int end, int thread)
     }
 }
 
+/* Rows of queries that one piece of work takes at each head of keys: with as many query heads as key heads they alone
+ * share keys. */
+enum { ROWS = LUTRA_HEADS };
+
+static float *scores_of(const struct attend_job *j, int thread, size_t *stride)
+{
+    *stride = lutra_round_up((size_t)j->e->kv.n_ctx, 16);
+    return j->e->scores + (size_t)thread * LUTRA_HEADS * *stride;
+}
+
+/* Query head `head` of row i as the next of `heads`. */
+static void add_head(const struct attend_job *j, struct lutra_heads *heads, int i, int head)
+{
+    const struct lutra_shape *s = j->shape;
+    struct lutra_eval *e = j->e;
+    const size_t at = ((size_t)i * (size_t)s->n_head + (size_t)head) * (size_t)s->head_dim;
+    struct lutra_span *span = &heads->kv[heads->n];
+    *span = lutra_kv_span(&e->kv, j->il, head / (s->n_head / s->n_head_kv), e->pos + i, j->window);
+    if (e->places) span->first = e->places[e->pos + i].first;
+    if (e->places) span->n = e->places[e->pos + i].n;
+    span->cap = e->net->config.attn_softcap;
+    span->has_sink = j->layer->sinks != NULL;
+    if (span->has_sink) span->sink = j->layer->sinks[head];
+    heads->q[heads->n] = e->q + at;
+    heads->out[heads->n++] = e->att + at;
+}
+
+/* item = ROWS rows times the query heads of one head of keys, LUTRA_HEADS of them at a time */
+static void attend_rows(void *arg, int begin, int end, int thread)
+{
+    const struct attend_job *j = arg;
+    const struct lutra_shape *s = j->shape;
+    const int share = s->n_head / s->n_head_kv;
+    size_t stride;
+    float *scores = scores_of(j, thread, &stride);
+    for (int item = begin; item < end; item++) {
+        const int i = item / s->n_head_kv * ROWS, first = item % s->n_head_kv * share;
+        const int n = (j->e->n - i < ROWS ? j->e->n - i : ROWS) * share;
+        struct lutra_heads heads = {.n = 0};
+        for (int h = 0; h < n; h++) {
+            add_head(j, &heads, i + h / share, first + h % share);
+            if (heads.n < LUTRA_HEADS && h + 1 < n) continue;
+            ops_of(j->e)->attend_many(&heads, s->head_dim, s->head_dim, j->e->net->config.attn_scale, scores, stride);
+            heads.n = 0;
+        }
+    }
+}
+
+/* One row: item = head, so that all threads have work. */
 static void attend_heads(void *arg, int begin, int end, int thread)
 {
     const struct attend_job *j = arg;
-    struct lutra_eval *e = j->e;
-    const struct lutra_config *c = &e->net->config;
     const struct lutra_shape *s = j->shape;
-    int share = s->n_head / s->n_head_kv;
-    float *scores = e->scores + (size_t)thread * (size_t)lutra_round_up((size_t)e->kv.n_ctx, 16);
-    for (int item = begin; item < end; item++) { /* item = row * n_head + head */
-        int i = item / s->n_head, h = item % s->n_head;
-        size_t at = (size_t)item * (size_t)s->head_dim;
-        struct lutra_span span = lutra_kv_span(&e->kv, j->il, h / share, e->pos + i, j->window);
-        if (e->places) span.first = e->places[e->pos + i].first;
-        if (e->places) span.n = e->places[e->pos + i].n;
-        span.cap = c->attn_softcap;
-        span.has_sink = j->layer->sinks != NULL;
-        if (span.has_sink) span.sink = j->layer->sinks[h];
-        ops_of(e)->attend(e->att + at, e->q + at, &span, s->head_dim, s->head_dim, c->attn_scale, scores);
+    size_t stride;
+    float *scores = scores_of(j, thread, &stride);
+    for (int item = begin; item < end; item++) {
+        struct lutra_heads one = {.n = 0};
+        add_head(j, &one, 0, item);
+        ops_of(j->e)->attend(one.out[0], one.q[0], &one.kv[0], s->head_dim, s->head_dim, j->e->net->config.attn_scale,
+                             scores);
     }
 }
 
@@ -151,7 +193,10 @@ void lutra_eval_attention(struct lutra_eval *e, int il)
     struct attend_job job = job_of(e, il);
     queries_keys_values(&job);
     lutra_pool_run(e->engine.pool, e->n, 1, rotate_rows, &job);
-    lutra_pool_run(e->engine.pool, e->n * s->n_head, e->n == 1 ? 1 : 4, attend_heads, &job);
+    if (e->n == 1 && lutra_pool_size(e->engine.pool) > 1)
+        lutra_pool_run(e->engine.pool, s->n_head, 1, attend_heads, &job);
+    else
+        lutra_pool_run(e->engine.pool, (e->n + ROWS - 1) / ROWS * s->n_head_kv, 1, attend_rows, &job);
     if (c->attn_gated) lutra_pool_run(e->engine.pool, e->n * s->n_head, 8, apply_gates, &job);
 
     int o_cols = s->n_head * s->head_dim;

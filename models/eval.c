@@ -111,7 +111,7 @@ static bool make_layout(struct layout *l, const struct lutra_config *c, const st
                   {PE, n, (int64_t)c->n_layer * c->n_embd_layer},
                   {LAST, 1, c->encoder ? 0 : c->n_embd},
                   {LOGITS, 1, c->encoder ? 0 : c->n_vocab},
-                  {SCORES, n_threads, (int64_t)lutra_round_up((size_t)opt->n_ctx, 16)},
+                  {SCORES, LUTRA_HEADS * n_threads, (int64_t)lutra_round_up((size_t)opt->n_ctx, 16)},
                   {COS, all, c->n_rot / 2},
                   {SIN, all, c->n_rot / 2},
                   {COS_LOCAL, n, c->n_rot_local / 2},

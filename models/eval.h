@@ -49,7 +49,7 @@ struct lutra_eval {
     bool whole;                    /* all logits are exact; else those near the greatest are */
     bool shortlist;                /* the net has one, and it is used */
     struct lutra_head_work head;
-    float *scores;                 /* [threads][n_ctx] */
+    float *scores;                 /* [threads][LUTRA_HEADS][n_ctx, rounded up to 16] */
     const double *freq;            /* of global layers, by the length of the context */
     struct lutra_rope rope, rope_local;
     const int32_t *ids;            /* [n] of the batch */

@@ -246,6 +246,67 @@ static void check_heads(bool f32)
     check_head(1000, 64, 64, f32);
 }
 
+/* ---- attend_many ---- */
+
+/* n heads over one head of keys: all alike (lag 0), each beginning later (as windows do), or each
+ * ending later (as rows of a prompt do). */
+static void many_spans(struct lutra_heads *m, const struct head *h, int n, int lag)
+{
+    m->n = n;
+    for (int i = 0; i < n; i++) {
+        struct lutra_span *kv = &m->kv[i];
+        *kv = h->kv;
+        const int off = lag < 0 ? -lag * (n - 1 - i) : lag * i; /* lag < 0: later heads see more */
+        kv->n = h->kv.n > off ? h->kv.n - off : 1;
+        if (lag > 0) kv->first += h->kv.n - kv->n;
+        kv->has_sink = i % 2;
+        kv->sink = 0.3f * (float)i;
+    }
+}
+
+static void check_many(int n, int positions, int dim, bool f32, int lag)
+{
+    struct head h;
+    struct lutra_heads m;
+    const size_t size = (size_t)dim, stride = (size_t)positions + 3;
+    float scale = 1.0f / sqrtf((float)dim);
+    open_head(&h, positions, dim, dim, f32);
+    many_spans(&m, &h, n, lag);
+    float *q = guarded(size * (size_t)n, 4), *got = guarded(size * (size_t)n, 4);
+    float *want = guarded(size * (size_t)n, 4);
+    float *scores = guarded(stride * (LUTRA_HEADS - 1) + (size_t)positions, 4);
+    for (int i = 0; i < n; i++) m.q[i] = q + (size_t)i * size, m.out[i] = got + (size_t)i * size;
+    for (int fill = 0; fill < N_FILLS * 2; fill++) {
+        fill_head(&h, fill % N_FILLS);
+        fill_floats(q, size * (size_t)n, fill % N_FILLS, 2.0f);
+        for (int i = 0; i < n; i++) {
+            m.kv[i].cap = fill < N_FILLS ? 0.0f : 1.5f;
+            levels[0].ops.attend(want + (size_t)i * size, m.q[i], &m.kv[i], dim, dim, scale, h.scores);
+        }
+        one_nan(want, size * (size_t)n);
+        for (int l = 0; l < n_levels; l++) {
+            memset(got, 0x55, size * (size_t)n * 4);
+            levels[l].ops.attend_many(&m, dim, dim, scale, scores, stride);
+            one_nan(got, size * (size_t)n);
+            CHECK_MEM(got, want, size * (size_t)n * 4, 'f');
+        }
+    }
+    void *all[] = {q, got, want, scores};
+    for (int i = 0; i < 4; i++) check_guard_free(all[i]);
+    close_head(&h);
+}
+
+static void check_manys(bool f32)
+{
+    static const int ns[] = {1, 2, 3, 4, 5, 7, 8, 17, 33, 100}, dims[] = {7, 16, 24, 64, 80, 128, 256};
+    static const int lags[] = {0, 1, -1, 3, -20, 40};
+    for (int i = 0; i < 10; i++)
+        for (int j = 0; j < 7; j++)
+            for (int k = 0; k < 3; k++)
+                check_many(1 + (i + j + 3 * k) % LUTRA_HEADS, ns[i], dims[j], f32, lags[(i + j + 2 * k) % 6]);
+    for (int k = 0; k < 6; k++) check_many(LUTRA_HEADS, 70, 128, f32, lags[k]);
+}
+
 static void check_no_positions(void)
 {
     for (int l = 0; l < n_levels; l++) {
@@ -271,6 +332,25 @@ static void bench_attend(void *arg)
     const struct bench *b = arg;
     const struct head *h = b->arg;
     b->ops->attend(h->got, h->q, &h->kv, h->dk, h->dv, 0.1f, h->scores);
+}
+
+static void bench_many(void *arg)
+{
+    const struct bench *b = arg;
+    const struct head *h = b->arg;
+    static float out[LUTRA_HEADS][256], scores[LUTRA_HEADS * MAX_POSITIONS];
+    struct lutra_heads m = {.n = LUTRA_HEADS};
+    for (int i = 0; i < LUTRA_HEADS; i++) m.out[i] = out[i], m.q[i] = h->q, m.kv[i] = h->kv;
+    b->ops->attend_many(&m, h->dk, h->dv, 0.1f, scores, MAX_POSITIONS);
+}
+
+static void time_many(int dim, bool f32, const char *name)
+{
+    struct head h;
+    open_head(&h, 512, dim, dim, f32);
+    fill_head(&h, CHECK_FILL_RANDOM);
+    time_levels(name, bench_many, &h);
+    close_head(&h);
 }
 
 static void time_product(enum lutra_mat_kind kind, int vecs, const char *name)
@@ -300,6 +380,9 @@ static void bench_all(void)
     time_attend(64, false, "attend 512 x 64, f16");
     time_attend(128, false, "attend 512 x 128, f16");
     time_attend(64, true, "attend 512 x 64, f32");
+    time_many(64, false, "4 heads, 512 x 64, f16");
+    time_many(128, false, "4 heads, 512 x 128, f16");
+    time_many(64, true, "4 heads, 512 x 64, f32");
 }
 
 int main(int argc, char **argv)
@@ -311,6 +394,8 @@ int main(int argc, char **argv)
     CHECK_CASE("float_mul bf16") check_products(LUTRA_MAT_BF16);
     CHECK_CASE("attend f16") check_heads(false);
     CHECK_CASE("attend f32") check_heads(true);
+    CHECK_CASE("attend_many f16") check_manys(false);
+    CHECK_CASE("attend_many f32") check_manys(true);
     CHECK_CASE("attend, no positions") check_no_positions();
     if (check_bench()) bench_all();
     return check_done();

@@ -19,6 +19,8 @@ typedef struct {
     int32x4_t a, b, c, d;
 } v16i;
 
+enum { V_TILE = 2 }; /* V_TILE * V_TILE sums and a few more stay in registers (2 or 4) */
+
 /* ---- loads and stores ---- */
 
 LUTRA_LANES v16f v_load(const float *p)

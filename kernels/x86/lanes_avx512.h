@@ -15,6 +15,8 @@
 typedef __m512 v16f;
 typedef __m512i v16i;
 
+enum { V_TILE = 4 }; /* V_TILE * V_TILE sums and a few more stay in registers (2 or 4) */
+
 /* ---- loads and stores ---- */
 
 LUTRA_LANES v16f v_load(const float *p)

@@ -21,6 +21,8 @@ typedef struct {
         for (int i = 0; i < 4; i++) expr;                                                          \
     } while (0)
 
+enum { V_TILE = 2 }; /* V_TILE * V_TILE sums and a few more stay in registers (2 or 4) */
+
 /* ---- loads and stores ---- */
 
 LUTRA_LANES v16f v_load(const float *p)
