@@ -202,15 +202,28 @@ static int add_text(struct work *w, const char *text, size_t len)
     return code;
 }
 
+/* Bytes before the next separator; all n if there is none. */
+static size_t text_len(const struct work *w, const char *p, size_t n)
+{
+    size_t len = w->separator_len;
+    for (size_t at = 0; len > 0 && at + len <= n; at++) {
+        const char *hit = memchr(p + at, w->separator[0], n - len - at + 1);
+        if (hit == NULL) break;
+        at = (size_t)(hit - p);
+        if (memcmp(hit, w->separator, len) == 0) return at;
+    }
+    return n;
+}
+
 static int embed_texts(struct work *w, const struct lutra_text *text)
 {
     const char *p = text->p ? text->p : "", *end = p + text->n;
     int code = -1;
     for (bool more = true; more && code < 0;) {
-        const char *cut = w->separator_len ? memmem(p, (size_t)(end - p), w->separator, w->separator_len) : NULL;
-        more = cut != NULL;
-        code = add_text(w, p, (size_t)((more ? cut : end) - p));
-        if (more) p = cut + w->separator_len;
+        size_t n = text_len(w, p, (size_t)(end - p));
+        code = add_text(w, p, n);
+        more = p + n < end; /* a separator, and perhaps an empty text behind it */
+        if (more) p += n + w->separator_len;
     }
     return code < 0 ? flush_group(w) : code;
 }
