@@ -214,6 +214,33 @@ static void check_levels(const char *name)
     }
 }
 
+/* ---- memory ---- */
+
+/* What is planned from the header alone is what is taken, and one layer's keys and values are all that is kept. */
+static void check_plan(const char *name)
+{
+    char path[512];
+    lutra_plan plan = {.size = sizeof plan};
+    lutra_stats st = {.size = sizeof st};
+    lutra_session_options so = {.size = sizeof so, .n_ctx = 1000, .n_threads = 2};
+    lutra_model_options mo = {.size = sizeof mo, .cpu = check_cpu()};
+    snprintf(path, sizeof path, "%s/%s.gguf", dir, name);
+    CHECK_EQ(lutra_plan_file(&plan, path, &mo, &so, &err), LUTRA_OK);
+    lutra_model *m = open_model(name, LUTRA_PRECISION_DEFAULT, LUTRA_KERNELS_AUTO);
+    lutra_session *s = open_session(m, 1000, 0, 2);
+    if (s == NULL) return;
+    const struct lutra_config *c = &m->net->config;
+    CHECK_EQ(lutra_session_n_ctx(s), c->learned_positions ? c->n_ctx_train : 1000);
+    CHECK_EQ(plan.n_ctx, lutra_session_n_ctx(s));
+    CHECK_EQ(lutra_session_stats(s, &st), LUTRA_OK);
+    CHECK_EQ(plan.weights, m->net->arena.used);
+    CHECK_EQ(s->eval->kv.bytes, (uint64_t)plan.n_ctx * 2 * (uint64_t)c->max_k * sizeof(float));
+    CHECK(st.kv_bytes >= plan.kv && st.kv_bytes < plan.kv + (2 << 20));                                /* whole pages, */
+    CHECK(plan.scratch + (4 << 20) > st.scratch_bytes && plan.scratch < st.scratch_bytes + (4 << 20)); /* large ones */
+    lutra_session_free(s);
+    lutra_model_free(m);
+}
+
 /* ---- errors ---- */
 
 static int stop_at(void *user, int done, int total)
@@ -311,6 +338,8 @@ int main(int argc, char **argv)
     CHECK_CASE("pooling") check_pooling("llama-Q4_K", LUTRA_POOLING_LAST);
     CHECK_CASE("pooling of bert") check_pooling("bert-Q4_0", LUTRA_POOLING_MEAN);
     CHECK_CASE("pooling of nomic-bert") check_pooling("nomic-bert-Q4_0", LUTRA_POOLING_CLS);
+    CHECK_CASE("plan of bert") check_plan("bert-Q4_K");
+    CHECK_CASE("plan of nomic-bert") check_plan("nomic-bert-Q4_0");
     CHECK_CASE("errors") check_errors("llama-Q4_K", false);
     CHECK_CASE("errors of an encoder") check_errors("bert-Q4_0", true);
     return check_done();
