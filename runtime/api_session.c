@@ -212,7 +212,7 @@ static lutra_status replay(lutra_session *s, int n, lutra_error *err)
     return st;
 }
 
-static lutra_status truncate(lutra_session *s, int n, lutra_error *err)
+static lutra_status drop_from(lutra_session *s, int n, lutra_error *err)
 {
     if (n < 0 || n > s->eval->kv.n) return bad(err, "lutra_session_truncate: position out of range");
     if (n == s->eval->kv.n) return LUTRA_OK;
@@ -228,7 +228,7 @@ lutra_status lutra_session_truncate(lutra_session *s, int n, lutra_error *err)
     if (s == NULL) return bad(err, "lutra_session_truncate: NULL argument");
     lutra_status st = lutra_session_enter(s, "lutra_session_truncate", err);
     if (st != LUTRA_OK) return st;
-    st = truncate(s, n, err);
+    st = drop_from(s, n, err);
     lutra_session_leave(s);
     return st;
 }
@@ -238,7 +238,7 @@ static lutra_status sync(lutra_session *s, const int32_t *ids, int n, int *reuse
     if (reused) *reused = 0;
     lutra_status st = check_feed(s, ids, n, 0, err);
     if (st != LUTRA_OK) return st;
-    if (n == 0) return truncate(s, 0, err);
+    if (n == 0) return drop_from(s, 0, err);
     int same = 0;
     while (same < n - 1 && same < s->eval->kv.n && s->ids[same] == ids[same]) same++;
     if (same != s->eval->kv.n) s->has_logits = false;
