@@ -75,12 +75,17 @@ static lutra_status open_part(struct lutra_gguf **out, const char *path, int i, 
         return lutra_fail(err, st, "%.380s; it is part %d of a model in %d files, all are needed",
                           inner.msg, i + 1, count);
     if ((st = read_split(*out, &no, &n, &total, err))) return st;
-    if (no == i && n == count && total == tensors) return LUTRA_OK;
+    if (total != tensors)
+        return lutra_fail(err, LUTRA_EFORMAT,
+                          "%s: the file is named as part %d of %d, but its keys say part %lld of %lld "
+                          "of a model of %lld tensors, not %lld: parts of different models are mixed",
+                          (*out)->path, i + 1, count, (long long)no + 1, (long long)n,
+                          (long long)total, (long long)tensors);
+    if (no == i && n == count) return LUTRA_OK;
     return lutra_fail(err, LUTRA_EFORMAT,
-                      "%s: the file is named as part %d of %d, but its keys say part %lld of %lld of a "
-                      "model of %lld tensors, not %lld: parts of different models are mixed",
-                      (*out)->path, i + 1, count, (long long)no + 1, (long long)n, (long long)total,
-                      (long long)tensors);
+                      "%s: the file is named as part %d of %d, but its keys say part %lld of %lld: a "
+                      "file was renamed, or parts of different models are mixed",
+                      (*out)->path, i + 1, count, (long long)no + 1, (long long)n);
 }
 
 /* All tensors of all parts in g's directory. */
@@ -124,10 +129,12 @@ lutra_status lutra_gguf_join(struct lutra_gguf **io, const char *path, lutra_err
     int named_no, named_count;
     lutra_status st = read_split(g, &no, &count, &tensors, err);
     if (st != LUTRA_OK || count <= 1) return st;
+    char reason[160];
+    lutra_format(reason, sizeof reason,
+                 "the others are found by names that end in -%05d-of-%05d.gguf and so on; give the "
+                 "files back their names, or merge them", no == 0 ? 2 : 1, (int)count);
     if (!part_name(path, &named_no, &named_count) || named_no != no || named_count != count)
-        return blame_count(g, no, count,
-                           "the others are found by names that end in -00001-of-00002.gguf and so on; "
-                           "give the files back their names, or merge them", err);
+        return blame_count(g, no, count, reason, err);
     if (count > GGUF_MAX_PARTS) return blame_count(g, no, count, "too many; merge them", err);
     struct lutra_gguf *parts[GGUF_MAX_PARTS] = {0};
     parts[no] = g;

@@ -68,6 +68,23 @@ static lutra_status load_pre(struct lutra_tokenizer *t, const struct lutra_gguf 
                       lutra_escape(name, sizeof name, s, n), lutra_pretok_names);
 }
 
+/* Files without the key, Microsoft's of BitNet 2B among them, hold vocabularies that are known all the
+ * same: a size and a special token that no other has tell which pre-tokenizer it was made with. */
+static void guess_pre(struct lutra_tokenizer *t, const struct lutra_gguf *g)
+{
+    static const struct {
+        int32_t n, id;
+        const char *text, *pre;
+    } known[] = {{128256, 128000, "<|begin_of_text|>", "llama-bpe"}}; /* Llama 3 */
+    if (t->kind != LUTRA_TOK_BPE || lutra_gguf_find(g, "tokenizer.ggml.pre")) return;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (t->n != known[i].n) continue;
+        size_t len = (size_t)t->tok[known[i].id].piece_len;
+        if (is(lutra_tok_piece(t, known[i].id), len, known[i].text))
+            t->pre = lutra_pretok_find(known[i].pre, strlen(known[i].pre));
+    }
+}
+
 /* An id key. Ids outside the vocabulary occur in good files (padding 2^32-1): as if absent. */
 static lutra_status load_id(const struct lutra_tokenizer *t, const struct lutra_gguf *g,
                             const char *key, int32_t *id, lutra_error *err)
@@ -157,6 +174,7 @@ lutra_status lutra_tokenizer_load(struct lutra_tokenizer **out, const struct lut
     lutra_status st = load_model(t, g, err);
     if (st == LUTRA_OK) st = load_pre(t, g, err);
     if (st == LUTRA_OK) st = lutra_vocab_load(t, g, err);
+    if (st == LUTRA_OK) guess_pre(t, g);
     if (st == LUTRA_OK && t->spm) st = load_joined(t, err);
     if (st == LUTRA_OK && (t->kind == LUTRA_TOK_BPE || t->kind == LUTRA_TOK_CHAR))
         st = lutra_bpe_load_merges(t, g, err);

@@ -102,7 +102,7 @@ static void test_refused(void)
     put_part("mixed", 2, 3, 1, 4, 3, 7); /* of four parts */
     expect("mixed-00001-of-00003.gguf", LUTRA_EFORMAT, "part 2 of 3, but its keys say part 2 of 4");
     put_part("mixed", 2, 3, 0, 3, 3, 7); /* the first part under the second's name */
-    expect("mixed-00003-of-00003.gguf", LUTRA_EFORMAT, "but its keys say part 1 of 3");
+    expect("mixed-00003-of-00003.gguf", LUTRA_EFORMAT, "but its keys say part 1 of 3: a file was renamed");
 
     put_three("twice", 3);
     put_part("twice", 3, 3, 2, 3, 3, 1);
@@ -113,7 +113,7 @@ static void test_refused(void)
     expect("few-00001-of-00003.gguf", LUTRA_EFORMAT, "4 tensors in all, but the parts hold 3");
 
     put_part("name", 1, 2, 0, 3, 3, 1); /* named as one of two */
-    expect("name-00001-of-00002.gguf", LUTRA_EUNSUPPORTED, "part 1 of a model in 3 files");
+    expect("name-00001-of-00002.gguf", LUTRA_EUNSUPPORTED, "part 1 of a model in 3 files: the others are found by names that end in -00002-of-00003.gguf");
     put_part("many", 1, 999, 0, 999, 3, 1);
     expect("many-00001-of-00999.gguf", LUTRA_EUNSUPPORTED, "too many");
     put_part("no", 1, 3, 5, 3, 3, 1);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Vocabularies that are wrong, odd or hostile: refused with key and offset, or harmless. */
+#include "runtime/tok_pretok.h"
+#include "runtime/tok_vocab.h"
 #include "tests/tok_make.h"
 
 #include <math.h>
@@ -362,6 +364,47 @@ static void test_ends(void)
     lutra_tokenizer_free(t);
 }
 
+/* No key tokenizer.ggml.pre: "default", but for the vocabulary of Llama 3, which is told by its size and one token. */
+static void test_guess(void)
+{
+    enum { N = 128256, BEGIN = 128000, TEXT = 20 };
+    char *texts = malloc((size_t)N * TEXT), path[600];
+    const char **token = malloc(N * sizeof *token);
+    size_t *len = malloc(N * sizeof *len);
+    struct tok_spec *bytes = spec(tok_bpe);
+    for (int way = 0; way < 4; way++) { /* whole; another token; one token fewer; the key says other */
+        struct lutra_gguf_writer *w;
+        struct lutra_gguf *g;
+        struct lutra_tokenizer *t;
+        int n = way == 2 ? N - 1 : N;
+        for (int i = 0; i < n; i++) {
+            char *text = texts + (size_t)i * TEXT;
+            if (i < 256) snprintf(text, TEXT, "%s", bytes->token[i]);
+            else if (i == BEGIN && way != 1) snprintf(text, TEXT, "<|begin_of_text|>");
+            else snprintf(text, TEXT, "[%d]", i);
+            token[i] = text;
+            len[i] = strlen(text);
+        }
+        CHECK_EQ(lutra_gguf_writer_open(&w, NULL), LUTRA_OK);
+        lutra_gguf_put_str(w, "general.architecture", "llama", 5);
+        lutra_gguf_put_str(w, "tokenizer.ggml.model", "gpt2", 4);
+        if (way == 3) lutra_gguf_put_str(w, "tokenizer.ggml.pre", "gpt-2", 5);
+        lutra_gguf_put_strs(w, "tokenizer.ggml.tokens", token, len, (uint64_t)n);
+        lutra_gguf_put_strs(w, "tokenizer.ggml.merges", bytes->merge, bytes->merge_len, 0);
+        snprintf(path, sizeof path, "%s/guess.gguf", check_tmp());
+        CHECK_EQ(lutra_gguf_writer_save(w, path, NULL), LUTRA_OK);
+        lutra_gguf_writer_close(w);
+        CHECK_EQ(lutra_gguf_open(&g, path, NULL), LUTRA_OK);
+        CHECK_EQ(lutra_tokenizer_load(&t, g, NULL), LUTRA_OK);
+        CHECK_STR(t->pre->name, way == 0 ? "llama-bpe" : way == 3 ? "gpt-2" : "default");
+        lutra_tokenizer_free(t);
+        lutra_gguf_close(g);
+    }
+    free(texts);
+    free(token);
+    free(len);
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv, "test_tok_load");
@@ -374,5 +417,6 @@ int main(int argc, char **argv)
     CHECK_CASE("merges") test_merges();
     CHECK_CASE("ids") test_ids();
     CHECK_CASE("ends") test_ends();
+    CHECK_CASE("guess") test_guess();
     return check_done();
 }

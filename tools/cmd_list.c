@@ -75,16 +75,18 @@ static void print_row(const struct lutra_found *f)
     char size[24], ram[24], type[24] = "damaged", arch[24] = "-", path[LUTRA_FIND_PATH * 4];
     struct lutra_gguf *g;
     const char *fit = "-";
+    uint64_t bytes = f->bytes;
     snprintf(ram, sizeof ram, "-");
     if (lutra_gguf_open(&g, f->path, NULL) == LUTRA_OK) {
         main_type(g, type, sizeof type);
         architecture(g, arch, sizeof arch);
         fit = fits(f->path, ram);
+        bytes = lutra_gguf_file_bytes(g); /* of all parts */
         lutra_gguf_close(g);
     }
     lutra_escape(path, sizeof path, f->path, strlen(f->path));
     printf("%-12.12s %-10.10s %9s %9s  %-8s %s\n", arch, type,
-           lutra_cli_bytes(size, sizeof size, f->bytes), ram, fit, path);
+           lutra_cli_bytes(size, sizeof size, bytes), ram, fit, path);
 }
 
 int lutra_cmd_list(int argc, char **argv)

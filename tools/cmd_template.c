@@ -14,7 +14,7 @@
 #include "tools/text.h"
 
 struct options {
-    const char *file, *positional, *messages, *tools, *kwargs, *date, *bos, *eos, *name;
+    const char *file, *positional, *messages, *tools, *kwargs, *date, *bos, *eos, *name, *source_file;
     int no_answer, thinking, show;
 };
 
@@ -33,6 +33,8 @@ static const struct lutra_opt opts[] = {
      0, 0, "the variable enable_thinking (not defined)", NULL},
     {"--chat-template", "NAME|JINJA", LUTRA_OPT_STR, AT(name), 0, 0,
      "this template instead of the file's: a source, or a name known to --help of run", NULL},
+    {"--chat-template-file", "FILE", LUTRA_OPT_STR, AT(source_file), 0, 0,
+     "the same from a file", NULL},
     {"--no-generation-prompt", NULL, LUTRA_OPT_FLAG, AT(no_answer), 1, 0,
      "do not begin the next answer", NULL},
     {"--date", "TEXT", LUTRA_OPT_STR, AT(date), 0, 0,
@@ -122,9 +124,7 @@ static int read_gguf(struct job *j, const char *path)
     token_text(g, "tokenizer.ggml.eos_token_id", &j->eos);
     lutra_gguf_close(g);
     if (st) return lutra_cli_fail(&err, true);
-    if (found) return -1;
-    lutra_cli_say("this file has no key %s; give --chat-template", key);
-    return LUTRA_EXIT_UNSUPPORTED;
+    return found ? -1 : LUTRA_EXIT_UNSUPPORTED; /* no template: another may be given */
 }
 
 static int read_source(struct job *j, const struct options *o)
@@ -140,11 +140,20 @@ static int read_source(struct job *j, const struct options *o)
             int e = lutra_text_read_file(&j->source, path, LUTRA_TEMPLATE_SOURCE_MAX);
             if (e) code = read_failed(path, e);
         }
-    } else if (!o->name) {
+    } else if (!o->name && !o->source_file) {
         lutra_cli_say("no template: lutra template FILE --messages JSON");
         code = LUTRA_EXIT_USAGE;
     }
-    if (!o->name || (code >= 0 && code != LUTRA_EXIT_UNSUPPORTED)) return code;
+    bool given = o->name || o->source_file;
+    if (!given && code == LUTRA_EXIT_UNSUPPORTED)
+        lutra_cli_say("this file has no key tokenizer.chat_template; give --chat-template");
+    if (!given || (code >= 0 && code != LUTRA_EXIT_UNSUPPORTED)) return code;
+    if (o->source_file) {
+        lutra_text_free(&j->source);
+        j->source = (struct lutra_text){0};
+        int e = lutra_text_read_file(&j->source, o->source_file, LUTRA_TEMPLATE_SOURCE_MAX);
+        return e ? read_failed(o->source_file, e) : -1;
+    }
     const char *known = lutra_template_named(o->name);
     lutra_text_free(&j->source);
     j->source = (struct lutra_text){0};

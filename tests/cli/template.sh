@@ -15,6 +15,11 @@ t "$q" --messages '[{"role":}]' 2>&1
 t "$q" 2>&1
 t --chat-template nonsense --messages "$u" 2>&1
 t --chat-template '{% for i in range(10000000) %}{{ i }}{% endfor %}' --messages "$u" 2>&1 | cut -c1-60
+# in place of a file's own, or where it has none: no word about that
+t tests/data/vocab-bpe.gguf --chat-template-file "$q" --messages "$u" --enable-thinking off 2>&1 | cksum
+t "$q" --messages "$u" --enable-thinking off | cksum
+t tests/data/vocab-bpe.gguf --messages "$u" 2>&1
+t "$q" --chat-template-file no/such --messages "$u" 2>&1
 # run and chat take one too; a mistake in it is told before anything is generated
 echo "--"
 r() { "$LUTRA" run -m "$TINY" -p hi -cnv -n 4 --temp 0 --seed 1 "$@" </dev/null || true; }
