@@ -8,14 +8,15 @@
  *
  * The library never prints, exits, aborts, installs handlers or reads the environment. Every function that
  * can fail returns a status and fills a caller-owned lutra_error (which may be NULL). Options structs start
- * with their size and zero means default: `lutra_model_options o = {sizeof o};`. They grow at the end only, and a program
- * compiled with an older header goes on running.
+ * with their size and zero means default: `memset(&o, 0, sizeof o); o.size = sizeof o;`. They grow at the end only, and a
+ * program compiled with an older header goes on running.
  *
  *   lutra_error err;
  *   lutra_model *m; lutra_session *s;
  *   if (lutra_model_open(&m, "model.gguf", NULL, &err)) return puts(err.msg);
  *   if (lutra_session_open(&s, m, NULL, &err)) return puts(err.msg);
- *   lutra_generate_options g = {sizeof g}; g.n_predict = 64; g.on_text = print; // int print(void *, const char *, size_t)
+ *   static lutra_generate_options g; // zeros
+ *   g.size = sizeof g; g.n_predict = 64; g.on_text = print; // int print(void *user, const char *utf8, size_t n)
  *   int32_t *ids; size_t n;
  *   lutra_tokenize(m, "Once upon a time", 16, LUTRA_ADD_SPECIAL, &ids, &n, &err);
  *   lutra_session_feed(s, ids, (int)n, &err);

@@ -62,7 +62,7 @@ programs() { # programs PATTERN [wrapper...]: every tests/PATTERN.c
     for src in tests/$pattern.c; do
         src=$(basename "$src" .c)
         case $src in
-        test_reference | test_families* | test_i2s | test_embed | test_session_file | test_faults) program "$src" "$@" "$BUILD/$src" "$tiny_dir" ;;
+        test_reference | test_families* | test_i2s | test_embed | test_session_file | test_faults | test_cycles) program "$src" "$@" "$BUILD/$src" "$tiny_dir" ;;
         test_memory) [ "$BUILD" != "$main_build" ] || program "$src" "$@" "$BUILD/$src" ;; # counts the plain allocator's calls
         *) program "$src" "$@" "$BUILD/$src" ;;
         esac
@@ -82,8 +82,8 @@ make_tiny() { # all families, and types of each, once
 
 for file in tests/groups/*.sh; do . "$file"; done
 
-QUICK="unit kernels layers symbols opcodes header reference golden cli"
-ALL="$QUICK hostile live faults models memory install portable clang asan tsan valgrind arm chat_model"
+QUICK="unit kernels layers symbols opcodes header abi reference golden cli"
+ALL="$QUICK hostile live faults cycles models memory install portable clang asan tsan valgrind arm chat_model"
 groups=${*:-$ALL}
 groups=${groups/quick/$QUICK}
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static atomic_long n_allocs;
 
@@ -38,15 +40,21 @@ void *realloc(void *p, size_t n)
 }
 #endif
 
-static long peak_kib(void)
+static long status_kib(const char *key)
 {
     char line[256];
     long kib = -1;
+    size_t n = strlen(key);
     FILE *f = fopen("/proc/self/status", "r");
     while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "VmHWM: %ld", &kib) == 1) break;
+        if (strncmp(line, key, n) == 0 && sscanf(line + n, ": %ld", &kib) == 1) break;
     if (f) fclose(f);
     return kib;
+}
+
+static long peak_kib(void)
+{
+    return status_kib("VmHWM");
 }
 
 struct watch {
@@ -115,6 +123,58 @@ static void run(const char *path, const lutra_model_options *mo)
     lutra_model_free(m);
 }
 
+/* ---- the plan against the peak when everything planned is used ---- */
+
+enum { FULL_CTX = 1024 };
+
+/* In a process of its own: the peak of a session whose context is full, less what was there before; -1: an error. */
+static long full_peak_kib(const char *path, const lutra_session_options *so, int n_vocab)
+{
+    lutra_error err;
+    lutra_model *m;
+    lutra_session *s;
+    int32_t *ids = malloc(FULL_CTX * sizeof *ids);
+    lutra_generate_options g = {.size = sizeof g, .ignore_end = 1};
+    for (int i = 0; i < FULL_CTX; i++) ids[i] = (int32_t)((unsigned)(i * 31 + 5) % (unsigned)n_vocab);
+    long before = status_kib("VmRSS");
+    reset_peak();
+    if (lutra_model_open(&m, path, NULL, &err) || lutra_session_open(&s, m, so, &err) ||
+        lutra_session_feed(s, ids, FULL_CTX - 4, &err) || lutra_generate(s, &g, NULL, &err))
+        return -1;
+    return peak_kib() - before;
+}
+
+static void plan_is_close(const char *path)
+{
+    lutra_error err;
+    lutra_plan plan = {.size = sizeof plan};
+    lutra_session_options so = {.size = sizeof so, .n_ctx = FULL_CTX};
+    int ends[2];
+    long kib = -1;
+    if (lutra_plan_file(&plan, path, NULL, &so, &err) != LUTRA_OK || pipe(ends) != 0) {
+        CHECK(!"planned");
+        return;
+    }
+    if (plan.total < (64u << 20)) {
+        check_skip("too small a model: pages and the C library's own would count");
+        return;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        kib = full_peak_kib(path, &so, 1000);
+        ssize_t n = write(ends[1], &kib, sizeof kib);
+        _exit(n != sizeof kib);
+    }
+    close(ends[1]);
+    CHECK_EQ(read(ends[0], &kib, sizeof kib), (long long)sizeof kib);
+    close(ends[0]);
+    waitpid(child, NULL, 0);
+    double ratio = (double)kib * 1024.0 / (double)plan.total;
+    printf("  plan for a full context of %d: %.1f MiB, peak %.1f MiB: %.3f\n", FULL_CTX, (double)plan.total / 1048576.0,
+           (double)kib / 1024.0, ratio);
+    CHECK_NEAR(ratio, 1.0, 0.05);
+}
+
 static void run_all(const char *path)
 {
     for (int k = LUTRA_KERNELS_AUTO; k <= LUTRA_KERNELS_DEQ; k++) {
@@ -134,6 +194,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++)
         if (argv[i][0] != '-') {
             any = true;
+            CHECK_CASE("plan and peak") plan_is_close(argv[i]);
             CHECK_CASE(argv[i]) run_all(argv[i]);
         }
     if (!any) CHECK_CASE("tiny")

@@ -78,7 +78,9 @@ group_asan() {
 
 group_tsan() {
     other_build tsan SANITIZE=thread || return
-    program test_pool "$BUILD-tsan/test_pool"
+    local name
+    for name in test_pool test_session test_api test_embed; do program $name "$BUILD-tsan/$name" "$tiny_dir"; done
+    program test_session_file "$BUILD-tsan/test_session_file"
     gold tiny-greedy.txt "$BUILD-tsan/lutra" run -m "$TINY" $GREEDY -t 4
     gold tiny-long.txt "$BUILD-tsan/lutra" run -m "$TINY" -f tests/golden/text/prompt.txt -n 24 --temp 0 -t 3 -b 16
 }

@@ -18,5 +18,11 @@ group_faults() {
     grep -E 'failures of an allocation' "$tmp/out"
 }
 
+# 10,000 times opened and closed
+group_cycles() {
+    program test_cycles "$BUILD/test_cycles" "$tiny_dir"
+    grep -E 'cycles in' "$tmp/out"
+}
+
 # cut, overwritten, unlinked while loading and while generating
 group_live() { program test_live "$BUILD/test_live"; }
