@@ -55,7 +55,8 @@ lutra_status lutra_session_open(lutra_session **out, const lutra_model *m, const
     s->model = m;
     atomic_fetch_add(&((lutra_model *)m)->n_users, 1); /* the one thing of a model that changes */
     if ((st = open_eval(s, &o, err)) == LUTRA_OK) {
-        s->ids = malloc((size_t)s->eval->kv.n_ctx * sizeof *s->ids);
+        s->n_ctx = s->eval->kv.n_ctx;
+        s->ids = malloc((size_t)s->n_ctx * sizeof *s->ids);
         s->text = malloc(LUTRA_TEXT_BYTES);
         if (s->ids == NULL || s->text == NULL) st = lutra_fail(err, LUTRA_ENOMEM, "no memory for a session");
     }
@@ -84,7 +85,7 @@ int lutra_session_length(const lutra_session *s)
 
 int lutra_session_n_ctx(const lutra_session *s)
 {
-    return s ? s->eval->kv.n_ctx : 0;
+    return s ? s->n_ctx : 0;
 }
 
 void lutra_session_on_progress(lutra_session *s, int (*fn)(void *user, int done, int total), void *user)

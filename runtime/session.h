@@ -41,6 +41,7 @@ struct lutra_session {
     const struct lutra_model *model;
     atomic_uintptr_t owner;   /* whose call is under way: session_busy.c */
     atomic_int n_held;        /* kv.n, for who asks meanwhile */
+    int n_ctx;                /* kv.n_ctx, the same: a restored cache changes places with kv */
     struct lutra_eval *eval;
     int32_t *ids;             /* [n_ctx] tokens held */
     bool has_logits;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char verse[] = "tests/data/tiny-verse-ternary.gguf";
@@ -511,6 +512,27 @@ static void no_room(void)
     victim_close(&v);
 }
 
+/* Killed while it saves, again and again: under the final name there is always a whole session. */
+static void killed(void)
+{
+    struct victim v;
+    if (!victim_open(&v, verse)) return;
+    for (int i = 0; i < 40; i++) {
+        pid_t child = fork();
+        if (child == 0)
+            for (;;) lutra_session_save(v.s, file_path(), NULL);
+        usleep((useconds_t)(500 + check_rand() % 9000));
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        lutra_status st = lutra_session_restore(v.s, file_path(), &err);
+        if (st != LUTRA_OK) printf("  %s\n", err.msg);
+        CHECK_EQ(st, LUTRA_OK);
+        int n = lutra_session_length(v.s);
+        CHECK(n == 5 || n == 8); /* the one that was there, or a later one */
+    }
+    victim_close(&v);
+}
+
 int main(int argc, char **argv)
 {
     check_init(argc, argv, "test_session_file");
@@ -525,5 +547,6 @@ int main(int argc, char **argv)
     CHECK_CASE("other models") other_models();
     CHECK_CASE("bad paths") bad_paths();
     CHECK_CASE("no room") no_room();
+    CHECK_CASE("killed") killed();
     return check_done();
 }
