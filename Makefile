@@ -18,7 +18,8 @@ WARN    := -Wall -Wextra -Wundef -Wshadow -Wvla -Wstrict-prototypes -Wmissing-pr
 CFLAGS  ?= -O2 -g
 # what of the system is visible: make portable asks for POSIX alone
 SYSTEM  ?= -D_GNU_SOURCE
-BASE    := -std=c11 $(SYSTEM) -I. $(WARN) -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread
+# one set of objects for the program and both libraries: -fPIC costs nothing on 64-bit machines
+BASE    := -std=c11 $(SYSTEM) -I. $(WARN) -ffp-contract=off -fno-math-errno -fvisibility=hidden -pthread -fPIC
 ifeq ($(DEBUG),1)
 CFLAGS  := -O1 -g
 else
@@ -30,6 +31,10 @@ LINK    += -fsanitize=$(SANITIZE)
 endif
 ifeq ($(WERROR),1)
 BASE    += -Werror
+endif
+# one file that needs nothing of its system: STATIC=1, with glibc or CC=musl-gcc
+ifeq ($(STATIC),1)
+LINK    += -static
 endif
 LIBS    := -lm -pthread
 ifeq ($(HWLOC),1)
@@ -55,8 +60,17 @@ BASE    += -D__USE_MINGW_ANSI_STDIO=1 -D_FILE_OFFSET_BITS=64 -D_WIN32_WINNT=0x0A
 BASE    += -Wa,-muse-unaligned-vector-move
 LINK    += -static -Wl,--stack,8388608
 $(BUILD)/tools/% $(BUILD)/tests/%: SYSFLAGS := -include tools/win/text_out.h
+BASE    := $(filter-out -fPIC,$(BASE))
 else
 OS      := posix
+endif
+
+# the shared library, where it is ELF: liblutra.so -> liblutra.so.0 -> liblutra.so.0.1.0
+VERSION := $(shell sed -n 's/^\#define LUTRA_VERSION "\(.*\)"/\1/p' runtime/lutra.h)
+SONAME  := liblutra.so.$(firstword $(subst ., ,$(VERSION)))
+SHARED  := $(BUILD)/liblutra.so
+ifneq ($(filter 1,$(STATIC))$(findstring mingw,$(MACHINE))$(findstring darwin,$(MACHINE))$(SANITIZE)$(filter -static,$(LDFLAGS)),)
+SHARED  :=
 endif
 
 LIB_SRC  := $(wildcard runtime/*.c models/*.c kernels/*.c kernels/$(ISA)/*.c kernels/$(OS)/*.c)
@@ -70,15 +84,24 @@ TEST_OBJ := $(BUILD)/tests/check.o
 # what tests may link of the program: everything but main
 TOOL_LIB := $(BUILD)/tools.a
 
-all: $(BUILD)/lutra$(EXE) $(BUILD)/liblutra.a
+all: $(BUILD)/lutra$(EXE) $(BUILD)/liblutra.a $(SHARED)
 
-$(BUILD)/lutra$(EXE): $(TOOL_OBJ) $(BUILD)/liblutra.a
+$(BUILD)/lutra$(EXE): $(TOOL_OBJ) $(BUILD)/liblutra.a $(BUILD)/link
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $(TOOL_OBJ) $(BUILD)/liblutra.a $(LIBS)
 
 $(BUILD)/liblutra.a: $(LIB_OBJ)
 	@echo "  AR    $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
+
+# what runtime/ needs of the archive, and no more
+$(BUILD)/liblutra.so.$(VERSION): $(LIB_OBJ) $(BUILD)/liblutra.a tools/packaging/lutra.map
+	@echo "  LINK  $@"
+	$(Q)$(CC) -shared $(LINK) $(LDFLAGS) -Wl,-soname,$(SONAME) -Wl,--version-script=tools/packaging/lutra.map \
+	    -Wl,-z,defs -Wl,-z,noseparate-code -o $@ $(filter $(BUILD)/runtime/%,$(LIB_OBJ)) $(BUILD)/liblutra.a $(LIBS)
+
+$(BUILD)/liblutra.so: $(BUILD)/liblutra.so.$(VERSION)
+	$(Q)ln -sf liblutra.so.$(VERSION) $(BUILD)/$(SONAME) && ln -sf $(SONAME) $@
 
 # instruction-set flags by suffix
 %_avx2.o: ISAFLAGS := -O3 -mavx2 -mf16c -mno-fma -mtune=haswell
@@ -90,6 +113,8 @@ $(BUILD)/kernels/x86/%_amx.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -m
 %_neon.o: ISAFLAGS := -O3
 %_dotprod.o: ISAFLAGS := -O3 -march=armv8.2-a+dotprod
 %_i8mm.o: ISAFLAGS := -O3 -march=armv8.2-a+dotprod+i8mm
+# a template is rendered once a turn: small code
+$(filter $(BUILD)/runtime/tmpl_%,$(LIB_OBJ)): ISAFLAGS := -Os
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -99,14 +124,18 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 $(TOOL_LIB): $(filter-out %/main.o,$(TOOL_OBJ))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(TEST_EXE): $(BUILD)/%$(EXE): $(BUILD)/tests/%.o $(TEST_OBJ) $(TOOL_LIB) $(BUILD)/liblutra.a
+$(TEST_EXE): $(BUILD)/%$(EXE): $(BUILD)/tests/%.o $(TEST_OBJ) $(TOOL_LIB) $(BUILD)/liblutra.a $(BUILD)/link
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LINK) $(LDFLAGS) $(WRAPS) -o $@ $< $(TEST_OBJ) $(WITH) $(TOOL_LIB) $(BUILD)/liblutra.a $(LIBS)
 
-# rebuild when flags change
+# rebuild when flags change; objects do not depend on how programs are linked
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(BASE) $(CFLAGS) $(LINK) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(BASE) $(CFLAGS) $(LINK) $(LDFLAGS)' > $@
+	@echo '$(CC) $(BASE) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(BASE) $(CFLAGS)' > $@
+
+$(BUILD)/link: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(LINK) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(LINK) $(LDFLAGS)' > $@
 
 # calls of the C library that this one test makes fail (tests/faults.h)
 comma   := ,
@@ -165,14 +194,60 @@ $(BUILD)/lutra.dll: $(LIB_OBJ) $(BUILD)/lutra.def
 	@echo "  LINK  $@"
 	$(Q)$(CC) -shared $(LINK) $(LDFLAGS) -o $@ $(LIB_OBJ) $(BUILD)/lutra.def $(LIBS) -Wl,--out-implib,$(BUILD)/liblutra.dll.a
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include
+# manual pages and completions are made by running what was built: RUN=qemu-aarch64 when it is of another machine
+RUN     ?=
+MAN     := $(BUILD)/man
+$(BUILD)/make_man: tools/man/make_man.c $(TOOL_LIB) $(BUILD)/liblutra.a
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(BASE) $(CFLAGS) $(LINK) $(LDFLAGS) -o $@ $< $(TOOL_LIB) $(BUILD)/liblutra.a $(LIBS)
+
+man: $(MAN)/lutra.1
+$(MAN)/lutra.1: $(BUILD)/make_man runtime/lutra.h
+	@rm -rf $(MAN) && mkdir -p $(MAN)
+	$(Q)$(RUN) $(BUILD)/make_man $(MAN) runtime/lutra.h
+
+completions: $(BUILD)/completions/lutra.fish
+$(BUILD)/completions/lutra.fish: $(BUILD)/lutra$(EXE)
+	@mkdir -p $(@D)
+	$(Q)for s in bash zsh fish; do $(RUN) $(BUILD)/lutra completion $$s > $(@D)/lutra.$$s || exit 1; done
+
+LIBDIR  ?= $(PREFIX)/lib
+DATADIR := $(PREFIX)/share
+COMPLETE_BASH := $(DATADIR)/bash-completion/completions
+COMPLETE_ZSH  ?= $(DATADIR)/zsh/site-functions
+COMPLETE_FISH := $(DATADIR)/fish/vendor_completions.d
+
+install: all $(MAN)/lutra.1 $(BUILD)/completions/lutra.fish
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(LIBDIR)/pkgconfig $(PREFIX)/include $(DATADIR)/man/man1 $(DATADIR)/man/man3)
+	install -d $(addprefix $(DESTDIR),$(COMPLETE_BASH) $(COMPLETE_ZSH) $(COMPLETE_FISH))
 	install -m 755 $(BUILD)/lutra $(DESTDIR)$(PREFIX)/bin/lutra
-	install -m 644 $(BUILD)/liblutra.a $(DESTDIR)$(PREFIX)/lib/liblutra.a
+	install -m 644 $(BUILD)/liblutra.a $(DESTDIR)$(LIBDIR)/liblutra.a
+ifneq ($(SHARED),)
+	install -m 644 $(BUILD)/liblutra.so.$(VERSION) $(DESTDIR)$(LIBDIR)/liblutra.so.$(VERSION)
+	ln -sf liblutra.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/liblutra.so
+endif
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' tools/packaging/lutra.pc.in \
+	    > $(DESTDIR)$(LIBDIR)/pkgconfig/lutra.pc
 	install -m 644 runtime/lutra.h $(DESTDIR)$(PREFIX)/include/lutra.h
+	install -m 644 $(MAN)/*.1 $(DESTDIR)$(DATADIR)/man/man1
+	install -m 644 $(MAN)/*.3 $(DESTDIR)$(DATADIR)/man/man3
+	install -m 644 $(BUILD)/completions/lutra.bash $(DESTDIR)$(COMPLETE_BASH)/lutra
+	install -m 644 $(BUILD)/completions/lutra.zsh $(DESTDIR)$(COMPLETE_ZSH)/_lutra
+	install -m 644 $(BUILD)/completions/lutra.fish $(DESTDIR)$(COMPLETE_FISH)/lutra.fish
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/lutra $(DESTDIR)$(PREFIX)/lib/liblutra.a $(DESTDIR)$(PREFIX)/include/lutra.h
+	rm -f $(addprefix $(DESTDIR),$(PREFIX)/bin/lutra $(LIBDIR)/liblutra.a $(LIBDIR)/liblutra.so $(LIBDIR)/$(SONAME) \
+	    $(LIBDIR)/liblutra.so.$(VERSION) $(LIBDIR)/pkgconfig/lutra.pc $(PREFIX)/include/lutra.h)
+	rm -f $(DESTDIR)$(DATADIR)/man/man1/lutra.1 $(DESTDIR)$(DATADIR)/man/man1/lutra-*.1 $(DESTDIR)$(DATADIR)/man/man3/lutra.h.3
+	rm -f $(addprefix $(DESTDIR),$(COMPLETE_BASH)/lutra $(COMPLETE_ZSH)/_lutra $(COMPLETE_FISH)/lutra.fish)
+
+# Debian packages lutra, liblutra0 and liblutra-dev into $(BUILD)/deb, from a copy of the sources
+deb:
+	@rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/lutra
+	@cp -r Makefile README.md LICENSE kernels models runtime tools tests $(BUILD)/deb/lutra
+	@cp -r tools/packaging/debian $(BUILD)/deb/lutra/debian
+	cd $(BUILD)/deb/lutra && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u BUILD dpkg-buildpackage -b -us -uc -d
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-pi $(BUILD)-portable $(BUILD)-windows
@@ -187,8 +262,9 @@ help:
 	@echo "make windows    cross-build lutra.exe and lutra.dll for 64-bit Windows"
 	@echo "make portable   build with clang for POSIX alone, no GNU or Linux calls: macOS and the BSDs"
 	@echo "make install    PREFIX=$(PREFIX) DESTDIR=                    make uninstall, make clean"
-	@echo "variables: CC CFLAGS LDFLAGS BUILD V=1 DEBUG=1 HWLOC=1 SANITIZE=address,undefined"
+	@echo "                LIBDIR=PREFIX/lib                            make deb: Debian packages into $(BUILD)/deb"
+	@echo "variables: STATIC=1 CC CFLAGS LDFLAGS BUILD V=1 DEBUG=1 HWLOC=1 SANITIZE=address,undefined"
 
-.PHONY: all tests chat demo test check versus pi portable windows dll install uninstall clean help FORCE
+.PHONY: all tests chat demo test check versus pi portable windows dll man completions deb install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 -include $(LIB_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/%.d) $(TEST_OBJ:.o=.d)

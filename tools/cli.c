@@ -85,8 +85,7 @@ char *lutra_cli_bytes(char *dst, size_t cap, uint64_t bytes)
     return dst;
 }
 
-/* Next name of "-a, --bb"; returns its length, 0 at the end, and moves *names behind it. */
-static size_t next_name(const char **names, const char **name, char separator)
+size_t lutra_cli_next_name(const char **names, const char **name, char separator)
 {
     const char *p = *names;
     while (*p == ' ' || *p == ',' || *p == separator) p++;
@@ -102,7 +101,7 @@ static int word_index(const char *words, const char *word)
     const char *name;
     size_t len, n = strlen(word);
     if (*words == '[') words++;
-    for (int i = 0; (len = next_name(&words, &name, '|')) > 0; i++) {
+    for (int i = 0; (len = lutra_cli_next_name(&words, &name, '|')) > 0; i++) {
         if (len && name[len - 1] == ']') len--;
         if (len == n && memcmp(name, word, n) == 0) return i;
     }
@@ -117,7 +116,7 @@ static const struct lutra_opt *find_opt(const struct lutra_cli_spec *spec, const
             const struct lutra_opt *o = &spec->groups[g].opts[i];
             const char *names = o->names, *name;
             size_t len;
-            while ((len = next_name(&names, &name, ',')) > 0)
+            while ((len = lutra_cli_next_name(&names, &name, ',')) > 0)
                 if (len == n && memcmp(name, arg, n) == 0) return o;
         }
     }
@@ -228,7 +227,7 @@ static int unknown_option(const struct lutra_cli_spec *spec, const char *arg)
         for (int i = 0; i < spec->groups[g].n; i++) {
             const char *names = spec->groups[g].opts[i].names, *name;
             size_t len;
-            while ((len = next_name(&names, &name, ',')) > 0) {
+            while ((len = lutra_cli_next_name(&names, &name, ',')) > 0) {
                 char one[64];
                 snprintf(one, sizeof one, "%.*s", (int)len, name);
                 int d = lutra_cli_distance(arg, one);
@@ -289,9 +288,22 @@ static int parse_positional(const struct lutra_cli_spec *spec, void *dst, const 
     return LUTRA_EXIT_USAGE;
 }
 
+static void (*watcher)(void *user, const struct lutra_cli_spec *spec);
+static void *watcher_user;
+
+void lutra_cli_watch(void (*see)(void *user, const struct lutra_cli_spec *spec), void *user)
+{
+    watcher = see;
+    watcher_user = user;
+}
+
 int lutra_cli_parse(const struct lutra_cli_spec *spec, void *dst, int argc, char **argv)
 {
     bool seen = false, only_words = false;
+    if (watcher) {
+        watcher(watcher_user, spec);
+        return LUTRA_EXIT_OK;
+    }
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];
         int code;

@@ -66,8 +66,12 @@ struct lutra_cli_spec {
  * asked for and printed: 0; a mistake, which has been reported: 2). */
 int lutra_cli_parse(const struct lutra_cli_spec *spec, void *dst, int argc, char **argv);
 void lutra_cli_usage(const struct lutra_cli_spec *spec);
-/* Names of all options of a spec, space separated, for shell completion. */
-void lutra_cli_print_names(const struct lutra_cli_spec *spec);
+/* From now on lutra_cli_parse shows its spec to `see` and returns 0, so that every command can be asked
+ * for its options by running it; NULL ends that. For completions and manual pages. */
+void lutra_cli_watch(void (*see)(void *user, const struct lutra_cli_spec *spec), void *user);
+/* The next name of "-a, --bb", or word of "a|b" (separator '|'): its length, 0 at the end; moves
+ * *names behind it. */
+size_t lutra_cli_next_name(const char **names, const char **name, char separator);
 
 /* Whole-string numbers: nothing before, nothing after, in range. */
 bool lutra_cli_int(const char *s, long long min, long long max, long long *out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Usage text, completion words and spelling distance, all from the option tables. */
+/* Usage text and spelling distance, from the option tables. */
 #include <stdio.h>
 #include <string.h>
 
@@ -66,19 +66,6 @@ void lutra_cli_usage(const struct lutra_cli_spec *spec)
     print_kind(spec, LUTRA_OPT_IGNORE, "Accepted and ignored, with a line on stderr:");
     print_kind(spec, LUTRA_OPT_REFUSE,
                "Refused by name (exit 2), except for values that mean \"off\":");
-}
-
-void lutra_cli_print_names(const struct lutra_cli_spec *spec)
-{
-    for (int g = 0; g < spec->n_groups; g++) {
-        if (!spec->groups[g].title) continue;
-        for (int i = 0; i < spec->groups[g].n; i++) {
-            const char *p = spec->groups[g].opts[i].names;
-            for (; *p; p++)
-                if (*p != ',') putchar(*p);
-            putchar(' ');
-        }
-    }
 }
 
 int lutra_cli_distance(const char *a, const char *b)

@@ -26,5 +26,9 @@ int lutra_cmd_template(int argc, char **argv);
 int lutra_cmd_perplexity(int argc, char **argv);
 int lutra_cmd_bench(int argc, char **argv);
 int lutra_cmd_synth(int argc, char **argv);
+int lutra_cmd_completion(int argc, char **argv);
+
+/* The completion script of a shell, on stdout; the exit code. */
+int lutra_print_completion(const char *shell);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lutra: the table of subcommands, and what happens without one. */
+/* lutra: finds the subcommand, and what happens without one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,39 +8,17 @@
 #include "runtime/lutra.h"
 #include "tools/cli.h"
 #include "tools/cmd.h"
+#include "tools/commands.h"
 #include "tools/find.h"
 #include "tools/options.h"
 #include "tools/sys.h"
 
-struct command {
-    const char *name, *args, *help;
-    int (*run)(int argc, char **argv);
-};
-
-static const struct command commands[] = {
-    {"chat", "FILE", "talk with a model", lutra_cmd_chat},
-    {"run", "-m FILE -p TEXT", "continue a text, or answer with -cnv / -sys", lutra_cmd_run},
-    {"list", "", "GGUF files of this machine, and whether they fit in memory", lutra_cmd_list},
-    {"get", "NAME|URL", "fetch a model with curl or wget", lutra_cmd_get},
-    {"info", "FILE", "show keys, tensors and sizes of a GGUF file", lutra_cmd_info},
-    {"tokenize", "-m FILE", "stdin to token ids", lutra_cmd_tokenize},
-    {"template", "FILE --messages JSON", "a conversation as the model's template frames it",
-     lutra_cmd_template},
-    {"embed", "-m FILE", "vectors of texts, one text per line of stdin", lutra_cmd_embed},
-    {"perplexity", "-m FILE -f TEXT", "measure a model on a text, or against an oracle",
-     lutra_cmd_perplexity},
-    {"bench", "-m FILE", "measure speed, as llama-bench does", lutra_cmd_bench},
-    {"synth", "--shape S --type T -o F", "write a model of random weights", lutra_cmd_synth},
-    {"doctor", "", "this machine: CPU, kernels, memory speed, threads", lutra_cmd_doctor},
-};
-enum { N_COMMANDS = sizeof commands / sizeof *commands };
-
 static void print_help(void)
 {
     printf("Lutra %s: low-bit language models on CPUs by table lookup\n\n", lutra_version());
-    for (int i = 0; i < N_COMMANDS; i++) {
-        int at = printf("  lutra %s %s", commands[i].name, commands[i].args);
-        printf("%*s%s\n", at < 36 ? 36 - at : 1, "", commands[i].help);
+    for (int i = 0; i < lutra_n_commands; i++) {
+        int at = printf("  lutra %s %s", lutra_commands[i].name, lutra_commands[i].args);
+        printf("%*s%s\n", at < 36 ? 36 - at : 1, "", lutra_commands[i].help);
     }
     printf("  lutra FILE                        the same as lutra chat FILE\n\n"
            "'lutra COMMAND --help' shows the options; they are spelled as in llama.cpp.\n"
@@ -68,19 +46,10 @@ static void print_models(void)
     free(files);
 }
 
-/* A completion for bash: `eval "$(lutra --completion-bash)"`. */
-static void print_completion(void)
+static const struct lutra_command *find_command(const char *name)
 {
-    printf("complete -o default -W '");
-    for (int i = 0; i < N_COMMANDS; i++) printf("%s ", commands[i].name);
-    lutra_options_print_names();
-    printf("' lutra\n");
-}
-
-static const struct command *find_command(const char *name)
-{
-    for (int i = 0; i < N_COMMANDS; i++)
-        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    for (int i = 0; i < lutra_n_commands; i++)
+        if (strcmp(lutra_commands[i].name, name) == 0) return &lutra_commands[i];
     return NULL;
 }
 
@@ -97,11 +66,11 @@ static int unknown_command(const char *arg)
     const char *best = NULL;
     int least = 3;
     lutra_escape(shown, sizeof shown, arg, strlen(arg));
-    for (int i = 0; i < N_COMMANDS; i++) {
-        int d = lutra_cli_distance(arg, commands[i].name);
+    for (int i = 0; i < lutra_n_commands; i++) {
+        int d = lutra_cli_distance(arg, lutra_commands[i].name);
         if (d < least) {
             least = d;
-            best = commands[i].name;
+            best = lutra_commands[i].name;
         }
     }
     if (best)
@@ -122,14 +91,14 @@ static int chat_with(int argc, char **argv)
 static int dispatch(int argc, char **argv)
 {
     const char *first = argc > 1 ? argv[1] : "--list";
-    const struct command *c = find_command(first);
+    const struct lutra_command *c = find_command(first);
     if (c) return c->run(argc - 1, argv + 1);
     if (!strcmp(first, "--version") || !strcmp(first, "version")) {
         printf("lutra %s\n", lutra_version());
     } else if (!strcmp(first, "--help") || !strcmp(first, "-h") || !strcmp(first, "help")) {
         print_help();
     } else if (!strcmp(first, "--completion-bash")) {
-        print_completion();
+        return lutra_print_completion("bash");
     } else if (argc < 2) {
         print_help();
         print_models();

@@ -170,13 +170,6 @@ int lutra_options_parse(struct lutra_options *o, const char *command, int argc, 
     return LUTRA_EXIT_USAGE;
 }
 
-void lutra_options_print_names(void)
-{
-    struct lutra_opt_group groups[5];
-    struct lutra_cli_spec spec = make_spec("run", groups);
-    lutra_cli_print_names(&spec);
-}
-
 void lutra_options_sampling(const struct lutra_options *o, const lutra_model *m, lutra_sampling *out,
                             uint64_t seed)
 {

@@ -31,7 +31,6 @@ struct lutra_options {
 
 /* Parse for "run" or "chat". -1: go on. */
 int lutra_options_parse(struct lutra_options *o, const char *command, int argc, char **argv);
-void lutra_options_print_names(void);
 
 /* The prompt: -p's text, then -f's, then what a pipe on stdin holds. *given: there was any source
  * of one. Returns -1, or an exit code after reporting. */

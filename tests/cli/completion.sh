@@ -1,3 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Completion words need no model.
-"$LUTRA" --completion-bash | grep -c "^complete .*--temp .* lutra$"
+# Completion scripts need no model; llama.cpp's flag is the bash one.
+"$LUTRA" --completion-bash | grep -c -- ' --temp '
+for shell in bash zsh fish; do "$LUTRA" completion $shell | grep -c 'bench' | sed 's/^[1-9].*/some/'; done
+"$LUTRA" completion tcsh 2>/dev/null || echo $?

@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 }
 EOF
     must "ten-line application builds" ${CC:-cc} -I"$tmp/root/usr/include" "$tmp/app.c" -o "$tmp/app" -L"$tmp/root/usr/lib" -llutra -lm -pthread
-    must "ten-line application runs" "$tmp/app" "$TINY"
+    must "ten-line application runs" env LD_LIBRARY_PATH="$tmp/root/usr/lib" "$tmp/app" "$TINY"
     must "make uninstall" $MAKE -s BUILD="$make_build" uninstall PREFIX=/usr DESTDIR="$tmp/root"
     if [ -z "$(find "$tmp/root" -type f)" ]; then pass; else fail "uninstall leaves files"; fi
     if $MAKE -n CC='echo armv7l-unknown-linux #' >"$tmp/out" 2>&1 || ! grep -q '64-bit' "$tmp/out"; then fail "32-bit ARM is not refused"; else pass; fi
