@@ -90,25 +90,32 @@ X86_INLINE void some_tiles(float *y, size_t y_stride, int nv, const struct lutra
     }
 }
 
+/* Functions of their own: in one with the others gcc runs out of registers. */
+#define SOME_TILES(nv)                                                                             \
+    static __attribute__((noinline)) void tiles_##nv(                                              \
+        float *y, size_t y_stride, const struct lutra_mat *m, const struct lutra_act *a, int v0,   \
+        int tile0, int tile1)                                                                      \
+    {                                                                                              \
+        some_tiles(y, y_stride, nv, m, a, v0, tile0, tile1);                                       \
+    }
+
+SOME_TILES(1)
+SOME_TILES(2)
+SOME_TILES(3)
+SOME_TILES(4)
+SOME_TILES(5)
+SOME_TILES(6)
+SOME_TILES(7)
+SOME_TILES(8)
+
 static void book_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
-    for (int v = v0, left; (left = v1 - v) > 0;) {
-        if (left >= 8) {
-            some_tiles(y, y_stride, 8, m, a, v, tile0, tile1);
-            v += 8;
-        } else if (left >= 6) {
-            some_tiles(y, y_stride, 6, m, a, v, tile0, tile1);
-            v += 6;
-        } else if (left >= 4) {
-            some_tiles(y, y_stride, 4, m, a, v, tile0, tile1);
-            v += 4;
-        } else if (left >= 2) {
-            some_tiles(y, y_stride, 2, m, a, v, tile0, tile1);
-            v += 2;
-        } else {
-            some_tiles(y, y_stride, 1, m, a, v, tile0, tile1);
-            v += 1;
-        }
+    static void (*const tiles[WIDE])(float *, size_t, const struct lutra_mat *,
+                                     const struct lutra_act *, int, int, int) = {
+        tiles_1, tiles_2, tiles_3, tiles_4, tiles_5, tiles_6, tiles_7, tiles_8};
+    for (int v = v0, some; v < v1; v += some) {
+        some = v1 - v < WIDE ? v1 - v : WIDE;
+        tiles[some - 1](y, y_stride, m, a, v, tile0, tile1);
     }
 }

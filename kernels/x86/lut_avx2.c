@@ -282,10 +282,10 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
 }
 
 /* ---- TERN ----
- * Triple table: per triple l[16] then h[16] bytes, entry = 32*h + l with l in -16..15, h in
- * -12..12. Eight entries (24 columns) add up inside a byte: l -128..127, h -104..104. A negative
- * sign is a xor with -1, which leaves both bytes 1 too small: 33 times the row's stored count of
- * signs is added once. */
+ * Triple table: per triple l[16] then h[16] bytes, entry = 31*h + l with l in -15..15, h in
+ * -12..12. Eight entries (24 columns) add up inside a byte: l -120..120, h -96..96. vpsignb negates
+ * where the top bit of the row's sign byte is set, and would make zero of an entry where the byte is
+ * zero: see add_tern. */
 
 enum { TRIP_BYTES = 32, TERN_RUN = 256 }; /* byte sums are u8 (bias 128): 257 of them fit a u16 */
 
@@ -294,14 +294,15 @@ static void trip_tables(uint8_t *tab, const int16_t *codes, int n)
     const __m256i a = _mm256_setr_epi16(0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0);
     const __m256i b = _mm256_setr_epi16(0, 0, 1, 1, 1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 0, 0);
     const __m256i c = _mm256_setr_epi16(0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, 0, 0);
-    const __m256i half = _mm256_set1_epi16(16), mask = _mm256_set1_epi16(31);
+    const __m256i half = _mm256_set1_epi16(512);
     for (int k = 0; k < n; k += 3, tab += TRIP_BYTES) {
         __m256i e = _mm256_sign_epi16(_mm256_set1_epi16(codes[k]), a);
         e = _mm256_add_epi16(e, _mm256_sign_epi16(_mm256_set1_epi16(codes[k + 1]), b));
         e = _mm256_add_epi16(e, _mm256_sign_epi16(_mm256_set1_epi16(codes[k + 2]), c));
-        e = _mm256_add_epi16(e, half);
-        __m256i l = _mm256_sub_epi16(_mm256_and_si256(e, mask), half);
-        __m256i h = _mm256_srai_epi16(e, 5);
+        /* 33/1024 is near enough to 1/31: l stays within 15 for all |e| <= 381 */
+        __m256i h = _mm256_add_epi16(e, _mm256_slli_epi16(e, 5));
+        h = _mm256_srai_epi16(_mm256_add_epi16(h, half), 10);
+        __m256i l = _mm256_add_epi16(_mm256_sub_epi16(e, _mm256_slli_epi16(h, 5)), h);
         __m256i both = _mm256_permute4x64_epi64(_mm256_packs_epi16(l, h), 0xD8);
         _mm256_storeu_si256((__m256i *)tab, both);
     }
@@ -318,28 +319,31 @@ X86_INLINE void widen(struct wide *w, __m256i bytes)
     w->odd = _mm256_add_epi16(w->odd, _mm256_srli_epi16(bytes, 8));
 }
 
-X86_INLINE void add_triple(__m256i *l, __m256i *h, __m256i index, __m256i neg, const uint8_t *tab)
+X86_INLINE void add_triple(__m256i *l, __m256i *h, __m256i index, __m256i sign, const uint8_t *tab)
 {
     __m256i el = _mm256_shuffle_epi8(x86_load_twice(tab), index);
     __m256i eh = _mm256_shuffle_epi8(x86_load_twice(tab + 16), index);
-    *l = _mm256_add_epi8(*l, _mm256_xor_si256(el, neg));
-    *h = _mm256_add_epi8(*h, _mm256_xor_si256(eh, neg));
+    *l = _mm256_add_epi8(*l, _mm256_sign_epi8(el, sign));
+    *h = _mm256_add_epi8(*h, _mm256_sign_epi8(eh, sign));
     X86_PIN(*l);
     X86_PIN(*h);
 }
 
-/* 24 columns of 32 rows. */
+/* 24 columns of 32 rows. The first sign byte has a one at its end, so it is not zero; the second is
+ * the sum of both, 2*s + 1 or, for odd s, 2*s: not zero either, and the ones behind the signs still to
+ * come (bit 7 of the last at most 6 doublings later) keep all the others so. */
 X86_INLINE void add_tern(struct wide *wl, struct wide *wh, const uint8_t *p, const uint8_t *tab)
 {
-    const __m256i nibble = _mm256_set1_epi8(15), zero = _mm256_setzero_si256();
-    __m256i l = _mm256_set1_epi8(-128), h = l, sign = x86_load(p);
+    const __m256i nibble = _mm256_set1_epi8(15), one = _mm256_set1_epi8(1);
+    __m256i l = _mm256_set1_epi8(-128), h = l, signs = x86_load(p);
+    __m256i sign = _mm256_or_si256(signs, one);
     for (int i = 0; i < 4; i++, tab += 2 * TRIP_BYTES) {
         __m256i x = x86_load(p + 32 + 32 * i);
-        add_triple(&l, &h, _mm256_and_si256(x, nibble), _mm256_cmpgt_epi8(zero, sign), tab);
-        sign = _mm256_add_epi8(sign, sign);
+        add_triple(&l, &h, _mm256_and_si256(x, nibble), sign, tab);
+        sign = _mm256_add_epi8(sign, i ? sign : signs);
         x = _mm256_and_si256(_mm256_srli_epi16(x, 4), nibble);
-        add_triple(&l, &h, x, _mm256_cmpgt_epi8(zero, sign), tab + TRIP_BYTES);
-        sign = _mm256_add_epi8(sign, sign);
+        add_triple(&l, &h, x, sign, tab + TRIP_BYTES);
+        if (i < 3) sign = _mm256_add_epi8(sign, sign);
     }
     widen(wl, l);
     widen(wh, h);
@@ -361,8 +365,7 @@ static void tern_tile(int32_t *sum, const uint8_t *tile, const uint8_t *tab, int
 {
     const __m256i zero = _mm256_setzero_si256();
     const uint8_t *p = tile + 4 * LUTRA_TERN_ROWS;
-    memcpy(sum, tile, 4 * LUTRA_TERN_ROWS);
-    for (int i = 0; i < LUTRA_TERN_ROWS; i++) sum[i] *= 33;
+    memset(sum, 0, LUTRA_TERN_ROWS * sizeof *sum);
     while (units > 0) {
         int run = units < TERN_RUN ? units : TERN_RUN;
         struct wide wl = {zero, zero}, wh = {zero, zero};
@@ -371,7 +374,7 @@ static void tern_tile(int32_t *sum, const uint8_t *tile, const uint8_t *tab, int
             add_tern(&wl, &wh, p, tab);
         }
         flush_wide(sum, &wl, 1, run);
-        flush_wide(sum, &wh, 32, run);
+        flush_wide(sum, &wh, 31, run);
         units -= run;
     }
 }
