@@ -24,7 +24,11 @@ static void group_d(const struct lutra_mat *m, const uint8_t *unit, int g, float
     for (int r = 0; r < ROWS; r++) d[r] = lutra_unit_d(m, unit, g, r);
 }
 
-/* acc[b][row] += D * S for n vectors and one group, whose codes begin at column k. */
+/* acc[b][row] += what n vectors from v0 on and one group give, whose codes begin at column k. */
+typedef void group_fn(float acc[][ROWS], const int8_t q[][ROWS], const float d[ROWS],
+                      const struct lutra_mat *m, const struct lutra_act *a, int v0, int n, int k);
+
+/* += D * S, S in integers. */
 static void add_group(float acc[][ROWS], const int8_t q[][ROWS], const float d[ROWS],
                       const struct lutra_mat *m, const struct lutra_act *a, int v0, int n, int k)
 {
@@ -37,38 +41,7 @@ static void add_group(float acc[][ROWS], const int8_t q[][ROWS], const float d[R
     }
 }
 
-static void mul_tile(float acc[][ROWS], const struct lutra_mat *m, const uint8_t *unit,
-                     const struct lutra_act *a, int v0, int n)
-{
-    int8_t q[MOST_GROUP][ROWS];
-    float d[ROWS];
-    for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes)
-        for (int g = 0; g < m->unit_k / m->group; g++) {
-            unpack(m, unit + m->scale_bytes + g * m->group * 8, m->group, q);
-            group_d(m, unit, g, d);
-            add_group(acc, q, d, m, a, v0, n, k + g * m->group);
-        }
-}
-
-static void book_mul(float *y, size_t y_stride, const struct lutra_mat *m,
-                     const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
-{
-    for (int t = tile0; t < tile1; t++) {
-        int rows = min_int(ROWS, m->n_rows - t * ROWS);
-        for (int v = v0; v < v1; v += BLOCK) {
-            int n = min_int(BLOCK, v1 - v);
-            float acc[BLOCK][ROWS] = {{0}};
-            mul_tile(acc, m, lutra_mat_tile(m, t), a, v, n);
-            for (int b = 0; b < n; b++)
-                for (int r = 0; r < rows; r++)
-                    y[(size_t)(v + b) * y_stride + (size_t)(t * ROWS + r)] =
-                        acc[b][r] * (a->scale[v + b] * m->scale);
-        }
-    }
-}
-
-/* ---- float activations ---- */
-
+/* Float activations times decoded weights, column after column. */
 static void exact_group(float acc[][ROWS], const int8_t q[][ROWS], const float d[ROWS],
                         const struct lutra_mat *m, const struct lutra_act *a, int v0, int n, int k)
 {
@@ -82,8 +55,8 @@ static void exact_group(float acc[][ROWS], const int8_t q[][ROWS], const float d
     }
 }
 
-static void exact_tile(float acc[][ROWS], const struct lutra_mat *m, const uint8_t *unit,
-                       const struct lutra_act *a, int v0, int n)
+static void walk_tile(float acc[][ROWS], group_fn *add, const struct lutra_mat *m,
+                      const uint8_t *unit, const struct lutra_act *a, int v0, int n)
 {
     int8_t q[MOST_GROUP][ROWS];
     float d[ROWS];
@@ -91,24 +64,39 @@ static void exact_tile(float acc[][ROWS], const struct lutra_mat *m, const uint8
         for (int g = 0; g < m->unit_k / m->group; g++) {
             unpack(m, unit + m->scale_bytes + g * m->group * 8, m->group, q);
             group_d(m, unit, g, d);
-            exact_group(acc, q, d, m, a, v0, n, k + g * m->group);
+            add(acc, q, d, m, a, v0, n, k + g * m->group);
         }
 }
 
-static void book_exact(float *y, size_t y_stride, const struct lutra_mat *m,
-                       const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
+/* Every tile, blocks of vectors; at the end times the scales of vectors, if there are any. */
+static void walk(float *y, size_t y_stride, group_fn *add, const float *scale,
+                 const struct lutra_mat *m, const struct lutra_act *a, int v0, int v1, int tile0,
+                 int tile1)
 {
     for (int t = tile0; t < tile1; t++) {
         int rows = min_int(ROWS, m->n_rows - t * ROWS);
         for (int v = v0; v < v1; v += BLOCK) {
             int n = min_int(BLOCK, v1 - v);
             float acc[BLOCK][ROWS] = {{0}};
-            exact_tile(acc, m, lutra_mat_tile(m, t), a, v, n);
+            walk_tile(acc, add, m, lutra_mat_tile(m, t), a, v, n);
             for (int b = 0; b < n; b++)
-                memcpy(y + (size_t)(v + b) * y_stride + (size_t)(t * ROWS), acc[b],
-                       (size_t)rows * sizeof *y);
+                for (int r = 0; r < rows; r++)
+                    y[(size_t)(v + b) * y_stride + (size_t)(t * ROWS + r)] =
+                        scale ? acc[b][r] * (scale[v + b] * m->scale) : acc[b][r];
         }
     }
+}
+
+static void book_mul(float *y, size_t y_stride, const struct lutra_mat *m,
+                     const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
+{
+    walk(y, y_stride, add_group, a->scale, m, a, v0, v1, tile0, tile1);
+}
+
+static void book_exact(float *y, size_t y_stride, const struct lutra_mat *m,
+                       const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
+{
+    walk(y, y_stride, exact_group, NULL, m, a, v0, v1, tile0, tile1);
 }
 
 void lutra_book_init_scalar(struct lutra_ops *ops)

@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* BOOK matrices with SSSE3: 4 rows of an octet are one register; as book_avx2_body.h, a quarter of
- * a tile at a time. */
+/* BOOK matrices with SSSE3: what book_quarter_body.h asks for. Bytes of low and of high nibbles pass
+ * through the book; even and odd bytes, widened to 16 bits, are columns 2i, 2i+1 of a row. */
 #include "kernels/book.h"
 #include "kernels/ops.h"
 #include "kernels/x86/x128.h"
 
-enum { WIDE = 4 }; /* vectors whose sums stand in registers */
+#define BOOK_INLINE X128_INLINE
+#define BOOK_UNROLL X128_UNROLL
+#define fetch x128_prefetch
+typedef __m128 floats;
+typedef __m128i ints;
+typedef __m128i bytes;
+
+X128_INLINE __m128 no_floats(void)
+{
+    return _mm_setzero_ps();
+}
+
+X128_INLINE __m128i load_book(const int8_t *values)
+{
+    return x128_load(values);
+}
 
 X128_INLINE __m128i two_codes(const int16_t *c)
 {
@@ -57,10 +72,12 @@ X128_INLINE void unpack(__m128i w[4], __m128i book, const uint8_t *p)
     w[3] = _mm_srai_epi16(b, 8);
 }
 
-/* s[v] += a group of 4 rows times vector v; c[v] moves on. */
+/* s[v] = a group of 4 rows times vector v; c[v] moves on. */
 X128_INLINE void dot_group(__m128i *s, int nv, __m128i book, const uint8_t *codes,
                            const int16_t **c, int group)
 {
+    X128_UNROLL
+    for (int v = 0; v < nv; v++) s[v] = _mm_setzero_si128();
     for (int i = 0; i < group; i += 8, codes += 64) {
         __m128i w[4];
         unpack(w, book, codes);
@@ -76,76 +93,19 @@ X128_INLINE void dot_group(__m128i *s, int nv, __m128i book, const uint8_t *code
     for (int v = 0; v < nv; v++) c[v] += group;
 }
 
-X128_INLINE void store(float *to, __m128 r, int n)
+X128_INLINE __m128 add_product(__m128 acc, __m128 d, __m128i s)
+{
+    return _mm_add_ps(acc, _mm_mul_ps(d, _mm_cvtepi32_ps(s)));
+}
+
+X128_INLINE void store_scaled(float *to, __m128 acc, float scale, int n)
 {
     float tmp[4];
-    _mm_storeu_ps(n >= 4 ? to : tmp, r);
+    _mm_storeu_ps(n >= 4 ? to : tmp, _mm_mul_ps(acc, _mm_set1_ps(scale)));
     if (n < 4) memcpy(to, tmp, (size_t)n * sizeof *to);
 }
 
-/* Rows 4*part .. of one tile times vectors v0 .. v0+nv-1; kind and nv are constants of the caller.
- */
-X128_INLINE void book_part(float *y, size_t y_stride, int nv, const struct lutra_mat *m,
-                           enum lutra_scale_kind kind, const struct lutra_act *a, int v0, int tile,
-                           int part)
-{
-    const uint8_t *unit = lutra_mat_tile(m, tile);
-    const __m128i book = x128_load(m->book);
-    const int16_t *c[WIDE];
-    __m128 acc[WIDE], half = _mm_setzero_ps();
-    X128_UNROLL
-    for (int v = 0; v < nv; v++) {
-        c[v] = a->codes + (size_t)(v0 + v) * (size_t)a->k_pad;
-        acc[v] = _mm_setzero_ps();
-    }
-    for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes) {
-        const uint8_t *codes = unit + m->scale_bytes + 16 * part;
-        if (nv == 1 && part == 0) x128_prefetch(unit, m->unit_bytes);
-        if (kind == LUTRA_SCALE_SUB) half = four_halves(unit + 8 * part);
-        for (int g = 0; g * m->group < m->unit_k; g++, codes += 8 * m->group) {
-            __m128 d = group_d(kind, unit, g, part, half);
-            __m128i s[WIDE];
-            X128_UNROLL
-            for (int v = 0; v < nv; v++) s[v] = _mm_setzero_si128();
-            dot_group(s, nv, book, codes, c, m->group);
-            X128_UNROLL
-            for (int v = 0; v < nv; v++)
-                acc[v] = _mm_add_ps(acc[v], _mm_mul_ps(d, _mm_cvtepi32_ps(s[v])));
-        }
-    }
-    int row = 16 * tile + 4 * part;
-    X128_UNROLL
-    for (int v = 0; v < nv; v++)
-        store(y + (size_t)(v0 + v) * y_stride + row,
-              _mm_mul_ps(acc[v], _mm_set1_ps(a->scale[v0 + v] * m->scale)), m->n_rows - row);
-}
-
-X128_INLINE void some_tiles(float *y, size_t y_stride, int nv, const struct lutra_mat *m,
-                            const struct lutra_act *a, int v0, int tile0, int tile1)
-{
-    for (int p = 4 * tile0; p < 4 * tile1 && 4 * p < m->n_rows; p++) {
-        if (m->scales == LUTRA_SCALE_F16_EACH)
-            book_part(y, y_stride, nv, m, LUTRA_SCALE_F16_EACH, a, v0, p / 4, p % 4);
-        else if (m->scales == LUTRA_SCALE_E8M0)
-            book_part(y, y_stride, nv, m, LUTRA_SCALE_E8M0, a, v0, p / 4, p % 4);
-        else
-            book_part(y, y_stride, nv, m, LUTRA_SCALE_SUB, a, v0, p / 4, p % 4);
-    }
-}
-
-static void book_mul(float *y, size_t y_stride, const struct lutra_mat *m,
-                     const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
-{
-    for (int v = v0, left; (left = v1 - v) > 0;) {
-        if (left >= 4) {
-            some_tiles(y, y_stride, 4, m, a, v, tile0, tile1);
-            v += 4;
-        } else {
-            some_tiles(y, y_stride, 1, m, a, v, tile0, tile1);
-            v += 1;
-        }
-    }
-}
+#include "kernels/book_quarter_body.h"
 
 void lutra_book_init_ssse3(struct lutra_ops *ops)
 {
