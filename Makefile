@@ -59,7 +59,8 @@ BASE    += -D__USE_MINGW_ANSI_STDIO=1 -D_FILE_OFFSET_BITS=64 -D_WIN32_WINNT=0x0A
 # GCC cannot align the stack to 32 bytes there (its bug 54412), so no instruction may ask for that
 BASE    += -Wa,-muse-unaligned-vector-move
 LINK    += -static -Wl,--stack,8388608
-$(BUILD)/tools/% $(BUILD)/tests/%: SYSFLAGS := -include tools/win/text_out.h
+$(BUILD)/tools/%: SYSFLAGS := -include tools/win/text_out.h
+$(BUILD)/tests/%: SYSFLAGS := -include tools/win/text_out.h -include tests/win/check_win.h -Itests/win
 BASE    := $(filter-out -fPIC,$(BASE))
 else
 OS      := posix
@@ -80,7 +81,7 @@ TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/%.o)
 # tests: every tests/test_*.c and tests/check_*.c is a program of its own; tests/make_*.c make data
 TEST_SRC := $(wildcard tests/test_*.c tests/check_*.c tests/make_*.c)
 TEST_EXE := $(TEST_SRC:tests/%.c=$(BUILD)/%$(EXE))
-TEST_OBJ := $(BUILD)/tests/check.o
+TEST_OBJ := $(BUILD)/tests/check.o $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(OS)/check_*.c))
 # what tests may link of the program: everything but main
 TOOL_LIB := $(BUILD)/tools.a
 
@@ -180,7 +181,7 @@ portable:
 # one program and one library for 64-bit Windows, by Debian's gcc-mingw-w64-x86-64; both need only what
 # Windows has. Programs that use the library say -DLUTRA_SHARED
 windows:
-	@$(MAKE) CC=x86_64-w64-mingw32-gcc-posix AR=x86_64-w64-mingw32-ar BUILD=$(BUILD)-windows all dll
+	@$(MAKE) CC=x86_64-w64-mingw32-gcc-posix AR=x86_64-w64-mingw32-ar BUILD=$(BUILD)-windows all dll $(GOAL)
 	@echo "$(BUILD)-windows: lutra.exe, lutra.dll with liblutra.dll.a and lutra.def, liblutra.a"
 
 dll: $(BUILD)/lutra.dll

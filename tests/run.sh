@@ -83,7 +83,7 @@ make_tiny() { # all families, and types of each, once
 for file in tests/groups/*.sh; do . "$file"; done
 
 QUICK="unit kernels layers symbols opcodes header abi reference golden cli"
-ALL="$QUICK hostile live faults cycles models memory install package portable clang asan tsan valgrind arm chat_model"
+ALL="$QUICK hostile live faults cycles models memory install package portable windows clang asan tsan valgrind arm chat_model"
 groups=${*:-$ALL}
 groups=${groups/quick/$QUICK}
 

@@ -140,7 +140,7 @@ static double off(double a, double truth)
 
 static void near_doubles(void)
 {
-    double e = 0, l = 0, p = 0, sc = 0, s, c;
+    double e = 0, l = 0, p = 0;
     for (int i = 0; i < 200000; i++) {
         double x = 1400 * unit() - 700;
         e = fmax(e, off(lutra_exp(x), exp(x)));
@@ -148,15 +148,26 @@ static void near_doubles(void)
         l = fmax(l, off(lutra_log(a), log(a)));
         double base = 1 + 1e6 * unit(), power = 2 * unit() - 1;
         p = fmax(p, off(lutra_pow(base, power), pow(base, power)));
-        x = (i & 1 ? 1e6 : 8) * (2 * unit() - 1);
+    }
+    CHECK_NEAR(e, 0, 1e-15);
+    CHECK_NEAR(l, 0, 1e-15);
+    CHECK_NEAR(p, 0, 6e-15);
+}
+
+static void near_circle(void)
+{
+    double sc = 0, s, c;
+#if defined(_WIN32)
+    check_skip("the sine of this C library is less exact than ours"); /* x87: pi has 66 bits there */
+    return;
+#endif
+    for (int i = 0; i < 200000; i++) {
+        double x = (i & 1 ? 1e6 : 8) * (2 * unit() - 1);
         if (i % 3 == 0) x = floor(x);                       /* positions are whole numbers */
         if (i % 5 == 0) x = nearbyint(x / M_PI_2) * M_PI_2; /* where sine or cosine vanish */
         lutra_sincos(x, &s, &c);
         sc = fmax(sc, fmax(fabs(s - sin(x)), fabs(c - cos(x))));
     }
-    CHECK_NEAR(e, 0, 1e-15);
-    CHECK_NEAR(l, 0, 1e-15);
-    CHECK_NEAR(p, 0, 6e-15);
     CHECK_NEAR(sc, 0, 1e-15);
 }
 
@@ -206,6 +217,7 @@ int main(int argc, char **argv)
     CHECK_CASE("expf and tanhf: accuracy") near_floats();
     CHECK_CASE("expf and tanhf: edges") edges_of_floats();
     CHECK_CASE("double: accuracy") near_doubles();
+    CHECK_CASE("sine and cosine: accuracy") near_circle();
     CHECK_CASE("double: edges") edges_of_doubles();
     if (check_bench()) {
         static float x[4096];

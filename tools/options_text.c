@@ -92,6 +92,15 @@ static int report(const char *what, int e)
     return e == EFBIG ? LUTRA_EXIT_RUN : LUTRA_EXIT_USAGE;
 }
 
+/* The end of the last line, if it has one: \n, or \r\n. */
+static void drop_newline(struct lutra_text *t, size_t start)
+{
+    if (t->n == start || t->p[t->n - 1] != '\n') return;
+    t->n--;
+    if (t->n > start && t->p[t->n - 1] == '\r') t->n--;
+    t->p[t->n] = '\0';
+}
+
 static int add_file(struct lutra_text *out, const char *path, bool whole)
 {
     size_t start = out->n;
@@ -99,7 +108,7 @@ static int add_file(struct lutra_text *out, const char *path, bool whole)
     int e = is_stdin ? lutra_text_read_fd(out, STDIN_FILENO, PROMPT_MAX)
                      : lutra_text_read_file(out, path, PROMPT_MAX);
     if (e) return report(is_stdin ? "stdin" : path, e);
-    if (!whole && out->n > start && out->p[out->n - 1] == '\n') out->p[--out->n] = '\0';
+    if (!whole) drop_newline(out, start);
     return -1;
 }
 
@@ -141,7 +150,7 @@ int lutra_options_prompt(const struct lutra_options *o, struct lutra_text *out, 
     if (e) return report("stdin", e);
     if (out->n > before) {
         *given = true;
-        if (out->p[out->n - 1] == '\n') out->p[--out->n] = '\0';
+        drop_newline(out, before);
     }
     return -1;
 }

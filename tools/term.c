@@ -114,7 +114,10 @@ static enum lutra_input plain_line(struct lutra_term *t, struct lutra_text *out)
             continue; /* resized */
         if (c < 0 && (t->interrupted || lutra_interrupt_hangup())) return why_none(t);
         if (c < 0) return LUTRA_INPUT_END;
-        if (c == '\n') return LUTRA_INPUT_LINE;
+        if (c == '\n') { /* files of Windows end their lines with two characters */
+            if (out->n > 0 && out->p[out->n - 1] == '\r') out->p[--out->n] = '\0';
+            return LUTRA_INPUT_LINE;
+        }
         char byte = (char)c;
         lutra_text_add(out, &byte, 1);
     }

@@ -135,6 +135,9 @@ static inline int lutra_win_no_signals(sigset_t *set)
 }
 
 #undef pthread_sigmask
+#define sigdelset(set, number) ((void)(number), lutra_win_no_signals(set))
+#define SIGBUS SIGSEGV
+#define SIGTRAP SIGILL
 #define sigfillset(set) lutra_win_no_signals(set)
 #define pthread_sigmask(how, set, old) lutra_win_no_signals(old)
 
