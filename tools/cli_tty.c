@@ -78,10 +78,22 @@ bool lutra_cli_put(const char *text, size_t n)
     return out_error == 0;
 }
 
+/* What a write failed with that printf did on its way, when nothing is left to write: another byte
+ * meets the same. */
+static int forgotten_error(void)
+{
+    clearerr(stdout);
+    errno = 0;
+    return fputc('\n', stdout) == EOF || fflush(stdout) ? errno : 0;
+}
+
 int lutra_cli_flush(int code)
 {
     errno = 0;
-    if (!out_error && (fflush(stdout) || ferror(stdout))) out_error = errno ? errno : EIO;
+    if (!out_error && (fflush(stdout) || ferror(stdout))) {
+        out_error = errno ? errno : forgotten_error();
+        if (!out_error) out_error = EIO;
+    }
     if (!out_error) return code;
     lutra_cli_say("stdout: %s; the output is not complete", strerror(out_error));
     out_error = 0;
