@@ -112,7 +112,7 @@ static void attend_rows(void *arg, int begin, int end, int thread)
     }
 }
 
-/* One row: item = head, so that all threads have work. */
+/* One row: item = head, so that all threads have work; alone, too, four heads of it at a time are slower. */
 static void attend_heads(void *arg, int begin, int end, int thread)
 {
     const struct attend_job *j = arg;
@@ -193,7 +193,7 @@ void lutra_eval_attention(struct lutra_eval *e, int il)
     struct attend_job job = job_of(e, il);
     queries_keys_values(&job);
     lutra_pool_run(e->engine.pool, e->n, 1, rotate_rows, &job);
-    if (e->n == 1 && lutra_pool_size(e->engine.pool) > 1)
+    if (e->n == 1)
         lutra_pool_run(e->engine.pool, s->n_head, 1, attend_heads, &job);
     else
         lutra_pool_run(e->engine.pool, (e->n + ROWS - 1) / ROWS * s->n_head_kv, 1, attend_rows, &job);
