@@ -33,9 +33,6 @@ void lutra_sys_begin(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
     guard_fds();
-    /* a whole report in one piece: a write that failed before the last flush leaves no errno */
-    static char report[1 << 16];
-    if (!isatty(STDOUT_FILENO)) setvbuf(stdout, report, _IOFBF, sizeof report);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is a failed write like a full disk */
 }
 
