@@ -364,7 +364,7 @@ struct agreement {
     long n, same;
 };
 
-/* For on_logits: the exact logits of a row, whose normed input e->norm still is. */
+/* For on_logits: the exact logits of a row, whose normed input e->last still is. */
 static void compare(void *user, int row, const float *logits)
 {
     struct agreement *g = user;
@@ -374,7 +374,7 @@ static void compare(void *user, int row, const float *logits)
     unsigned parts = lutra_act_parts(&g->e->engine, &m, 1, 1);
     (void)row;
     lutra_act_bind(&a, g->e->engine.ops, g->e->act_mem, 1, m->n_cols, parts);
-    a.x = g->e->norm;
+    a.x = g->e->last;
     a.x_stride = (size_t)m->n_cols;
     lutra_act_fill(&g->e->engine, &a, parts);
     g->n++;
