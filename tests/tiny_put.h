@@ -197,7 +197,7 @@ static void make_spm(struct lutra_gguf_writer *w)
 static void put_wpm(struct lutra_gguf_writer *w)
 {
     static const char *const special[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
-    static const char *const pieces[] = {"\xE2\x96\x81the", "\xE2\x96\x81" "and", "\xE2\x96\x81h", "ing", "er", "and",
+    static const char *const pieces[] = {"\xE2\x96\x81the", ("\xE2\x96\x81" "and"), "\xE2\x96\x81h", "ing", "er", "and",
                                          "\xE2\x96\x81,", "\xE2\x96\x81.", "\xE2\x96\x81?", "\xE2\x96\x81!"};
     const char *v[N_VOCAB_MAX];
     char text[24];
