@@ -107,6 +107,8 @@ $(BUILD)/liblutra.so: $(BUILD)/liblutra.so.$(VERSION)
 # instruction-set flags by suffix
 %_avx2.o: ISAFLAGS := -O3 -mavx2 -mf16c -mno-fma -mtune=haswell
 %_scalar.o: ISAFLAGS := -O3
+# loops over 16 lanes stay loops, of vectors; clang knows no such option and does not mind
+$(BUILD)/kernels/vec_scalar.o: ISAFLAGS := -O3 --param max-completely-peel-times=4 -Wno-unused-command-line-argument
 %_avxvnni.o: ISAFLAGS := -O3 -mavx2 -mf16c -mavxvnni -mgfni -mno-fma -mtune=haswell
 %_ssse3.o: ISAFLAGS := -O3 -mssse3
 %_avx512.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mgfni -mf16c

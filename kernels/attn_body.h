@@ -9,7 +9,7 @@
 
 /* Never writes a NaN: scores of NaN get probability 0, and if no score is above -infinity (or one
  * is +infinity) all are 0. A sink of -infinity takes nothing: e^-inf is 0, and x + 0 is x. */
-LUTRA_LANES void softmax_beside(float *x, int n, float sink)
+LUTRA_RARE void softmax_beside(float *x, int n, float sink)
 {
     v16f max = v_max(v_set(sink), v_set(-FLT_MAX));
     for (int i = 0; i < n; i += 16) {
@@ -37,7 +37,8 @@ static void softmax(float *x, int n)
     softmax_beside(x, n, -INFINITY);
 }
 
-/* Element `at` of keys or values, 16 of them or `left`. `f32` is a constant in every caller. */
+/* Element `at` of keys or values, 16 of them or `left`. `f32` is a constant where time is spent:
+ * what reads keys is a function for halves and one for floats, not a part of its callers. */
 LUTRA_LANES v16f kv_get(const void *base, size_t at, int left, bool f32)
 {
     return f32 ? v_get((const float *)base + at, left)
@@ -88,8 +89,8 @@ LUTRA_LANES float score1(const float *q, const struct lutra_span *kv, size_t k0,
 }
 
 /* Neither scaled nor capped. */
-LUTRA_LANES void raw_scores(float *scores, const float *q, const struct lutra_span *kv, int dk,
-                            bool f32)
+LUTRA_LANES void typed_scores(float *scores, const float *q, const struct lutra_span *kv, int dk,
+                              bool f32)
 {
     size_t at = (size_t)kv->first * kv->stride;
     int p = 0;
@@ -97,7 +98,22 @@ LUTRA_LANES void raw_scores(float *scores, const float *q, const struct lutra_sp
     for (; p < kv->n; p++, at += kv->stride) scores[p] = score1(q, kv, at, dk, f32);
 }
 
-LUTRA_LANES void scale_scores(float *scores, int n, float scale, float cap)
+LUTRA_RARE void scores_f16(float *scores, const float *q, const struct lutra_span *kv, int dk)
+{
+    typed_scores(scores, q, kv, dk, false);
+}
+
+LUTRA_RARE void scores_f32(float *scores, const float *q, const struct lutra_span *kv, int dk)
+{
+    typed_scores(scores, q, kv, dk, true);
+}
+
+static void raw_scores(float *scores, const float *q, const struct lutra_span *kv, int dk)
+{
+    (kv->f32 ? scores_f32 : scores_f16)(scores, q, kv, dk);
+}
+
+LUTRA_RARE void scale_scores(float *scores, int n, float scale, float cap)
 {
     for (int p = 0; p < n; p += 16) {
         v16f s = v_mul(v_get(scores + p, n - p), v_set(scale));
@@ -138,40 +154,37 @@ LUTRA_LANES void values16(float *out, const float *prob, const struct lutra_span
     v_put(out, s, left);
 }
 
-/* Dims [d, dv) of out += the positions of a span. */
-LUTRA_LANES void add_values(float *out, const float *prob, const struct lutra_span *kv, int d,
-                            int dv, bool f32)
+LUTRA_LANES void typed_values(float *out, const float *prob, const struct lutra_span *kv, int d,
+                              int dv, bool f32)
 {
     for (; d + 64 <= dv; d += 64) values64(out + d, prob, kv, d, f32);
     for (; d < dv; d += 16) values16(out + d, prob, kv, d, dv - d, f32);
 }
 
-LUTRA_LANES void attend_typed(float *out, const float *q, const struct lutra_span *kv, int dk,
-                              int dv, float scale, float *scores, bool f32)
+LUTRA_RARE void values_f16(float *out, const float *prob, const struct lutra_span *kv, int d, int dv)
 {
-    raw_scores(scores, q, kv, dk, f32);
-    scale_scores(scores, kv->n, scale, kv->cap);
-    softmax_beside(scores, kv->n, kv->has_sink ? kv->sink : -INFINITY);
-    for (int d = 0; d < dv; d++) out[d] = 0.0f;
-    add_values(out, scores, kv, 0, dv, f32);
+    typed_values(out, prob, kv, d, dv, false);
 }
 
-static void attend_f16(float *out, const float *q, const struct lutra_span *kv, int dk, int dv,
-                       float scale, float *scores)
+LUTRA_RARE void values_f32(float *out, const float *prob, const struct lutra_span *kv, int d, int dv)
 {
-    attend_typed(out, q, kv, dk, dv, scale, scores, false);
+    typed_values(out, prob, kv, d, dv, true);
 }
 
-static void attend_f32(float *out, const float *q, const struct lutra_span *kv, int dk, int dv,
-                       float scale, float *scores)
+/* Dims [d, dv) of out += the positions of a span. */
+static void add_values(float *out, const float *prob, const struct lutra_span *kv, int d, int dv)
 {
-    attend_typed(out, q, kv, dk, dv, scale, scores, true);
+    (kv->f32 ? values_f32 : values_f16)(out, prob, kv, d, dv);
 }
 
 static void attend(float *out, const float *q, const struct lutra_span *kv, int dk, int dv,
                    float scale, float *scores)
 {
-    (kv->f32 ? attend_f32 : attend_f16)(out, q, kv, dk, dv, scale, scores);
+    raw_scores(scores, q, kv, dk);
+    scale_scores(scores, kv->n, scale, kv->cap);
+    softmax_beside(scores, kv->n, kv->has_sink ? kv->sink : -INFINITY);
+    for (int d = 0; d < dv; d++) out[d] = 0.0f;
+    add_values(out, scores, kv, 0, dv);
 }
 
 #endif

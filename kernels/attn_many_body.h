@@ -57,18 +57,18 @@ LUTRA_LANES void tile_scores(const struct tile *t, int p, bool f32)
     }
 }
 
-LUTRA_LANES void common_scores(const struct tile *t, bool f32)
+LUTRA_LANES void typed_common_scores(const struct tile *t, bool f32)
 {
     int p = 0;
     for (; p + V_TILE <= t->n; p += V_TILE) tile_scores(t, p, f32);
     for (int j = 0; j < V_TILE && p < t->n; j++) {
         const struct lutra_span rest = part_of(&t->h->kv[t->first + j], t->lo + p, t->lo + t->n);
-        raw_scores(t->scores[j] + p, t->h->q[t->first + j], &rest, t->dk, f32);
+        raw_scores(t->scores[j] + p, t->h->q[t->first + j], &rest, t->dk);
     }
 }
 
 /* out[d .. d + 16 V_TILE) of all queries += the common positions. */
-LUTRA_LANES void common_values(const struct tile *t, int d, bool f32)
+LUTRA_LANES void typed_common_values(const struct tile *t, int d, bool f32)
 {
     const struct lutra_span *kv = &t->h->kv[t->first];
     float *const *out = t->h->out + t->first;
@@ -88,46 +88,49 @@ LUTRA_LANES void common_values(const struct tile *t, int d, bool f32)
         for (int m = 0; m < V_TILE; m++) v_store(out[j] + d + 16 * m, s[j][m]);
 }
 
-/* Dims [d, dv) of query j += positions [p0, p1). */
-LUTRA_LANES void part_values(const struct tile *t, int j, int d, int p0, int p1, bool f32)
+LUTRA_RARE void common_f16(const struct tile *t, int dims) /* scores, or values of [0, dims) */
 {
-    const struct lutra_span part = part_of(&t->h->kv[t->first + j], p0, p1);
-    add_values(t->h->out[t->first + j], t->scores[j] + (p0 - t->lo), &part, d, t->dv, f32);
+    if (dims == 0) typed_common_scores(t, false);
+    for (int d = 0; d < dims; d += 16 * V_TILE) typed_common_values(t, d, false);
 }
 
-LUTRA_LANES void attend_tile(const struct tile *t, float scale, bool f32)
+LUTRA_RARE void common_f32(const struct tile *t, int dims)
+{
+    if (dims == 0) typed_common_scores(t, true);
+    for (int d = 0; d < dims; d += 16 * V_TILE) typed_common_values(t, d, true);
+}
+
+/* Dims [d, dv) of query j += positions [p0, p1). */
+static void part_values(const struct tile *t, int j, int d, int p0, int p1)
+{
+    const struct lutra_span part = part_of(&t->h->kv[t->first + j], p0, p1);
+    add_values(t->h->out[t->first + j], t->scores[j] + (p0 - t->lo), &part, d, t->dv);
+}
+
+static void attend_tile(const struct tile *t, float scale)
 {
     const struct lutra_span *kv = &t->h->kv[t->first];
+    void (*common)(const struct tile *, int) = kv->f32 ? common_f32 : common_f16;
     const int hi = t->lo + t->n;
     const int whole = t->dv / (16 * V_TILE) * (16 * V_TILE); /* dims */
-    common_scores(t, f32);
+    common(t, 0);
     for (int j = 0; j < V_TILE; j++) {
         const struct lutra_span before = part_of(&kv[j], kv[j].first, t->lo);
         const struct lutra_span after = part_of(&kv[j], hi, kv[j].first + kv[j].n);
         float *scores = t->scores[j] - before.n;
-        raw_scores(scores, t->h->q[t->first + j], &before, t->dk, f32);
-        raw_scores(t->scores[j] + t->n, t->h->q[t->first + j], &after, t->dk, f32);
+        raw_scores(scores, t->h->q[t->first + j], &before, t->dk);
+        raw_scores(t->scores[j] + t->n, t->h->q[t->first + j], &after, t->dk);
         scale_scores(scores, kv[j].n, scale, kv[j].cap);
         softmax_beside(scores, kv[j].n, kv[j].has_sink ? kv[j].sink : -INFINITY);
         for (int d = 0; d < t->dv; d++) t->h->out[t->first + j][d] = 0.0f;
-        if (before.n > 0) part_values(t, j, 0, before.first, t->lo, f32);
+        if (before.n > 0) part_values(t, j, 0, before.first, t->lo);
     }
-    for (int d = 0; d < whole; d += 16 * V_TILE) common_values(t, d, f32);
+    if (whole > 0) common(t, whole);
     for (int j = 0; j < V_TILE; j++) {
         const int end = kv[j].first + kv[j].n;
-        if (whole < t->dv) part_values(t, j, whole, t->lo, hi, f32);
-        if (hi < end) part_values(t, j, 0, hi, end, f32);
+        if (whole < t->dv) part_values(t, j, whole, t->lo, hi);
+        if (hi < end) part_values(t, j, 0, hi, end);
     }
-}
-
-static void attend_tile_f16(const struct tile *t, float scale)
-{
-    attend_tile(t, scale, false);
-}
-
-static void attend_tile_f32(const struct tile *t, float scale)
-{
-    attend_tile(t, scale, true);
 }
 
 static void attend_many(const struct lutra_heads *h, int dk, int dv, float scale, float *scores,
@@ -146,7 +149,7 @@ static void attend_many(const struct lutra_heads *h, int dk, int dv, float scale
         t.n = hi - t.lo;
         for (int j = 0; j < V_TILE; j++)
             t.scores[j] = scores + (size_t)j * score_stride + (t.lo - kv[j].first);
-        (kv->f32 ? attend_tile_f32 : attend_tile_f16)(&t, scale);
+        attend_tile(&t, scale);
     }
     for (; i < h->n; i++) attend(h->out[i], h->q[i], &h->kv[i], dk, dv, scale, scores);
 }

@@ -63,8 +63,7 @@ LUTRA_LANES void fmul_rows4(const struct fmul *f, int row, int v0, int v1, enum 
 {
     int v = v0;
     for (; v + 2 <= v1; v += 2) {
-        fmul_block(f, row, v, (struct fmul_shape){2, 2, kind});
-        fmul_block(f, row + 2, v, (struct fmul_shape){2, 2, kind});
+        for (int r = 0; r < 4; r += 2) fmul_block(f, row + r, v, (struct fmul_shape){2, 2, kind});
     }
     if (v < v1) fmul_block(f, row, v, (struct fmul_shape){4, 1, kind});
 }

@@ -39,7 +39,7 @@ LUTRA_LANES void v_store(float *p, v16f a)
     memcpy(p, a.v, sizeof a.v);
 }
 
-LUTRA_LANES v16f v_load_f16(const uint16_t *p)
+LUTRA_RARE v16f v_load_f16(const uint16_t *p) /* long: a call is cheap beside it */
 {
     v16f r;
     for (int i = 0; i < 16; i++) r.v[i] = lutra_f16_to_f32(p[i]);

@@ -17,8 +17,12 @@
 #include "kernels/ops.h"
 
 /* Primitives must melt into their callers: a call would spill all 16 lanes. Tails must not: they
- * are many and run once. */
-#if defined(__GNUC__)
+ * are many and run once. Where lanes are an array, in memory as it is (LUTRA_LANES_SMALL), the
+ * compiler may choose: a third of the code. */
+#if defined(LUTRA_LANES_SMALL) && defined(__GNUC__)
+#define LUTRA_LANES static inline
+#define LUTRA_RARE static __attribute__((noinline))
+#elif defined(__GNUC__)
 #define LUTRA_LANES static inline __attribute__((always_inline))
 #define LUTRA_RARE static __attribute__((noinline))
 #else

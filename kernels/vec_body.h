@@ -51,18 +51,22 @@ LUTRA_RARE void halves_part(uint16_t *part, const uint16_t *p, int n) /* 16 halv
 
 LUTRA_LANES v16f v_get_f16(const uint16_t *p, int left)
 {
-    if (LUTRA_LIKELY(left >= 16)) return v_load_f16(p);
     uint16_t part[16];
-    halves_part(part, p, left);
-    return v_load_f16(part);
+    if (!LUTRA_LIKELY(left >= 16)) {
+        halves_part(part, p, left);
+        p = part;
+    }
+    return v_load_f16(p);
 }
 
 LUTRA_LANES v16f v_get_bf16(const uint16_t *p, int left)
 {
-    if (LUTRA_LIKELY(left >= 16)) return v_load_bf16(p);
     uint16_t part[16];
-    halves_part(part, p, left);
-    return v_load_bf16(part);
+    if (!LUTRA_LIKELY(left >= 16)) {
+        halves_part(part, p, left);
+        p = part;
+    }
+    return v_load_bf16(p);
 }
 
 #include "kernels/exp_body.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The float vector operations in plain C: the specification. */
+#define LUTRA_LANES_SMALL
 #include "kernels/vec.h"
 
 #include "kernels/lanes_scalar.h"

@@ -37,7 +37,8 @@ LUTRA_LANES void v_store(float *p, v16f a)
     EACH(_mm_storeu_ps(p + 4 * i, a.q[i]));
 }
 
-LUTRA_LANES v16f v_load_f16(const uint16_t *p)
+/* Eighty instructions: a call is cheap beside them, and they stand in dozens of places. */
+LUTRA_RARE v16f v_load_f16(const uint16_t *p)
 {
     struct x128_rows a = x128_halves(p);
     v16f r;

@@ -54,7 +54,8 @@ X128_INLINE void x128_prefetch(const uint8_t *p, size_t bytes)
         _mm_prefetch((const char *)p + X128_AHEAD + i, _MM_HINT_T0);
 }
 
-/* Four f16 in the low halves of four int32 -> floats, the bits of lutra_f16_to_f32. */
+/* Four f16 in the low halves of four int32 -> floats, the bits of lutra_f16_to_f32. A subnormal half
+ * counts as 2^-14 and its mantissa, from which 2^-14 is taken; the subtraction quiets a NaN. */
 X128_INLINE __m128 x128_f16(__m128i h)
 {
     const __m128i rebias = _mm_set1_epi32(112 << 23);
@@ -62,15 +63,12 @@ X128_INLINE __m128 x128_f16(__m128i h)
     __m128i sign = _mm_slli_epi32(_mm_xor_si128(h, size), 16);
     __m128i no_exp = _mm_cmpgt_epi32(_mm_set1_epi32(0x400), size);
     __m128i special = _mm_cmpgt_epi32(size, _mm_set1_epi32(0x7bff));
-    __m128i normal = _mm_add_epi32(_mm_slli_epi32(size, 13), rebias);
-    normal = _mm_add_epi32(normal, _mm_and_si128(special, rebias));
-    __m128i nan = _mm_cmpgt_epi32(size, _mm_set1_epi32(0x7c00));
-    normal = _mm_or_si128(normal, _mm_and_si128(nan, _mm_set1_epi32(0x400000)));
-    /* a subnormal half is its mantissa times 2^-24, a normal float */
-    __m128 small = _mm_mul_ps(_mm_cvtepi32_ps(size), _mm_set1_ps(0x1p-24f));
-    __m128i bits = _mm_and_si128(no_exp, _mm_castps_si128(small));
-    bits = _mm_or_si128(bits, _mm_andnot_si128(no_exp, normal));
-    return _mm_castsi128_ps(_mm_or_si128(bits, sign));
+    __m128i bits = _mm_add_epi32(_mm_slli_epi32(size, 13), rebias);
+    bits = _mm_add_epi32(bits, _mm_and_si128(special, rebias));
+    bits = _mm_add_epi32(bits, _mm_and_si128(no_exp, _mm_set1_epi32(1 << 23)));
+    __m128 minus = _mm_and_ps(_mm_castsi128_ps(no_exp), _mm_set1_ps(0x1p-14f));
+    __m128 f = _mm_sub_ps(_mm_castsi128_ps(bits), minus);
+    return _mm_or_ps(f, _mm_castsi128_ps(sign));
 }
 
 X128_INLINE struct x128_rows x128_halves(const void *p)
