@@ -7,7 +7,10 @@
 #include "kernels/ops.h"
 #include "kernels/x86/x86.h"
 
-enum { WIDE = 8 }; /* vectors whose sums stand in registers */
+enum {
+    WIDE = 8, /* vectors whose sums stand in registers */
+    FEW = 2   /* vectors with code for each kind of scales */
+};
 
 X86_INLINE __m256i two_codes(const int16_t *c)
 {
@@ -16,8 +19,8 @@ X86_INLINE __m256i two_codes(const int16_t *c)
     return _mm256_set1_epi32(both);
 }
 
-/* Rows 8*side .. of one tile times vectors v0 .. v0+nv-1; group, kind and nv are constants of the
- * caller. */
+/* Rows 8*side .. of one tile times vectors v0 .. v0+nv-1; nv is a constant of the caller, and so are
+ * group and kind where there are few vectors to hide what they cost. */
 X86_INLINE void book_half(float *y, size_t y_stride, int nv, const struct lutra_mat *m, int group,
                           enum lutra_scale_kind kind, const struct lutra_act *a, int v0, int tile,
                           int side)
@@ -77,7 +80,9 @@ X86_INLINE void some_tiles(float *y, size_t y_stride, int nv, const struct lutra
     if ((halves - 1) * 8 >= m->n_rows) halves--; /* the last half has no rows */
     for (int h = 2 * tile0; h < halves; h++) {
         int t = h / 2, side = h & 1;
-        if (m->scales == LUTRA_SCALE_F16_EACH && m->group == 32)
+        if (nv > FEW)
+            book_half(y, y_stride, nv, m, m->group, m->scales, a, v0, t, side);
+        else if (m->scales == LUTRA_SCALE_F16_EACH && m->group == 32)
             book_half(y, y_stride, nv, m, 32, LUTRA_SCALE_F16_EACH, a, v0, t, side);
         else if (m->scales == LUTRA_SCALE_F16_EACH)
             book_half(y, y_stride, nv, m, 16, LUTRA_SCALE_F16_EACH, a, v0, t, side);

@@ -6,9 +6,9 @@
 #include "kernels/ops.h"
 #include "kernels/x86/x512.h"
 
-/* Vectors whose sums stand in registers (groups of 16 are faster with 8), and that pass over a
- * group which does. */
-enum { WIDE = 12, MANY = 16 };
+/* Vectors whose sums stand in registers, in groups of 32 and of 16, and that pass over a group which
+ * does. */
+enum { WIDE = 12, NARROW = 8, MANY = 16 };
 
 /* The book as 16-bit numbers, twice: bit 4 of an index does not matter. */
 X512_INLINE __m512i book_words(const int8_t *book)
@@ -24,8 +24,7 @@ X512_INLINE __m512i two_codes(const int16_t *c)
     return _mm512_set1_epi32(both);
 }
 
-/* D of group g of a unit; half = f16 scales of SUB, read once a unit. `kind` is a constant of the
- * caller. */
+/* D of group g of a unit; half = f16 scales of SUB, read once a unit. */
 X512_INLINE __m512 group_d(enum lutra_scale_kind kind, const uint8_t *unit, int g, __m512 half)
 {
     if (kind == LUTRA_SCALE_F16_EACH) return x512_halves(unit + 32 * g);
@@ -54,8 +53,8 @@ X512_INLINE void dot_group(__m512i *s, int nv, __m512i book, const uint8_t *code
     }
 }
 
-/* One tile times vectors v0 .. v0+nv-1, their sums in registers; group, kind and nv are constants
- * of the caller. */
+/* One tile times vectors v0 .. v0+nv-1, their sums in registers; group and nv are constants of the
+ * caller. */
 X512_INLINE void wide_tile(float *y, size_t y_stride, int nv, const struct lutra_mat *m, int group,
                            enum lutra_scale_kind kind, const struct lutra_act *a, int v0, int tile)
 {
@@ -135,30 +134,20 @@ X512_INLINE void long_tile(float *y, size_t y_stride, int nv, const struct lutra
     }
 }
 
-X512_INLINE void book_tile(float *y, size_t y_stride, int nv, const struct lutra_mat *m, int group,
-                           enum lutra_scale_kind kind, const struct lutra_act *a, int v0, int tile,
-                           bool wide)
-{
-    if (wide)
-        wide_tile(y, y_stride, nv, m, group, kind, a, v0, tile);
-    else
-        long_tile(y, y_stride, nv, m, group, kind, a, v0, tile);
-}
-
-X512_INLINE void some_tiles(float *y, size_t y_stride, int nv, const struct lutra_mat *m,
-                            const struct lutra_act *a, int v0, int tile0, int tile1, bool wide)
+X512_INLINE void long_some(float *y, size_t y_stride, int nv, const struct lutra_mat *m,
+                           const struct lutra_act *a, int v0, int tile0, int tile1)
 {
     for (int t = tile0; t < tile1; t++) {
         if (m->scales == LUTRA_SCALE_F16_EACH && m->group == 32)
-            book_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_F16_EACH, a, v0, t, wide);
+            long_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_F16_EACH, a, v0, t);
         else if (m->scales == LUTRA_SCALE_F16_EACH)
-            book_tile(y, y_stride, nv, m, 16, LUTRA_SCALE_F16_EACH, a, v0, t, wide);
+            long_tile(y, y_stride, nv, m, 16, LUTRA_SCALE_F16_EACH, a, v0, t);
         else if (m->scales == LUTRA_SCALE_E8M0)
-            book_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_E8M0, a, v0, t, wide);
+            long_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_E8M0, a, v0, t);
         else if (m->group == 32)
-            book_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_SUB, a, v0, t, wide);
+            long_tile(y, y_stride, nv, m, 32, LUTRA_SCALE_SUB, a, v0, t);
         else
-            book_tile(y, y_stride, nv, m, 16, LUTRA_SCALE_SUB, a, v0, t, wide);
+            long_tile(y, y_stride, nv, m, 16, LUTRA_SCALE_SUB, a, v0, t);
     }
 }
 
@@ -168,43 +157,55 @@ static __attribute__((noinline)) void long_tiles(float *y, size_t y_stride, int 
                                                  const struct lutra_act *a, int v0, int tile0,
                                                  int tile1)
 {
-    some_tiles(y, y_stride, nv, m, a, v0, tile0, tile1, false);
+    long_some(y, y_stride, nv, m, a, v0, tile0, tile1);
 }
 
 static __attribute__((noinline)) void one_tiles(float *y, const struct lutra_mat *m,
                                                 const struct lutra_act *a, int v0, int tile0,
                                                 int tile1, size_t y_stride)
 {
-    some_tiles(y, y_stride, 1, m, a, v0, tile0, tile1, false);
+    long_some(y, y_stride, 1, m, a, v0, tile0, tile1);
+}
+
+/* Code for each kind of scales would take twice the bytes and no less time. */
+X512_INLINE void wide_tiles(float *y, size_t y_stride, int nv, const struct lutra_mat *m,
+                            const struct lutra_act *a, int v0, int tile0, int tile1)
+{
+    for (int t = tile0; t < tile1; t++) {
+        if (nv > NARROW || m->group == 32)
+            wide_tile(y, y_stride, nv, m, 32, m->scales, a, v0, t);
+        else
+            wide_tile(y, y_stride, nv, m, 16, m->scales, a, v0, t);
+    }
 }
 
 static void book_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
-    const int most = m->group == 32 ? WIDE : 8, least = m->group == 32 ? WIDE : MANY;
+    const int most = m->group == 32 ? WIDE : NARROW, least = m->group == 32 ? WIDE : MANY;
     for (int v = v0, left, some; (left = v1 - v) > 0; v += some) {
         some = left >= least ? most : left;
-        switch (some) {
+        switch (some > most ? MANY : some) {
         case 1:
             one_tiles(y, m, a, v, tile0, tile1, y_stride);
             break;
         case 4:
-            some_tiles(y, y_stride, 4, m, a, v, tile0, tile1, true);
+            wide_tiles(y, y_stride, 4, m, a, v, tile0, tile1);
             break;
         case 8:
-            some_tiles(y, y_stride, 8, m, a, v, tile0, tile1, true);
+            wide_tiles(y, y_stride, 8, m, a, v, tile0, tile1);
             break;
         case 9:
-            some_tiles(y, y_stride, 9, m, a, v, tile0, tile1, true);
+            wide_tiles(y, y_stride, 9, m, a, v, tile0, tile1);
             break;
         case 10:
-            some_tiles(y, y_stride, 10, m, a, v, tile0, tile1, true);
+            wide_tiles(y, y_stride, 10, m, a, v, tile0, tile1);
             break;
         case 11:
-            some_tiles(y, y_stride, 11, m, a, v, tile0, tile1, true);
+            wide_tiles(y, y_stride, 11, m, a, v, tile0, tile1);
             break;
         case WIDE:
-            some_tiles(y, y_stride, WIDE, m, a, v, tile0, tile1, true);
+            wide_tiles(y, y_stride, WIDE, m, a, v, tile0, tile1);
             break;
         default:
             long_tiles(y, y_stride, some, m, a, v, tile0, tile1);
