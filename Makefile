@@ -104,20 +104,22 @@ $(BUILD)/liblutra.so.$(VERSION): $(LIB_OBJ) $(BUILD)/liblutra.a tools/packaging/
 $(BUILD)/liblutra.so: $(BUILD)/liblutra.so.$(VERSION)
 	$(Q)ln -sf liblutra.so.$(VERSION) $(BUILD)/$(SONAME) && ln -sf $(SONAME) $@
 
-# instruction-set flags by suffix
-%_avx2.o: ISAFLAGS := -O3 -mavx2 -mf16c -mno-fma -mtune=haswell
-%_scalar.o: ISAFLAGS := -O3
+# instruction-set flags by suffix; nothing that could throw is called from a kernel, so nobody unwinds through it
+FAST    := -O3 $(if $(filter posix,$(OS)),-fno-asynchronous-unwind-tables)
+%_avx2.o: ISAFLAGS := $(FAST) -mavx2 -mf16c -mno-fma -mtune=haswell
+%_scalar.o: ISAFLAGS := $(FAST)
 # loops over 16 lanes stay loops, of vectors; clang knows no such option and does not mind
-$(BUILD)/kernels/vec_scalar.o: ISAFLAGS := -O3 --param max-completely-peel-times=4 -Wno-unused-command-line-argument
-%_avxvnni.o: ISAFLAGS := -O3 -mavx2 -mf16c -mavxvnni -mgfni -mno-fma -mtune=haswell
-%_ssse3.o: ISAFLAGS := -O3 -mssse3
-%_avx512.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mgfni -mf16c
-$(BUILD)/kernels/x86/%_amx.o: ISAFLAGS := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c -mamx-tile -mamx-int8
-%_neon.o: ISAFLAGS := -O3
-%_dotprod.o: ISAFLAGS := -O3 -march=armv8.2-a+dotprod
-%_i8mm.o: ISAFLAGS := -O3 -march=armv8.2-a+dotprod+i8mm
-# a template is rendered once a turn: small code
-$(filter $(BUILD)/runtime/tmpl_%,$(LIB_OBJ)): ISAFLAGS := -Os
+$(BUILD)/kernels/vec_scalar.o: ISAFLAGS := $(FAST) --param max-completely-peel-times=4 -Wno-unused-command-line-argument
+%_avxvnni.o: ISAFLAGS := $(FAST) -mavx2 -mf16c -mavxvnni -mgfni -mno-fma -mtune=haswell
+%_ssse3.o: ISAFLAGS := $(FAST) -mssse3
+%_avx512.o: ISAFLAGS := $(FAST) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mgfni -mf16c
+$(BUILD)/kernels/x86/%_amx.o: ISAFLAGS := $(FAST) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c -mamx-tile -mamx-int8
+%_neon.o: ISAFLAGS := $(FAST)
+%_dotprod.o: ISAFLAGS := $(FAST) -march=armv8.2-a+dotprod
+%_i8mm.o: ISAFLAGS := $(FAST) -march=armv8.2-a+dotprod+i8mm
+# what neither computes nor takes texts apart, but opens, checks, stores and answers: small code
+SMALL   := $(filter-out tok% sampler% unicode%,$(notdir $(basename $(wildcard runtime/*.c)))) gguf% config% weights model head_build self_test
+$(filter $(SMALL:%=$(BUILD)/runtime/%.o) $(SMALL:%=$(BUILD)/models/%.o),$(LIB_OBJ)): ISAFLAGS := -Os
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -138,12 +138,14 @@ X512_INLINE int32_t group_x(const int32_t *sums, int steps)
     return x;
 }
 
-/* One tile. bits, group and kind are constants of every caller. */
+/* One tile. bits are a constant of every caller; group and kind are where there is one vector. */
 X512_INLINE void dot_tile(const struct few *f, int nv, const struct lutra_mat *m, int tile,
                           int bits, int group, enum lutra_scale_kind kind)
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
-    const int unit_k = is_super ? 256 : group, steps = group / 16, some = steps < 2 ? steps : 2;
+    const int unit_k = is_super ? 256 : group, steps = group / 16;
+    const bool more = bits == 2 && kind == LUTRA_SCALE_F16; /* steps in a group than in a block */
+    const int some = more || group == 32 ? 2 : 1;
     const size_t stride = f->a->bytes_stride, sum_stride = (size_t)(f->a->k_pad / 16);
     const uint8_t *unit = lutra_mat_tile(m, tile);
     const int8_t *bytes = f->a->bytes + (size_t)f->v0 * stride;
@@ -157,18 +159,20 @@ X512_INLINE void dot_tile(const struct few *f, int nv, const struct lutra_mat *m
         if (x512_has_min(kind)) dmin = x512_halves(unit + 32);
         for (int g = 0; g < unit_k / group; g++, sums += steps, bytes += 2 * group) {
             __m512 scale = x512_group_d(kind, unit, g, d), min = dmin;
-            struct sums total[MOST];
+            struct sums total[MOST]; /* groups of more steps than stand in registers */
             if (x512_has_min(kind)) min = x512_group_min(kind, unit, g, dmin);
+            for (int v = 0; v < nv && more; v++)
+                total[v].half[0] = total[v].half[1] = _mm512_setzero_si512();
             for (int i = 0; i < steps; i += some, codes += 32 * bits * some) {
                 struct block b;
                 take_block(&b, codes, bits, some);
                 for (int v = 0; v < nv; v++) {
                     struct sums s = block_sums(&b, bytes + (size_t)v * stride + 32 * i, some);
-                    if (i > 0) {
+                    if (more) {
                         s.half[0] = _mm512_add_epi32(s.half[0], total[v].half[0]);
                         s.half[1] = _mm512_add_epi32(s.half[1], total[v].half[1]);
                     }
-                    if (i + some < steps) {
+                    if (more && i + some < steps) {
                         total[v] = s;
                         continue;
                     }
@@ -189,78 +193,80 @@ X512_INLINE void dot_tile(const struct few *f, int nv, const struct lutra_mat *m
     }
 }
 
-X512_INLINE void dot_some(const struct few *f, const struct lutra_mat *m, int tile0, int tile1,
-                          int bits, int group, enum lutra_scale_kind kind)
-{
-    for (int t = tile0; t < tile1; t++) {
-        switch (f->nv) {
-        case 1:
-            dot_tile(f, 1, m, t, bits, group, kind);
-            break;
-        case 2:
-            dot_tile(f, 2, m, t, bits, group, kind);
-            break;
-        case 3:
-            dot_tile(f, 3, m, t, bits, group, kind);
-            break;
-        case 4:
-            dot_tile(f, 4, m, t, bits, group, kind);
-            break;
-        default:
-            dot_tile(f, f->nv, m, t, bits, group, kind);
-            break;
-        }
-    }
-}
-
-#define DOT(name, bits, group, kind)                                                               \
-    static void name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)         \
-    {                                                                                              \
-        dot_some(f, m, tile0, tile1, bits, group, kind);                                           \
-    }
-
-DOT(dot_q4_0, 4, 32, LUTRA_SCALE_F16)
-DOT(dot_q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
-DOT(dot_q5_0, 5, 32, LUTRA_SCALE_F16)
-DOT(dot_q5_1, 5, 32, LUTRA_SCALE_F16_MIN)
-DOT(dot_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
-DOT(dot_q3_k, 3, 16, LUTRA_SCALE_SUB)
-DOT(dot_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
-DOT(dot_q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
-DOT(dot_q6_k, 6, 16, LUTRA_SCALE_SUB)
-DOT(dot_tq, 2, 256, LUTRA_SCALE_F16)
-DOT(dot_q2_0, 2, 64, LUTRA_SCALE_F16)
-DOT(dot_q2_0_g128, 2, 128, LUTRA_SCALE_F16)
-
 typedef void dot_fn(const struct few *, const struct lutra_mat *, int, int);
 
-static dot_fn *fn_of(int type)
+/* One vector: code for each type. */
+#define ONE(name, bits, group, kind)                                                               \
+    static void name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)         \
+    {                                                                                              \
+        for (int t = tile0; t < tile1; t++) dot_tile(f, 1, m, t, bits, group, kind);               \
+    }
+
+ONE(one_q4_0, 4, 32, LUTRA_SCALE_F16)
+ONE(one_q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
+ONE(one_q5_0, 5, 32, LUTRA_SCALE_F16)
+ONE(one_q5_1, 5, 32, LUTRA_SCALE_F16_MIN)
+ONE(one_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
+ONE(one_q3_k, 3, 16, LUTRA_SCALE_SUB)
+ONE(one_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
+ONE(one_q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
+ONE(one_q6_k, 6, 16, LUTRA_SCALE_SUB)
+ONE(one_2_bits, 2, m->group, LUTRA_SCALE_F16) /* groups of 64 or more: a loop in any case */
+
+/* Several: code for each width, and of four bits for each type: what they cost then is a fifth less. */
+#define SOME(name, bits, group, kind)                                                              \
+    static void name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)         \
+    {                                                                                              \
+        for (int t = tile0; t < tile1; t++) {                                                      \
+            switch (f->nv) {                                                                       \
+            case 2:                                                                                \
+                dot_tile(f, 2, m, t, bits, group, kind);                                           \
+                break;                                                                             \
+            case 3:                                                                                \
+                dot_tile(f, 3, m, t, bits, group, kind);                                           \
+                break;                                                                             \
+            case 4:                                                                                \
+                dot_tile(f, 4, m, t, bits, group, kind);                                           \
+                break;                                                                             \
+            default:                                                                               \
+                dot_tile(f, f->nv, m, t, bits, group, kind);                                       \
+                break;                                                                             \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+SOME(some_2_bits, 2, m->group, LUTRA_SCALE_F16)
+SOME(some_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
+SOME(some_q3_k, 3, 16, LUTRA_SCALE_SUB)
+SOME(some_q4_0, 4, 32, LUTRA_SCALE_F16)
+SOME(some_q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
+SOME(some_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
+SOME(some_5_bits, 5, 32, m->scales)
+SOME(some_q6_k, 6, 16, LUTRA_SCALE_SUB)
+
+static dot_fn *fn_of(int type, bool one)
 {
     switch (type) {
     case LUTRA_TYPE_Q4_0:
-        return dot_q4_0;
+        return one ? one_q4_0 : some_q4_0;
     case LUTRA_TYPE_Q4_1:
-        return dot_q4_1;
-    case LUTRA_TYPE_Q5_0:
-        return dot_q5_0;
-    case LUTRA_TYPE_Q5_1:
-        return dot_q5_1;
-    case LUTRA_TYPE_Q2_K:
-        return dot_q2_k;
-    case LUTRA_TYPE_Q3_K:
-        return dot_q3_k;
+        return one ? one_q4_1 : some_q4_1;
     case LUTRA_TYPE_Q4_K:
-        return dot_q4_k;
+        return one ? one_q4_k : some_q4_k;
+    case LUTRA_TYPE_Q5_0:
+        return one ? one_q5_0 : some_5_bits;
+    case LUTRA_TYPE_Q5_1:
+        return one ? one_q5_1 : some_5_bits;
     case LUTRA_TYPE_Q5_K:
-        return dot_q5_k;
+        return one ? one_q5_k : some_5_bits;
+    case LUTRA_TYPE_Q2_K:
+        return one ? one_q2_k : some_q2_k;
+    case LUTRA_TYPE_Q3_K:
+        return one ? one_q3_k : some_q3_k;
     case LUTRA_TYPE_Q6_K:
-        return dot_q6_k;
-    case LUTRA_TYPE_Q2_0:
-        return dot_q2_0;
-    case LUTRA_TYPE_Q2_0_G128:
-        return dot_q2_0_g128;
+        return one ? one_q6_k : some_q6_k;
     default:
-        return dot_tq; /* TQ1_0, TQ2_0 */
+        return one ? one_2_bits : some_2_bits; /* Q2_0, TQ1_0, TQ2_0 */
     }
 }
 
@@ -268,7 +274,7 @@ void lutra_dot_planes_avx512(float *y, size_t y_stride, const struct lutra_mat *
                              const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
     const struct few f = {a, y, y_stride, v0, v1 - v0};
-    fn_of(m->type)(&f, m, tile0, tile1);
+    fn_of(m->type, f.nv == 1)(&f, m, tile0, tile1);
 }
 
 /* Words to bytes: the low ones to the lower half of every 16, the high ones, one more if the low

@@ -110,7 +110,8 @@ X86_INLINE int32_t group_x(const int32_t *sums, int steps)
     return x;
 }
 
-/* One tile times vectors v, v + 1. bits, group, kind and nv are constants of every caller. */
+/* One tile times vectors v, v + 1. bits and nv are constants of every caller; group and kind are where
+ * there is one vector. */
 X86_INLINE void dot_tile(float *y, size_t y_stride, int nv, const struct lutra_mat *m,
                          const struct lutra_act *a, int v0, int tile, int bits, int group,
                          enum lutra_scale_kind kind)
@@ -167,69 +168,65 @@ X86_INLINE void dot_tile(float *y, size_t y_stride, int nv, const struct lutra_m
     }
 }
 
-/* What all types share but for the constants. */
-#define DOT(name, bits, group, kind)                                                               \
-    static void name(float *y, size_t y_stride, int nv, const struct lutra_mat *m,                 \
+#define DOT(name, nv, bits, group, kind)                                                           \
+    static void name(float *y, size_t y_stride, const struct lutra_mat *m,                         \
                      const struct lutra_act *a, int v, int tile)                                   \
     {                                                                                              \
-        if (nv == 1)                                                                               \
-            dot_tile(y, y_stride, 1, m, a, v, tile, bits, group, kind);                            \
-        else                                                                                       \
-            dot_tile(y, y_stride, 2, m, a, v, tile, bits, group, kind);                            \
+        dot_tile(y, y_stride, nv, m, a, v, tile, bits, group, kind);                               \
     }
 
-DOT(dot_q4_0, 4, 32, LUTRA_SCALE_F16)
-DOT(dot_q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
-DOT(dot_q5_0, 5, 32, LUTRA_SCALE_F16)
-DOT(dot_q5_1, 5, 32, LUTRA_SCALE_F16_MIN)
-DOT(dot_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
-DOT(dot_q3_k, 3, 16, LUTRA_SCALE_SUB)
-DOT(dot_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
-DOT(dot_q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
-DOT(dot_q6_k, 6, 16, LUTRA_SCALE_SUB)
-DOT(dot_tq, 2, 256, LUTRA_SCALE_F16)
-DOT(dot_q2_0, 2, 64, LUTRA_SCALE_F16)
-DOT(dot_q2_0_g128, 2, 128, LUTRA_SCALE_F16)
+/* One vector: code for each type. Two: for each width. */
+DOT(one_q4_0, 1, 4, 32, LUTRA_SCALE_F16)
+DOT(one_q4_1, 1, 4, 32, LUTRA_SCALE_F16_MIN)
+DOT(one_q5_0, 1, 5, 32, LUTRA_SCALE_F16)
+DOT(one_q5_1, 1, 5, 32, LUTRA_SCALE_F16_MIN)
+DOT(one_q2_k, 1, 2, 16, LUTRA_SCALE_SUB_MIN4)
+DOT(one_q3_k, 1, 3, 16, LUTRA_SCALE_SUB)
+DOT(one_q4_k, 1, 4, 32, LUTRA_SCALE_SUB_MIN)
+DOT(one_q5_k, 1, 5, 32, LUTRA_SCALE_SUB_MIN)
+DOT(one_q6_k, 1, 6, 16, LUTRA_SCALE_SUB)
+DOT(one_2_bits, 1, 2, m->group, LUTRA_SCALE_F16) /* groups of 64 or more: a loop in any case */
+DOT(two_2_bits, 2, 2, m->group, LUTRA_SCALE_F16)
+DOT(two_q2_k, 2, 2, 16, LUTRA_SCALE_SUB_MIN4)
+DOT(two_q3_k, 2, 3, 16, LUTRA_SCALE_SUB)
+DOT(two_4_bits, 2, 4, 32, m->scales)
+DOT(two_5_bits, 2, 5, 32, m->scales)
+DOT(two_q6_k, 2, 6, 16, LUTRA_SCALE_SUB)
 
-typedef void dot_fn(float *, size_t, int, const struct lutra_mat *, const struct lutra_act *, int,
-                    int);
+typedef void dot_fn(float *, size_t, const struct lutra_mat *, const struct lutra_act *, int, int);
 
-static dot_fn *fn_of(int type)
+static dot_fn *fn_of(int type, bool one)
 {
     switch (type) {
     case LUTRA_TYPE_Q4_0:
-        return dot_q4_0;
+        return one ? one_q4_0 : two_4_bits;
     case LUTRA_TYPE_Q4_1:
-        return dot_q4_1;
-    case LUTRA_TYPE_Q5_0:
-        return dot_q5_0;
-    case LUTRA_TYPE_Q5_1:
-        return dot_q5_1;
-    case LUTRA_TYPE_Q2_K:
-        return dot_q2_k;
-    case LUTRA_TYPE_Q3_K:
-        return dot_q3_k;
+        return one ? one_q4_1 : two_4_bits;
     case LUTRA_TYPE_Q4_K:
-        return dot_q4_k;
+        return one ? one_q4_k : two_4_bits;
+    case LUTRA_TYPE_Q5_0:
+        return one ? one_q5_0 : two_5_bits;
+    case LUTRA_TYPE_Q5_1:
+        return one ? one_q5_1 : two_5_bits;
     case LUTRA_TYPE_Q5_K:
-        return dot_q5_k;
+        return one ? one_q5_k : two_5_bits;
+    case LUTRA_TYPE_Q2_K:
+        return one ? one_q2_k : two_q2_k;
+    case LUTRA_TYPE_Q3_K:
+        return one ? one_q3_k : two_q3_k;
     case LUTRA_TYPE_Q6_K:
-        return dot_q6_k;
-    case LUTRA_TYPE_Q2_0:
-        return dot_q2_0;
-    case LUTRA_TYPE_Q2_0_G128:
-        return dot_q2_0_g128;
+        return one ? one_q6_k : two_q6_k;
     default:
-        return dot_tq; /* TQ1_0, TQ2_0 */
+        return one ? one_2_bits : two_2_bits; /* Q2_0, TQ1_0, TQ2_0 */
     }
 }
 
 void lutra_dot_planes_avxvnni(float *y, size_t y_stride, const struct lutra_mat *m,
                               const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
-    dot_fn *dot = fn_of(m->type);
+    dot_fn *one = fn_of(m->type, true), *two = fn_of(m->type, false);
     for (int t = tile0; t < tile1; t++)
-        for (int v = v0; v < v1; v += 2) dot(y, y_stride, v1 - v, m, a, v, t);
+        for (int v = v0; v < v1; v += 2) (v1 - v > 1 ? two : one)(y, y_stride, m, a, v, t);
 }
 
 void lutra_split_codes_avxvnni(int8_t *bytes, const int16_t *codes, int n)

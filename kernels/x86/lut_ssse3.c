@@ -109,8 +109,7 @@ X128_INLINE struct x128_rows group_floats(const struct sums *s, int32_t offset_x
     return r;
 }
 
-/* One tile. bits, group and kind are constants of every caller, so that each type gets its own
- * loop. */
+/* One tile. bits are a constant of every caller, so that each width gets its own loop. */
 X128_INLINE struct x128_rows planes_tile(const struct lutra_mat *m, const uint8_t *unit,
                                          const uint8_t *tab, const int32_t *sums, int bits,
                                          int group, enum lutra_scale_kind kind)
@@ -158,18 +157,12 @@ X128_INLINE void planes_tiles(float *y, const struct lutra_mat *m, const struct 
         planes_tiles(y, m, a, v, tile0, tile1, bits, group, kind);                                 \
     }
 
-PLANES(planes_q4_0, 4, 32, LUTRA_SCALE_F16)
-PLANES(planes_q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
-PLANES(planes_q5_0, 5, 32, LUTRA_SCALE_F16)
-PLANES(planes_q5_1, 5, 32, LUTRA_SCALE_F16_MIN)
+PLANES(planes_2_bits, 2, m->group, LUTRA_SCALE_F16)
 PLANES(planes_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
 PLANES(planes_q3_k, 3, 16, LUTRA_SCALE_SUB)
-PLANES(planes_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
-PLANES(planes_q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
+PLANES(planes_4_bits, 4, 32, m->scales)
+PLANES(planes_5_bits, 5, 32, m->scales)
 PLANES(planes_q6_k, 6, 16, LUTRA_SCALE_SUB)
-PLANES(planes_tq, 2, 256, LUTRA_SCALE_F16)
-PLANES(planes_q2_0, 2, 64, LUTRA_SCALE_F16)
-PLANES(planes_q2_0_g128, 2, 128, LUTRA_SCALE_F16)
 
 static void planes_other(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                          int tile0, int tile1)
@@ -187,12 +180,12 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
         int bits, group;
         void (*lookup)(float *, const struct lutra_mat *, const struct lutra_act *, int, int, int);
     } ways[] = {
-        {LUTRA_SCALE_F16, 4, 32, planes_q4_0},      {LUTRA_SCALE_F16_MIN, 4, 32, planes_q4_1},
-        {LUTRA_SCALE_F16, 5, 32, planes_q5_0},      {LUTRA_SCALE_F16_MIN, 5, 32, planes_q5_1},
-        {LUTRA_SCALE_SUB_MIN4, 2, 16, planes_q2_k}, {LUTRA_SCALE_SUB, 3, 16, planes_q3_k},
-        {LUTRA_SCALE_SUB_MIN, 4, 32, planes_q4_k},  {LUTRA_SCALE_SUB_MIN, 5, 32, planes_q5_k},
-        {LUTRA_SCALE_SUB, 6, 16, planes_q6_k},      {LUTRA_SCALE_F16, 2, 256, planes_tq},
-        {LUTRA_SCALE_F16, 2, 64, planes_q2_0},      {LUTRA_SCALE_F16, 2, 128, planes_q2_0_g128},
+        {LUTRA_SCALE_F16, 4, 32, planes_4_bits},     {LUTRA_SCALE_F16_MIN, 4, 32, planes_4_bits},
+        {LUTRA_SCALE_SUB_MIN, 4, 32, planes_4_bits}, {LUTRA_SCALE_F16, 5, 32, planes_5_bits},
+        {LUTRA_SCALE_F16_MIN, 5, 32, planes_5_bits}, {LUTRA_SCALE_SUB_MIN, 5, 32, planes_5_bits},
+        {LUTRA_SCALE_SUB_MIN4, 2, 16, planes_q2_k},  {LUTRA_SCALE_SUB, 3, 16, planes_q3_k},
+        {LUTRA_SCALE_SUB, 6, 16, planes_q6_k},       {LUTRA_SCALE_F16, 2, 256, planes_2_bits},
+        {LUTRA_SCALE_F16, 2, 64, planes_2_bits},     {LUTRA_SCALE_F16, 2, 128, planes_2_bits},
         {LUTRA_SCALE_F16, 1, 128, lutra_bit_lookup_ssse3},
     };
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {

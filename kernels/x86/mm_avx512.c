@@ -152,38 +152,46 @@ X512_INLINE void some_run(struct scratch *s, int nh, int nv, int strip, int b, i
     }
 }
 
-X512_INLINE void block_run(struct scratch *s, int nh, int nb, int strip, int group, bool has_min,
-                           int n)
+X512_INLINE void block_run(struct scratch *s, int nb, int strip, int group, bool has_min, int n)
 {
     for (int b = 0, some; b < nb; b += some) {
         some = x512_share(nb - b, WIDE, 1);
         switch (some) {
         case 1:
-            some_run(s, nh, 1, strip, b, group, has_min, n);
+            some_run(s, 2, 1, strip, b, group, has_min, n);
             break;
         case 2:
-            some_run(s, nh, 2, strip, b, group, has_min, n);
+            some_run(s, 2, 2, strip, b, group, has_min, n);
             break;
         case 3:
-            some_run(s, nh, 3, strip, b, group, has_min, n);
+            some_run(s, 2, 3, strip, b, group, has_min, n);
             break;
         case 4:
-            some_run(s, nh, 4, strip, b, group, has_min, n);
+            some_run(s, 2, 4, strip, b, group, has_min, n);
             break;
         case 5:
-            some_run(s, nh, 5, strip, b, group, has_min, n);
+            some_run(s, 2, 5, strip, b, group, has_min, n);
             break;
         case 6:
-            some_run(s, nh, 6, strip, b, group, has_min, n);
+            some_run(s, 2, 6, strip, b, group, has_min, n);
             break;
         case 7:
-            some_run(s, nh, 7, strip, b, group, has_min, n);
+            some_run(s, 2, 7, strip, b, group, has_min, n);
             break;
         default:
-            some_run(s, nh, WIDE, strip, b, group, has_min, n);
+            some_run(s, 2, WIDE, strip, b, group, has_min, n);
             break;
         }
     }
+}
+
+/* A last tile of 16 rows stands alone in its strip: less code for what is rare. */
+static __attribute__((noinline)) void last_run(struct scratch *s, int nb, int strip, int group, bool has_min, int n)
+{
+    int b = 0;
+    for (; b + WIDE <= nb; b += WIDE) some_run(s, 1, WIDE, strip, b, group, has_min, n);
+    for (; b + 2 <= nb; b += 2) some_run(s, 1, 2, strip, b, group, has_min, n);
+    if (b < nb) some_run(s, 1, 1, strip, b, group, has_min, n);
 }
 
 /* All nb vectors of a block over the panel. */
@@ -191,14 +199,12 @@ static void strip_run(struct scratch *s, const struct lutra_mat *m, int halves, 
                       int n)
 {
     const bool has_min = x512_has_min(m->scales);
-    if (halves == 2 && has_min)
-        block_run(s, 2, nb, strip, m->group, true, n);
-    else if (halves == 2)
-        block_run(s, 2, nb, strip, m->group, false, n);
+    if (halves == 1)
+        last_run(s, nb, strip, m->group, has_min, n);
     else if (has_min)
-        block_run(s, 1, nb, strip, m->group, true, n);
+        block_run(s, nb, strip, m->group, true, n);
     else
-        block_run(s, 1, nb, strip, m->group, false, n);
+        block_run(s, nb, strip, m->group, false, n);
 }
 
 /* ---- bands ---- */
@@ -254,18 +260,20 @@ static void bands(struct scratch *s, float *y, size_t y_stride, const struct lut
 /* ---- I8: straight from the packed bytes ---- */
 
 /* Even and odd pairs have sums of their own: two chains for each vector. More than eight vectors
- * are chains enough, and leave no registers. */
+ * are chains enough, and leave no registers. `turn` columns are unrolled: as few as cost no time. */
 X512_INLINE void i8_unit(__m512i s[FEW][2], int nv, const uint8_t *codes, const int16_t *c,
                          size_t stride)
 {
-    const int chains = nv <= 8 ? 2 : 1;
-    X512_UNROLL
-    for (int k = 0; k < 32; k += 2, codes += 32) {
-        __m512i two = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)codes));
+    const int chains = nv <= 8 ? 2 : 1, turn = nv < 4 ? 8 : nv > 8 && nv < FEW ? 16 : 32;
+    for (int i = 0; i < 32; i += turn) {
         X512_UNROLL
-        for (int v = 0; v < nv; v++) {
-            __m512i *sum = &s[v][k / 2 % chains];
-            *sum = _mm512_dpwssd_epi32(*sum, two, two_codes(c + (size_t)v * stride + k));
+        for (int k = 0; k < turn; k += 2, codes += 32) {
+            __m512i two = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)codes));
+            X512_UNROLL
+            for (int v = 0; v < nv; v++) {
+                __m512i *sum = &s[v][k / 2 % chains];
+                *sum = _mm512_dpwssd_epi32(*sum, two, two_codes(c + (size_t)v * stride + i + k));
+            }
         }
     }
 }
