@@ -104,8 +104,9 @@ $(BUILD)/liblutra.so.$(VERSION): $(LIB_OBJ) $(BUILD)/liblutra.a tools/packaging/
 $(BUILD)/liblutra.so: $(BUILD)/liblutra.so.$(VERSION)
 	$(Q)ln -sf liblutra.so.$(VERSION) $(BUILD)/$(SONAME) && ln -sf $(SONAME) $@
 
-# instruction-set flags by suffix; nothing that could throw is called from a kernel, so nobody unwinds through it
-FAST    := -O3 $(if $(filter posix,$(OS)),-fno-asynchronous-unwind-tables)
+# instruction-set flags by suffix; nothing that could throw is called from a kernel, so nobody unwinds through it;
+# under a sanitizer what is inlined whole takes compilers minutes at -O3
+FAST    := $(if $(SANITIZE),-O1,-O3) $(if $(filter posix,$(OS)),-fno-asynchronous-unwind-tables)
 %_avx2.o: ISAFLAGS := $(FAST) -mavx2 -mf16c -mno-fma -mtune=haswell
 %_scalar.o: ISAFLAGS := $(FAST)
 # loops over 16 lanes stay loops, of vectors; clang knows no such option and does not mind
