@@ -24,31 +24,7 @@ suite_of() { # suite_of NAME PATTERNS [wrapper...]
 group_install() {
     must "make install" $MAKE -s BUILD="$make_build" install PREFIX=/usr DESTDIR="$tmp/root"
     must "installed program runs" "$tmp/root/usr/bin/lutra" --version
-    cat >"$tmp/app.c" <<'EOF'
-#include <lutra.h>
-#include <stdio.h>
-static int show(void *user, const char *text, size_t n) { (void)user; return fwrite(text, 1, n, stdout) != n; }
-int main(int argc, char **argv)
-{
-    lutra_error err;
-    lutra_model *m;
-    lutra_session *s;
-    int32_t *ids;
-    size_t n;
-    lutra_generate_options g = {sizeof(g)};
-    g.n_predict = 8;
-    g.on_text = show;
-    if (argc < 2 || lutra_model_open(&m, argv[1], NULL, &err)) return puts(err.msg), 1;
-    if (lutra_session_open(&s, m, NULL, &err)) return puts(err.msg), 1;
-    if (lutra_tokenize(m, "KING", 4, LUTRA_ADD_SPECIAL, &ids, &n, &err)) return puts(err.msg), 1;
-    if (lutra_session_feed(s, ids, (int)n, &err) || lutra_generate(s, &g, NULL, &err)) return puts(err.msg), 1;
-    lutra_free(ids);
-    lutra_session_free(s);
-    lutra_model_free(m);
-    return 0;
-}
-EOF
-    must "ten-line application builds" ${CC:-cc} -I"$tmp/root/usr/include" "$tmp/app.c" -o "$tmp/app" -L"$tmp/root/usr/lib" -llutra -lm -pthread
+    must "ten-line application builds" ${CC:-cc} -I"$tmp/root/usr/include" tests/examples/app.c -o "$tmp/app" -L"$tmp/root/usr/lib" -llutra -lm -pthread
     must "ten-line application runs" env LD_LIBRARY_PATH="$tmp/root/usr/lib" "$tmp/app" "$TINY"
     must "make uninstall" $MAKE -s BUILD="$make_build" uninstall PREFIX=/usr DESTDIR="$tmp/root"
     if [ -z "$(find "$tmp/root" -type f)" ]; then pass; else fail "uninstall leaves files"; fi

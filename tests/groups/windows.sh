@@ -112,34 +112,11 @@ win_library() {
     bad=$(x86_64-w64-mingw32-objdump -p "$win/lutra.exe" "$win/lutra.dll" | awk '/DLL Name/ {print tolower($3)}' | sort -u |
         grep -vxE '(kernel32|msvcrt|shell32|lutra)\.dll')
     if [ -z "$bad" ]; then pass; else fail "needed besides Windows' own: $bad"; fi
-    cat >"$tmp/app.c" <<'END'
-#include "runtime/lutra.h"
-#include <stdio.h>
-static int show(void *user, const char *text, size_t n) { (void)user; return fwrite(text, 1, n, stdout) != n; }
-int main(int argc, char **argv)
-{
-    lutra_error err;
-    lutra_model *m;
-    lutra_session *s;
-    int32_t *ids;
-    size_t n;
-    lutra_generate_options g = {sizeof(g)};
-    g.n_predict = 8;
-    g.on_text = show;
-    if (argc < 2 || lutra_model_open(&m, argv[1], NULL, &err)) return puts(err.msg), 1;
-    if (lutra_session_open(&s, m, NULL, &err)) return puts(err.msg), 1;
-    if (lutra_tokenize(m, "KING", 4, LUTRA_ADD_SPECIAL, &ids, &n, &err)) return puts(err.msg), 1;
-    if (lutra_session_feed(s, ids, (int)n, &err) || lutra_generate(s, &g, NULL, &err)) return puts(err.msg), 1;
-    lutra_free(ids);
-    lutra_session_free(s);
-    lutra_model_free(m);
-    return 0;
-}
-END
-    must "application with lutra.dll builds" $WIN_CC -Wall -Wextra -Wno-missing-field-initializers -Werror -DLUTRA_SHARED -I. "$tmp/app.c" -o "$tmp/app.exe" -L"$win" -llutra.dll
-    must "application with liblutra.a builds" $WIN_CC -Wall -Wextra -Wno-missing-field-initializers -Werror -static -I. "$tmp/app.c" -o "$tmp/app_static.exe" "$win/liblutra.a" -lm -pthread
+    local src=tests/examples/app.c
+    must "application with lutra.dll builds" $WIN_CC -Wall -Wextra -Wno-missing-field-initializers -Werror -DLUTRA_SHARED -Iruntime $src -o "$tmp/app.exe" -L"$win" -llutra.dll
+    must "application with liblutra.a builds" $WIN_CC -Wall -Wextra -Wno-missing-field-initializers -Werror -static -Iruntime $src -o "$tmp/app_static.exe" "$win/liblutra.a" -lm -pthread
     cp "$win/lutra.dll" "$tmp"
-    must "application builds here" ${CC:-cc} -I. "$tmp/app.c" -o "$tmp/app" "$BUILD/liblutra.a" -lm -pthread
+    must "application builds here" ${CC:-cc} -Iruntime $src -o "$tmp/app" "$BUILD/liblutra.a" -lm -pthread
     "$tmp/app" "$TINY" | tr -d '\r\n' >"$tmp/want"
     local app
     for app in app app_static; do
