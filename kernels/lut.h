@@ -137,6 +137,10 @@
 enum {
     LUTRA_CODE_MAX = 8128,      /* 127 * 64: four codes sum to 127 * 256, high byte stays int8 */
     LUTRA_CODE_MAX_INT8 = 127,  /* BitNet: int8 activations are part of the model */
+    LUTRA_NEAR = 4,             /* where codes go to LUTRA_CODE_MAX: magnitudes of up to so many times
+                                   the mean become codes of one byte, only what stands out needs two; */
+    LUTRA_NEAR_COLS = 1024,     /* from so many columns on: small models are fast enough without, and
+                                   it is they whose answers change by roundings that large ones bear */
     LUTRA_TILE_ROWS = 16,       /* PLANES and I8: one 32-byte vector of (row, plane pair) */
     LUTRA_BIT_ROWS = 32,        /* PLANES of one bit */
     LUTRA_TERN_ROWS = 32,

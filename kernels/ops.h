@@ -39,9 +39,13 @@ struct lutra_ops {
     /* ---- activations ---- */
 
     /* c[i] = round to nearest even of x[i] * (1/s), clamped to +-code_max, i < n; zero for
-     * n <= i < n_pad. s = max|x| / code_max as float division; codes of a zero (or all tiny,
-     * s < 1e-37) vector are 0 and s is 0. sums[g] = sum of 16 codes. n_pad a multiple of 16. x must
-     * be finite, but NaN and infinities do no harm: they become codes within range. Returns s. */
+     * n <= i < n_pad. s = max|x| / code_max as float division; where code_max is more than a byte's
+     * 127 and n at least LUTRA_NEAR_COLS, s = max(max|x| / code_max, min(max|x|, LUTRA_NEAR *
+     * (sum|x| / n)) / 127), the sum over 16 lanes as in dot: few columns have codes of more than a
+     * byte, and panels multiply bytes once instead of twice. Codes of a zero (or all tiny, s < 1e-37) vector are 0 and s is 0.
+     * sums[g] = sum of 16 codes. n_pad a multiple of 16. x must be finite, but NaN and infinities do
+     * no harm: they become codes within range. Returns s. (Outliers as larger codes of the same
+     * scale: after LLM.int8(), arXiv:2208.07339.) */
     float (*quantize)(int16_t *codes, int32_t *sums, const float *x, int n, int n_pad,
                       int code_max);
 

@@ -267,11 +267,31 @@ LUTRA_LANES v16i v_round(v16f x)
     return vi_sub(v_bits(v_add(x, magic)), v_bits(magic));
 }
 
+static float sum_abs(const float *x, int n)
+{
+    v16f sum = v_set(0.0f);
+    for (int i = 0; i < n; i += 16)
+        sum = v_add(sum, v_from_bits(vi_and(v_bits(v_get(x + i, n - i)), vi_set(0x7fffffff))));
+    return v_sum(sum);
+}
+
+/* What code 1 stands for. The largest magnitude must fit code_max; with codes of two bytes it is
+ * more, so that nearly all of the others fit one. */
+static float code_step(const float *x, int n, int code_max)
+{
+    float max = max_abs(x, n), s = max / (float)code_max;
+    if (n < LUTRA_NEAR_COLS || code_max <= LUTRA_CODE_MAX_INT8 || !(s > 0.0f && s <= FLT_MAX))
+        return s;
+    float near = LUTRA_NEAR * (sum_abs(x, n) / (float)n);
+    near = (near < max ? near : max) / LUTRA_CODE_MAX_INT8;
+    return near > s ? near : s;
+}
+
 /* NaN, and an infinity (inf * 0 is NaN), become -code_max: v_max gives its second operand. The
  * scale that is returned is then not finite either, and so are the sums it multiplies. */
 static float quantize(int16_t *codes, int32_t *sums, const float *x, int n, int n_pad, int code_max)
 {
-    float s = max_abs(x, n) / (float)code_max;
+    float s = code_step(x, n, code_max);
     int i = 0;
     if (s < 1e-37f) {
         s = 0.0f;

@@ -167,7 +167,7 @@ static double bench_size(int bits, int group, int n_rows, int n_cols)
 {
     open_mat(&bench.b, bits, group, n_rows, n_cols, CODES_RANDOM);
     case_act_open(&bench.a, &bench.ops, 1, n_cols, false);
-    case_act_fill(&bench.a, CHECK_FILL_RANDOM, LUTRA_CODE_MAX);
+    case_act_normal(&bench.a, &bench.ops, LUTRA_CODE_MAX);
     case_act_tables(&bench.a, &bench.ops);
     double s = check_time(bench_once, NULL, 0.15);
     case_act_close(&bench.a);

@@ -297,7 +297,7 @@ static double bench_size(int type, int n, int times, bool panel)
     void *scratch = panel ? check_guard(bench.ops.panel_scratch, LUTRA_ALIGN) : NULL;
     mat_open(&bench.c, type, 512 * times, 2560, CASE_RANDOM);
     case_act_open(&bench.a, &bench.ops, n, 2560, false);
-    case_act_fill(&bench.a, CHECK_FILL_RANDOM, LUTRA_CODE_MAX);
+    case_act_normal(&bench.a, &bench.ops, LUTRA_CODE_MAX);
     bench.y = malloc((size_t)bench.c.m.n_rows * (size_t)n * sizeof(float));
     double s = check_time(bench_mul, scratch, 0.2);
     if (scratch) check_guard_free(scratch);

@@ -265,7 +265,7 @@ static double bench_size(const struct case_type *ct, int n, int times, double *r
 {
     case_mat_open_tiled(&bench.c, ct, 512, 2560, times);
     case_act_open(&bench.a, &bench.ops, n, 2560, false);
-    case_act_fill(&bench.a, CHECK_FILL_RANDOM,
+    case_act_normal(&bench.a, &bench.ops,
                   ct->ternary ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX);
     bench.scratch = scratch_open(&bench.ops);
     bench.y = malloc((size_t)bench.c.m.n_rows * (size_t)n * sizeof(float));

@@ -9,12 +9,27 @@ struct codes {
     int32_t *sums;
 };
 
+/* Sum of magnitudes: column i in lane i % 16, then halves of the lanes are added. */
+static float ref_sum(const float *x, int n)
+{
+    float lane[16] = {0};
+    for (int i = 0; i < n; i++) lane[i % 16] += fabsf(x[i]);
+    for (int half = 8; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+    return lane[0];
+}
+
 static void ref_quantize(struct codes out, float *scale, const float *x, int n, int n_pad,
                          int code_max)
 {
     float max = 0.0f;
     for (int i = 0; i < n; i++) max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
-    float s = max / (float)code_max, inv = 1.0f / s;
+    float s = max / (float)code_max;
+    if (n >= LUTRA_NEAR_COLS && code_max > LUTRA_CODE_MAX_INT8 && s > 0.0f) {
+        float near = LUTRA_NEAR * (ref_sum(x, n) / (float)n);
+        s = fmaxf(s, fminf(near, max) / 127.0f);
+    }
+    float inv = 1.0f / s;
     if (s < 1e-37f) s = inv = 0.0f;
     memset(out.sums, 0, (size_t)n_pad / 16 * sizeof *out.sums);
     for (int i = 0; i < n_pad; i++) {
@@ -89,6 +104,27 @@ static void check_quantize_size(int n)
     for (int i = 0; i < 5; i++) check_guard_free(all[i]);
 }
 
+/* Two columns stand out: they keep their value, the others have a byte's codes. */
+static void check_quantize_outliers(void)
+{
+    static float x[LUTRA_NEAR_COLS];
+    static int16_t c[LUTRA_NEAR_COLS];
+    static int32_t sums[LUTRA_NEAR_COLS / 16];
+    const int n = LUTRA_NEAR_COLS;
+    for (int i = 0; i < n; i++) x[i] = i & 1 ? -1.0f : 0.5f;
+    x[5] = 40.0f;
+    x[700] = -20.0f;
+    for (int l = 0; l < n_levels; l++) {
+        float s = levels[l].ops.quantize(c, sums, x, n, n, LUTRA_CODE_MAX);
+        CHECK(s > 1.0f / 127 && s < 8.0f / 127);
+        CHECK(fabsf((float)c[5] * s - 40.0f) <= s / 2);
+        CHECK(fabsf((float)c[700] * s + 20.0f) <= s / 2);
+        for (int i = 0; i < n; i++) CHECK(i == 5 || i == 700 || abs(c[i]) <= 127);
+        s = levels[l].ops.quantize(c, sums, x, n - 96, n, LUTRA_CODE_MAX);
+        CHECK(s == 40.0f / LUTRA_CODE_MAX);
+    }
+}
+
 /* x = k + 1/2 under scale 1: ties go to even codes */
 static void check_quantize_ties(void)
 {
@@ -157,6 +193,7 @@ int main(int argc, char **argv)
         for (int i = 0; size_at(i); i++) check_quantize_size(size_at(i));
     }
     CHECK_CASE("ties") check_quantize_ties();
+    CHECK_CASE("outliers") check_quantize_outliers();
     CHECK_CASE("not finite") check_quantize_broken();
     CHECK_CASE("nothing to do") check_quantize_empty();
     if (check_bench()) bench_all();

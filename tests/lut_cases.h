@@ -173,6 +173,14 @@ static inline void case_act_close(struct case_act *c)
     check_guard_free(c->x);
 }
 
+/* As the quantizer leaves them: most codes fit a byte, `wide` of 64 quads have one that does not. */
+static inline int case_code_near(int k, int max, int wide)
+{
+    int near = max < LUTRA_CODE_MAX_INT8 ? max : LUTRA_CODE_MAX_INT8;
+    if (k % 4 == 1 && check_rand_int(0, 63) < wide) return check_rand_int(-max, max);
+    return check_rand_int(-near, near);
+}
+
 static inline int case_code(enum check_fill fill, int k, int max)
 {
     switch (fill) {
@@ -189,8 +197,8 @@ static inline int case_code(enum check_fill fill, int k, int max)
     }
 }
 
-/* All vectors of `c` get codes by `fill` (the first one; the others are random). Tables are for the
- * caller. */
+/* All vectors of `c` get codes by `fill` (the first one; the others are random, and of four two as
+ * the quantizer leaves them, one with no code beyond a byte). Tables are for the caller. */
 static inline void case_act_fill(struct case_act *c, enum check_fill fill, int max)
 {
     struct lutra_act *a = &c->a;
@@ -201,7 +209,8 @@ static inline void case_act_fill(struct case_act *c, enum check_fill fill, int m
         a->scale[v] = check_rand_float(0.001f, 0.1f);
         memset(codes, 0, (size_t)a->k_pad * sizeof *codes);
         for (int k = 0; k < a->k; k++) {
-            codes[k] = (int16_t)case_code(v ? CHECK_FILL_RANDOM : fill, k, max);
+            codes[k] = (int16_t)(v % 4 ? case_code_near(k, max, v % 4 == 1 ? 0 : 8)
+                                       : case_code(v ? CHECK_FILL_RANDOM : fill, k, max));
             c->x[(size_t)v * (size_t)a->k + (size_t)k] = a->scale[v] * (float)codes[k];
         }
         for (int g = 0; g < a->k_pad / 16; g++) {
@@ -209,6 +218,22 @@ static inline void case_act_fill(struct case_act *c, enum check_fill fill, int m
             for (int i = 0; i < 16; i++) sums[g] += codes[16 * g + i];
         }
     }
+}
+
+/* For measuring: normally distributed floats, quantized. */
+static inline void case_act_normal(struct case_act *c, const struct lutra_ops *ops, int max)
+{
+    struct lutra_act *a = &c->a;
+    a->code_max = max;
+    for (int i = 0; i < a->n * a->k; i++) {
+        float sum = 0;
+        for (int j = 0; j < 12; j++) sum += check_rand_float(-0.5f, 0.5f);
+        c->x[i] = sum;
+    }
+    for (int v = 0; v < a->n; v++)
+        a->scale[v] = ops->quantize(a->codes + (size_t)v * (size_t)a->k_pad,
+                                    a->sums + (size_t)v * (size_t)(a->k_pad / 16),
+                                    c->x + (size_t)v * (size_t)a->k, a->k, a->k_pad, max);
 }
 
 /* The same numbers under another level's table formats. */

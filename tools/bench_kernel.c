@@ -179,6 +179,23 @@ static int copies_for(const struct lutra_mat *m, uint64_t cold_bytes)
     return n > LUTRA_KERNEL_COPIES ? LUTRA_KERNEL_COPIES : (int)n;
 }
 
+/* Normally distributed, as what comes out of a normed sum is: how many codes need two bytes depends
+ * on it. */
+static void fill_normal(float *x, size_t n)
+{
+    uint32_t r = 2463534242u;
+    double u[2];
+    for (size_t i = 0; i < n; i++) {
+        for (int j = 0; j < 2; j++) {
+            r ^= r << 13;
+            r ^= r >> 17;
+            r ^= r << 5;
+            u[j] = ((double)r + 0.5) / 4294967296.0;
+        }
+        x[i] = (float)(sqrt(-2 * log(u[0])) * cos(6.283185307179586 * u[1]));
+    }
+}
+
 static lutra_status take_operands(struct lutra_kernel_bench *b, int copies, int threads)
 {
     const struct lutra_mat *m = &b->mats[0];
@@ -198,13 +215,7 @@ static lutra_status take_operands(struct lutra_kernel_bench *b, int copies, int 
     b->engine.scratch = lutra_arena_take(&b->arena, scratch);
     b->engine.scratch_each = each;
     if (!b->x || !b->y || !b->act_mem || !b->engine.scratch) return LUTRA_ENOMEM;
-    uint32_t r = 2463534242u;
-    for (size_t i = 0; i < n * (size_t)m->n_cols; i++) {
-        r ^= r << 13;
-        r ^= r >> 17;
-        r ^= r << 5;
-        b->x[i] = (float)(int32_t)r / 2147483648.0f;
-    }
+    fill_normal(b->x, n * (size_t)m->n_cols);
     return pack_random(b, &b->mats[0]) && copy_mats(b, copies) ? LUTRA_OK : LUTRA_ENOMEM;
 }
 
