@@ -88,14 +88,15 @@ static lutra_status measure(struct curve *c, int rounds, run_fn run, void *what,
 
 static void put_table(FILE *f, const struct curve *c, const char *unit)
 {
-    char step[24];
+    char step[24], low[24], high[24];
     fprintf(f, "%s\n\n|    N | time us     | [95 %%]                    | us per %-6s |   step |\n",
             c->label, unit);
     fputs("| ---: | ----------: | ------------------------: | ------------: | -----: |\n", f);
     for (int i = 0; i < c->sizes.n; i++) {
         double before = i ? c->best[i - 1] / c->n[i - 1] : NAN;
-        fprintf(f, "| %4.0f | %11.1f | %11.1f - %11.1f | %13.2f | %6s |\n", c->n[i], c->ns[i] / 1e3,
-                c->low[i] / 1e3, c->high[i] / 1e3, c->best[i] / c->n[i] / 1e3,
+        fprintf(f, "| %4.0f | %11.1f | %11s - %11s | %13.2f | %6s |\n", c->n[i], c->ns[i] / 1e3,
+                lutra_bench_show(low, sizeof low, "%.1f", c->low[i] / 1e3),
+                lutra_bench_show(high, sizeof high, "%.1f", c->high[i] / 1e3), c->best[i] / c->n[i] / 1e3,
                 lutra_bench_show(step, sizeof step, "%.3f", c->best[i] / c->n[i] / before));
     }
     if (c->worst_at)
