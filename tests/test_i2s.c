@@ -13,6 +13,7 @@
 #include "models/gguf.h"
 #include "runtime/session.h"
 #include "tests/check.h"
+#include "tools/bench.h"
 
 static const enum lutra_i2s_layout layouts[] = {LUTRA_I2S_LAYOUT_128, LUTRA_I2S_LAYOUT_64,
                                                 LUTRA_I2S_LAYOUT_ROWS4};
@@ -182,23 +183,39 @@ static void on_logits(void *user, int row, const float *l)
     memcpy(logits, l, sizeof(float) * (size_t)*(int *)user);
 }
 
-static lutra_status logits_of(const char *path, lutra_i2s l, lutra_error *err)
+/* Of a model that is opened; freed by the caller. */
+static void take_logits(lutra_model *m)
 {
     static const int32_t ids[] = {1, 50, 70, 200, 30};
-    lutra_model *m;
     lutra_session *s;
-    lutra_model_options mo = {.size = sizeof mo, .i2s_layout = l};
-    lutra_status st = lutra_model_open(&m, path, &mo, err);
-    if (st != LUTRA_OK) return st;
     int n = m->net->config.n_vocab;
     CHECK(n <= VOCAB);
     CHECK_STR(m->net->self_test, "ok");
     CHECK_EQ(m->net->layers[0].wq.kind, LUTRA_MAT_TERN);
-    CHECK_EQ(lutra_session_open(&s, m, NULL, err), LUTRA_OK);
+    CHECK_EQ(lutra_session_open(&s, m, NULL, NULL), LUTRA_OK);
     lutra_eval_tokens(s->eval, ids, 5, on_logits, &n);
     lutra_session_free(s);
+}
+
+static lutra_status logits_of(const char *path, lutra_i2s l, lutra_error *err)
+{
+    lutra_model *m;
+    lutra_model_options mo = {.size = sizeof mo, .i2s_layout = l};
+    lutra_status st = lutra_model_open(&m, path, &mo, err);
+    if (st != LUTRA_OK) return st;
+    take_logits(m);
     lutra_model_free(m);
     return LUTRA_OK;
+}
+
+/* The model as `lutra bench --i2s-layout` opens it. */
+static void bench_logits_of(const char *path, lutra_i2s l)
+{
+    struct lutra_bench_options o = {.kernels = -1, .i2s_layout = (int)l};
+    struct lutra_bench_model m;
+    CHECK_EQ(lutra_bench_open(&m, path, &o), -1);
+    take_logits(m.model);
+    lutra_bench_close(&m);
 }
 
 static void test_models(void)
@@ -212,6 +229,9 @@ static void test_models(void)
         CHECK(write_as(path, layouts[l], NULL));
         CHECK_EQ(logits_of(path, said[l], &err), LUTRA_OK);
         if (l == 0) memcpy(first, logits, sizeof first);
+        CHECK_MEM(logits, first, sizeof first, 'f');
+        memset(logits, 0, sizeof logits);
+        bench_logits_of(path, said[l]);
         CHECK_MEM(logits, first, sizeof first, 'f');
         CHECK_EQ(logits_of(path, said[(l + 1) % 3], &err), LUTRA_OK); /* only noise tells */
         CHECK(memcmp(logits, first, sizeof first) != 0);

@@ -45,7 +45,8 @@ enum lutra_bench_kernels {
 struct lutra_bench_options {
     struct lutra_strings models, prompt, gen, pairs, depth, batch, ubatch, threads, shapes;
     const char *model, *cpu, *svg, *peer, *peer_args, *bits, *type, *vectors;
-    int reps, format, format_err, no_warmup, sustain, delay, kernels, way, ops, curve, group, cold, progress, head;
+    int reps, format, format_err, no_warmup, sustain, delay, kernels, way, ops, curve, group, cold, progress, head,
+        i2s_layout;
 };
 
 int lutra_bench_kernel_cases(const struct lutra_bench_options *o); /* bench_kernels.c */

@@ -337,7 +337,8 @@ int lutra_bench_open(struct lutra_bench_model *m, const char *path,
 {
     lutra_error err;
     char size[24];
-    lutra_model_options mo = {.size = sizeof mo, .cpu = o->cpu, .head = (lutra_head)o->head};
+    lutra_model_options mo = {.size = sizeof mo, .cpu = o->cpu, .head = (lutra_head)o->head,
+                              .i2s_layout = (lutra_i2s)o->i2s_layout};
     static const char *const modes[] = {"auto", "lut", "dot", "deq"};
     memset(m, 0, sizeof *m);
     if (o->kernels > LUTRA_BENCH_AUTO) mo.kernels = (lutra_kernels)(o->kernels - LUTRA_BENCH_AUTO);

@@ -34,6 +34,7 @@ static const struct lutra_opt tests[] = {
     {"--no-warmup", NULL, LUTRA_OPT_FLAG, AT(no_warmup), 1, 0, "no run before the measured ones",
      NULL},
     {"--cpu", "LEVEL", LUTRA_OPT_STR, AT(cpu), 0, 0, "CPU level to use at most", NULL},
+    {"--i2s-layout", "128|64|rows4", LUTRA_OPT_CHOICE, AT(i2s_layout), 0, 0, "layout of I2_S tensors (128)", NULL},
     {"--head", "file|q8|q6|q4|fast", LUTRA_OPT_CHOICE, AT(head), 0, 0,
      "output matrix in fewer bits, or by shortlist (file: as it is)", NULL},
 };

@@ -26,6 +26,7 @@ bad --seed 18446744073709551616
 bad --precision medium
 bad --kernels avx
 bad --head q5
+bad --i2s-layout 96
 bad --cpu pentium
 bad -p
 bad --special=yes
