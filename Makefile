@@ -134,10 +134,13 @@ $(TEST_EXE): $(BUILD)/%$(EXE): $(BUILD)/tests/%.o $(TEST_OBJ) $(TOOL_LIB) $(BUIL
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LINK) $(LDFLAGS) $(WRAPS) -o $@ $< $(TEST_OBJ) $(WITH) $(TOOL_LIB) $(BUILD)/liblutra.a $(LIBS)
 
-# rebuild when flags change; objects do not depend on how programs are linked
+# rebuild when flags change, those of single files, as they stand in this file, included; objects do not depend on
+# how programs are linked
+THIS    := $(firstword $(MAKEFILE_LIST))
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(BASE) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(BASE) $(CFLAGS)' > $@
+	@{ echo '$(CC) $(BASE) $(CFLAGS) $(FAST)'; grep '^[^#]*\(SYS\|ISA\)FLAGS :=\|^SMALL' $(THIS); } > $@.now
+	@cmp -s $@.now $@ && rm $@.now || mv $@.now $@
 
 $(BUILD)/link: FORCE
 	@mkdir -p $(@D)

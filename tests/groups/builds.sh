@@ -28,6 +28,11 @@ group_install() {
     must "ten-line application runs" env LD_LIBRARY_PATH="$tmp/root/usr/lib" "$tmp/app" "$TINY"
     must "make uninstall" $MAKE -s BUILD="$make_build" uninstall PREFIX=/usr DESTDIR="$tmp/root"
     if [ -z "$(find "$tmp/root" -type f)" ]; then pass; else fail "uninstall leaves files"; fi
+    # an object is made again when the flags of its kind change, and only then
+    local object=$tmp/flags/kernels/bits_scalar.o other
+    sed 's/^%_scalar.o: ISAFLAGS.*/& -DOTHER/' Makefile >"$tmp/Makefile"
+    for other in Makefile Makefile "$tmp/Makefile" "$tmp/Makefile"; do $MAKE -f "$other" BUILD="$tmp/flags" "$object" | grep -c CC; done >"$tmp/out"
+    if [ "$(tr '\n' ' ' <"$tmp/out")" = '1 0 1 0 ' ]; then pass; else fail "flags of a kind of objects: made $(tr '\n' ' ' <"$tmp/out")times, not 1 0 1 0"; fi
     if $MAKE -n CC='echo armv7l-unknown-linux #' >"$tmp/out" 2>&1 || ! grep -q '64-bit' "$tmp/out"; then fail "32-bit ARM is not refused"; else pass; fi
 }
 
