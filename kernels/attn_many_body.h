@@ -4,7 +4,8 @@
  * Where their spans overlap, V_TILE queries meet V_TILE positions (scores), then V_TILE times 16
  * dims of a position (values): keys and values are read and widened once for all, and the sums of a
  * tile stand in registers. Each score and each out[d] is computed as attend does it, positions
- * ascending: before the overlap, in it, after it. */
+ * ascending: before the overlap, in it, after it. Floats need no widening: of fewer than V_ALONE of
+ * them, which stay in a cache near by, each head alone is faster. */
 #ifndef LUTRA_KERNELS_ATTN_MANY_BODY_H
 #define LUTRA_KERNELS_ATTN_MANY_BODY_H
 
@@ -147,6 +148,7 @@ static void attend_many(const struct lutra_heads *h, int dk, int dv, float scale
         }
         if (t.lo >= hi) break; /* nothing in common */
         t.n = hi - t.lo;
+        if (kv->f32 && (int64_t)t.n * dk < V_ALONE) break;
         for (int j = 0; j < V_TILE; j++)
             t.scores[j] = scores + (size_t)j * score_stride + (t.lo - kv[j].first);
         attend_tile(&t, scale);

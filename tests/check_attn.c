@@ -305,6 +305,7 @@ static void check_manys(bool f32)
             for (int k = 0; k < 3; k++)
                 check_many(1 + (i + j + 3 * k) % LUTRA_HEADS, ns[i], dims[j], f32, lags[(i + j + 2 * k) % 6]);
     for (int k = 0; k < 6; k++) check_many(LUTRA_HEADS, 70, 128, f32, lags[k]);
+    for (int k = 0; k < 6; k++) check_many(LUTRA_HEADS, 401, 256, f32, lags[k]); /* over V_ALONE of every level */
 }
 
 static void check_no_positions(void)

@@ -23,6 +23,7 @@ typedef struct {
 } v16i;
 
 enum { V_TILE = 2 }; /* V_TILE * V_TILE sums and a few more stay in registers (2 or 4) */
+enum { V_ALONE = 65536 }; /* float keys (positions * dims) below which heads go one by one */
 
 /* ---- loads and stores ---- */
 

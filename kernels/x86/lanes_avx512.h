@@ -16,6 +16,7 @@ typedef __m512 v16f;
 typedef __m512i v16i;
 
 enum { V_TILE = 4 }; /* V_TILE * V_TILE sums and a few more stay in registers (2 or 4) */
+enum { V_ALONE = 2048 }; /* float keys (positions * dims) below which heads go one by one */
 
 /* ---- loads and stores ---- */
 
