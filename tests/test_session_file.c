@@ -16,6 +16,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sched.h>
+#include <sys/mount.h>
+#endif
 
 static const char verse[] = "tests/data/tiny-verse-ternary.gguf";
 static const char *folder;
@@ -476,10 +480,10 @@ static void bad_paths(void)
     victim_close(&v);
 }
 
-static bool only_file_in_folder(const char *name)
+static bool only_file_in(const char *dir, const char *name)
 {
     char command[700];
-    snprintf(command, sizeof command, "test \"$(ls -A '%s')\" = '%s'", check_tmp(), name);
+    snprintf(command, sizeof command, "test \"$(ls -A '%s')\" = '%s'", dir, name);
     return system(command) == 0;
 }
 
@@ -500,7 +504,7 @@ static void no_room(void)
         if (st == LUTRA_OK) break; /* this one holds fewer tokens than the older file */
         CHECK_EQ(st, LUTRA_EIO);
         told += strstr(err.msg, "nothing was saved") != NULL;
-        CHECK(only_file_in_folder("session"));
+        CHECK(only_file_in(check_tmp(), "session"));
         uint8_t *now = malloc(v.n);
         CHECK_EQ(pread(v.fd, now, v.n, 0), (long long)v.n);
         CHECK(memcmp(now, v.bytes, v.n) == 0);
@@ -511,6 +515,64 @@ static void no_room(void)
     signal(SIGXFSZ, SIG_DFL);
     victim_close(&v);
 }
+
+#ifdef __linux__
+/* A disk of this size, seen by this process alone, in the folder; there already: its size changes. */
+static bool small_disk(const char *at, int kib)
+{
+    static bool mounted;
+    char size[40];
+    snprintf(size, sizeof size, "size=%dk", kib);
+    if (!mounted && (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)) return false;
+    bool ok = mount("none", at, "tmpfs", mounted ? MS_REMOUNT : 0, size) == 0;
+    mounted = mounted || ok;
+    return ok;
+}
+
+/* The disk itself is full, and not only a write that fails: told with its reason, nothing of the file stays, what was
+ * saved before does, and the session goes on as its twin that saved nothing; with room again it saves. */
+static void full_disk(void)
+{
+    struct victim v;
+    if (!victim_open(&v, verse)) return;
+    char disk[320], path[340], old[340];
+    int32_t ids[40];
+    snprintf(disk, sizeof disk, "%s/disk", check_tmp());
+    snprintf(path, sizeof path, "%s/new", disk);
+    snprintf(old, sizeof old, "%s/old", disk);
+    lutra_session *s = open_session(v.model, 64, 1), *twin = open_session(v.model, 64, 1);
+    prompt_ids(ids, 40, v.n_vocab);
+    CHECK_EQ(mkdir(disk, 0700), 0);
+    int kib = (int)(v.n / 1024) + 8;
+    if (!small_disk(disk, kib)) {
+        check_skip("no small disk can be mounted here");
+    } else {
+        CHECK_EQ(lutra_session_save(v.s, old, &err), LUTRA_OK); /* five tokens */
+        CHECK_EQ(lutra_session_feed(s, ids, 40, &err), LUTRA_OK);
+        CHECK_EQ(lutra_session_feed(twin, ids, 40, &err), LUTRA_OK);
+        for (int over = 0; over < 2; over++) { /* a new file; one that is there */
+            CHECK_EQ(lutra_session_save(s, over ? old : path, &err), LUTRA_EIO);
+            CHECK(strstr(err.msg, strerror(ENOSPC)) != NULL);
+            CHECK(strstr(err.msg, "nothing was saved") != NULL);
+            CHECK(only_file_in(disk, "old"));
+        }
+        struct ids a = generate(s, 9, 0.8f), b = generate(twin, 9, 0.8f);
+        CHECK_EQ(a.n, 9);
+        CHECK_MEM(a.v, b.v, sizeof a.v, 'i');
+        CHECK_EQ(lutra_session_restore(twin, old, &err), LUTRA_OK);
+        CHECK_EQ(lutra_session_length(twin), 5);
+        CHECK(small_disk(disk, kib * 20));
+        CHECK_EQ(lutra_session_save(s, path, &err), LUTRA_OK);
+        CHECK_EQ(lutra_session_restore(twin, path, &err), LUTRA_OK);
+        CHECK_EQ(lutra_session_length(twin), 49);
+        CHECK_EQ(umount(disk), 0);
+    }
+    rmdir(disk);
+    lutra_session_free(s);
+    lutra_session_free(twin);
+    victim_close(&v);
+}
+#endif
 
 /* Killed while it saves, again and again: under the final name there is always a whole session. */
 static void killed(void)
@@ -548,5 +610,8 @@ int main(int argc, char **argv)
     CHECK_CASE("bad paths") bad_paths();
     CHECK_CASE("no room") no_room();
     CHECK_CASE("killed") killed();
+#ifdef __linux__
+    CHECK_CASE("full disk") full_disk();
+#endif
     return check_done();
 }
