@@ -65,19 +65,21 @@ static void to_rows4(uint8_t dst[64], const uint8_t *src, size_t stride)
     }
 }
 
-void lutra_i2s_rows(enum lutra_i2s_layout layout, uint8_t *dst, const uint8_t *src, int n,
-                    int n_cols)
+/* n rows from the file's layout to ours, or back. */
+static void convert(enum lutra_i2s_layout layout, uint8_t *dst, const uint8_t *src, int n, int n_cols, bool back)
 {
     size_t row = (size_t)n_cols / 4, all = row * (size_t)n;
     switch (layout) {
     case LUTRA_I2S_LAYOUT_128:
-        for (size_t at = 0; at < all; at += 32) from_128(dst + at, src + at);
+        for (size_t at = 0; at < all; at += 32) (back ? to_128 : from_128)(dst + at, src + at);
         break;
     case LUTRA_I2S_LAYOUT_ROWS4:
         for (int r = 0; r < n; r += 4)
-            for (int k = 0; k < n_cols; k += 64)
-                from_rows4(dst + (size_t)r * row + (size_t)k / 4, row,
-                           src + (size_t)r * row + k);
+            for (int k = 0; k < n_cols; k += 64) {
+                size_t file = (size_t)r * row + (size_t)k, ours = (size_t)r * row + (size_t)k / 4;
+                if (back) to_rows4(dst + file, src + ours, row);
+                else from_rows4(dst + ours, row, src + file);
+            }
         break;
     default:
         memcpy(dst, src, all);
@@ -85,23 +87,14 @@ void lutra_i2s_rows(enum lutra_i2s_layout layout, uint8_t *dst, const uint8_t *s
     }
 }
 
-void lutra_i2s_file_rows(enum lutra_i2s_layout layout, uint8_t *dst, const uint8_t *src, int n,
-                         int n_cols)
+void lutra_i2s_rows(enum lutra_i2s_layout layout, uint8_t *dst, const uint8_t *src, int n, int n_cols)
 {
-    size_t row = (size_t)n_cols / 4, all = row * (size_t)n;
-    switch (layout) {
-    case LUTRA_I2S_LAYOUT_128:
-        for (size_t at = 0; at < all; at += 32) to_128(dst + at, src + at);
-        break;
-    case LUTRA_I2S_LAYOUT_ROWS4:
-        for (int r = 0; r < n; r += 4)
-            for (int k = 0; k < n_cols; k += 64)
-                to_rows4(dst + (size_t)r * row + k, src + (size_t)r * row + (size_t)k / 4, row);
-        break;
-    default:
-        memcpy(dst, src, all);
-        break;
-    }
+    convert(layout, dst, src, n, n_cols, false);
+}
+
+void lutra_i2s_file_rows(enum lutra_i2s_layout layout, uint8_t *dst, const uint8_t *src, int n, int n_cols)
+{
+    convert(layout, dst, src, n, n_cols, true);
 }
 
 size_t lutra_i2s_bad(const uint8_t *rows, size_t n)

@@ -70,4 +70,19 @@ static inline bool well_formed(const struct lutra_rendered *r)
     return true;
 }
 
+/* What small templates are given. */
+static const struct lutra_message two[] = {{"user", "Hi", 2}, {"assistant", "a <b>\n", 6}};
+static const struct lutra_template_input plain = {.messages = two,
+                                                  .n_messages = 2,
+                                                  .add_generation_prompt = true,
+                                                  .bos_token = "<s>",
+                                                  .eos_token = "</s>",
+                                                  .enable_thinking = -1,
+                                                  .date = "5 Mar 2024"};
+
+static inline lutra_status render(struct lutra_rendered *r, const char *src, lutra_error *err)
+{
+    return lutra_template_render(r, src, strlen(src), &plain, err);
+}
+
 #endif

@@ -115,14 +115,19 @@ static const char *const optional[] = {".bias", "rope_factors_short.weight", "ro
 
 static char path[600];
 
-/* Open the doc as a file and use it a little. */
-static lutra_status try_doc(struct doc *d, lutra_error *err)
+static void write_doc(struct doc *d)
 {
     struct image im;
-    lutra_model *m;
     image_build(&im, d);
     if (!tiny_write(path, im.b, im.n)) hostile_die("cannot write");
     image_free(&im);
+}
+
+/* Open the doc as a file and use it a little. */
+static lutra_status try_doc(struct doc *d, lutra_error *err)
+{
+    lutra_model *m;
+    write_doc(d);
     lutra_model_options mo = {.size = sizeof mo, .n_threads = 1};
     lutra_status st = lutra_model_open(&m, path, &mo, err);
     if (st != LUTRA_OK) return st;
@@ -256,7 +261,6 @@ static void check_reranker(const char *dir)
     static const int32_t ids[] = {2, 9, 11, 3};
     static float v[96];
     struct doc d;
-    struct image im;
     lutra_model *m;
     lutra_session *s;
     lutra_error err = {0};
@@ -264,9 +268,7 @@ static void check_reranker(const char *dir)
     lutra_embed_options o = {.size = sizeof o};
     open_doc(&d, dir, "bert-Q4_0");
     doc_set_num(&d, "bert.pooling_type", T_U32, 4);
-    image_build(&im, &d);
-    if (!tiny_write(path, im.b, im.n)) hostile_die("cannot write");
-    image_free(&im);
+    write_doc(&d);
     doc_free(&d);
     CHECK_EQ(lutra_model_open(&m, path, NULL, &err), LUTRA_OK);
     CHECK_EQ(lutra_session_open(&s, m, NULL, &err), LUTRA_OK);

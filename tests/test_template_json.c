@@ -82,7 +82,7 @@ static void check_file(const char *name)
 
 /* ---- JSON ---- */
 
-static lutra_status render(const char *src, const char *kwargs, struct lutra_rendered *r,
+static lutra_status render_json(const char *src, const char *kwargs, struct lutra_rendered *r,
                            lutra_error *err)
 {
     struct lutra_template_input in = {.messages_json = "[]", .kwargs_json = kwargs,
@@ -105,15 +105,15 @@ static void check_values(void)
         struct lutra_rendered r;
         lutra_error err = {0};
         snprintf(json, sizeof json, "{\"x\": %s}", cases[i][0]);
-        CHECK_EQ(render("{{ x }}", json, &r, &err), LUTRA_OK);
+        CHECK_EQ(render_json("{{ x }}", json, &r, &err), LUTRA_OK);
         CHECK_STR(r.text, cases[i][1]);
         lutra_rendered_free(&r);
     }
     struct lutra_rendered r;
-    CHECK_EQ(render("{{ ('[1, ' ~ x ~ ']' | from_json)[1] }}{{ ('{\"k\": 5}' | from_json).k }}",
+    CHECK_EQ(render_json("{{ ('[1, ' ~ x ~ ']' | from_json)[1] }}{{ ('{\"k\": 5}' | from_json).k }}",
                     "{\"x\": \"7\"}", &r, NULL),
              LUTRA_EFORMAT); /* filters bind closer than ~ */
-    CHECK_EQ(render("{{ (('[1, ' ~ x ~ ']') | from_json)[1] }}{{ ('{\"k\": 5}' | from_json).k }}",
+    CHECK_EQ(render_json("{{ (('[1, ' ~ x ~ ']') | from_json)[1] }}{{ ('{\"k\": 5}' | from_json).k }}",
                     "{\"x\": \"7\"}", &r, NULL),
              LUTRA_OK);
     CHECK_STR(r.text, "75");
@@ -131,7 +131,7 @@ static void check_wrong(void)
         struct lutra_rendered r;
         lutra_error err = {0};
         snprintf(json, sizeof json, "{\"x\":%s%s", wrong[i], i + 2 < sizeof wrong / sizeof wrong[0] ? "}" : "");
-        CHECK_EQ(render("{{ x }}", json, &r, &err), LUTRA_EFORMAT);
+        CHECK_EQ(render_json("{{ x }}", json, &r, &err), LUTRA_EFORMAT);
         CHECK(strstr(err.msg, "byte ") != NULL);
         CHECK(r.text == NULL);
     }
@@ -158,7 +158,7 @@ static void check_cut(void)
         struct lutra_rendered r;
         memcpy(part, good, n);
         part[n] = 0;
-        CHECK_EQ(render("{{ a }}", part, &r, NULL), LUTRA_EFORMAT);
+        CHECK_EQ(render_json("{{ a }}", part, &r, NULL), LUTRA_EFORMAT);
         free(part);
     }
 }

@@ -187,7 +187,7 @@ double lutra_bench_int8_peak(uint32_t features, int n_threads);
 
 int lutra_bench_versus(const struct lutra_bench_options *o, const struct lutra_bench_model *m,
                        const struct lutra_bench_test *tests, int n);
-/* Speed against threads and against context. -1, or an exit code. */
+/* Speed against threads and against context. An exit code. */
 int lutra_bench_draw(const char *path, const struct lutra_bench_row *rows, int n);
 
 #endif

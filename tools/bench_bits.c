@@ -118,9 +118,7 @@ static int draw(const char *path, const struct curve *c)
 {
     double us[MOST_BITS];
     double fit_x[2] = {0, c->n ? c->bits[c->n - 1] : 1}, fit_y[2];
-    struct lutra_text out = {0};
-    char title[96], fit[96], shown[400];
-    int e;
+    char title[96], fit[96];
     for (int i = 0; i < c->n; i++) {
         us[i] = c->ns[i] / 1e3;
     }
@@ -133,13 +131,7 @@ static int draw(const char *path, const struct curve *c)
         {"best of all rounds", c->bits, us, NULL, NULL, c->n, false, true},
         {fit, fit_x, fit_y, NULL, NULL, 2, true, false}};
     const struct lutra_svg_plot plot = {title, "bits of a weight", "microseconds", series, 2};
-    bool ok = lutra_svg_write(&out, &plot, 1);
-    e = ok ? lutra_text_save(&out, path) : 0;
-    lutra_text_free(&out);
-    if (ok && e == 0) return LUTRA_EXIT_OK;
-    lutra_cli_say("%s: %s", lutra_escape(shown, sizeof shown, path, strlen(path)),
-                  ok ? strerror(e) : "no memory");
-    return LUTRA_EXIT_RUN;
+    return lutra_svg_save(path, &plot, 1);
 }
 
 int lutra_bench_kernel_bits(const struct lutra_bench_options *o)

@@ -127,9 +127,7 @@ static void put_curve(struct lutra_bench_out *w, const struct curve *c, const ch
 static int draw(const char *path, struct curve *c, int n, const char *unit)
 {
     struct lutra_svg_series series[MOST_CURVES];
-    struct lutra_text out = {0};
-    char x_label[60], y_label[60], shown[400];
-    int e;
+    char x_label[60], y_label[60];
     if (n > MOST_CURVES) n = MOST_CURVES;
     for (int k = 0; k < n; k++) {
         for (int i = 0; i < c[k].sizes.n; i++) c[k].ns[i] = c[k].best[i] / c[k].n[i] / 1e3;
@@ -140,13 +138,7 @@ static int draw(const char *path, struct curve *c, int n, const char *unit)
     lutra_format(y_label, sizeof y_label, "microseconds per %s", unit);
     const struct lutra_svg_plot plot = {"Time per token against tokens at once", x_label, y_label,
                                         series, n};
-    bool ok = lutra_svg_write(&out, &plot, 1);
-    e = ok ? lutra_text_save(&out, path) : 0;
-    lutra_text_free(&out);
-    if (ok && e == 0) return LUTRA_EXIT_OK;
-    lutra_cli_say("%s: %s", lutra_escape(shown, sizeof shown, path, strlen(path)),
-                  ok ? strerror(e) : "no memory");
-    return LUTRA_EXIT_RUN;
+    return lutra_svg_save(path, &plot, 1);
 }
 
 /* All curves there are: printed as they come, drawn together. */

@@ -32,93 +32,30 @@ enum { SUMS = 12, ROUNDS = 4000 };
 #endif
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f,avx512bw,avx512vnni"))) static int peak_vnni512(void)
-{
-    __m512i s[SUMS], a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(-2);
-    UNROLL
-    for (int i = 0; i < SUMS; i++) s[i] = a;
-    for (int r = 0; r < ROUNDS; r++)
-        UNROLL
-        for (int i = 0; i < SUMS; i++) {
-            s[i] = _mm512_dpbusd_epi32(s[i], a, b);
-            HIDE(s[i]);
-        }
-    UNROLL
-    for (int i = 1; i < SUMS; i++) s[0] = _mm512_add_epi32(s[0], s[i]);
-    HIDE(s[0]);
-    return 64;
-}
-
-__attribute__((target("avx512f,avx512bw"))) static int peak_avx512(void)
-{
-    __m512i s[SUMS], a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(-2);
-    UNROLL
-    for (int i = 0; i < SUMS; i++) s[i] = a;
-    for (int r = 0; r < ROUNDS; r++)
-        UNROLL
-        for (int i = 0; i < SUMS; i++) {
-            HIDE(a);
-            s[i] = _mm512_add_epi16(s[i], _mm512_maddubs_epi16(a, b));
-            HIDE(s[i]);
-        }
-    UNROLL
-    for (int i = 1; i < SUMS; i++) s[0] = _mm512_add_epi32(s[0], s[i]);
-    HIDE(s[0]);
-    return 64;
-}
-
-__attribute__((target("avx2,avxvnni"))) static int peak_avxvnni(void)
-{
-    __m256i s[SUMS], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(-2);
-    UNROLL
-    for (int i = 0; i < SUMS; i++) s[i] = a;
-    for (int r = 0; r < ROUNDS; r++)
-        UNROLL
-        for (int i = 0; i < SUMS; i++) {
-            s[i] = _mm256_dpbusd_avx_epi32(s[i], a, b);
-            HIDE_AVX2(s[i]);
-        }
-    UNROLL
-    for (int i = 1; i < SUMS; i++) s[0] = _mm256_add_epi32(s[0], s[i]);
-    HIDE_AVX2(s[0]);
-    return 32;
-}
-
-__attribute__((target("avx2"))) static int peak_avx2(void)
-{
-    __m256i s[SUMS], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(-2);
-    UNROLL
-    for (int i = 0; i < SUMS; i++) s[i] = a;
-    for (int r = 0; r < ROUNDS; r++)
-        UNROLL
-        for (int i = 0; i < SUMS; i++) {
-            HIDE_AVX2(a);
-            s[i] = _mm256_add_epi16(s[i], _mm256_maddubs_epi16(a, b));
-            HIDE_AVX2(s[i]);
-        }
-    UNROLL
-    for (int i = 1; i < SUMS; i++) s[0] = _mm256_add_epi32(s[0], s[i]);
-    HIDE_AVX2(s[0]);
-    return 32;
-}
-
-__attribute__((target("ssse3"))) static int peak_ssse3(void)
-{
-    __m128i s[SUMS], a = _mm_set1_epi8(3), b = _mm_set1_epi8(-2);
-    UNROLL
-    for (int i = 0; i < SUMS; i++) s[i] = a;
-    for (int r = 0; r < ROUNDS; r++)
-        UNROLL
-        for (int i = 0; i < SUMS; i++) {
-            HIDE_AVX2(a);
-            s[i] = _mm_add_epi16(s[i], _mm_maddubs_epi16(a, b));
-            HIDE_AVX2(s[i]);
-        }
-    UNROLL
-    for (int i = 1; i < SUMS; i++) s[0] = _mm_add_epi32(s[0], s[i]);
-    HIDE_AVX2(s[0]);
-    return 16;
-}
+/* s[i] = ..., again and again; the registers are as wide as `bits` says. */
+#define PEAK(name, isa, vec, mm, bits, hide, ...)                                                  \
+    __attribute__((target(isa))) static int name(void)                                             \
+    {                                                                                              \
+        vec s[SUMS], a = mm##_set1_epi8(3), b = mm##_set1_epi8(-2);                                \
+        UNROLL                                                                                     \
+        for (int i = 0; i < SUMS; i++) s[i] = a;                                                   \
+        for (int r = 0; r < ROUNDS; r++)                                                           \
+            UNROLL                                                                                 \
+            for (int i = 0; i < SUMS; i++) {                                                       \
+                hide(a);                                                                           \
+                s[i] = __VA_ARGS__;                                                                \
+                hide(s[i]);                                                                        \
+            }                                                                                      \
+        UNROLL                                                                                     \
+        for (int i = 1; i < SUMS; i++) s[0] = mm##_add_epi32(s[0], s[i]);                          \
+        hide(s[0]);                                                                                \
+        return (bits) / 8;                                                                         \
+    }
+PEAK(peak_vnni512, "avx512f,avx512bw,avx512vnni", __m512i, _mm512, 512, HIDE, _mm512_dpbusd_epi32(s[i], a, b))
+PEAK(peak_avx512, "avx512f,avx512bw", __m512i, _mm512, 512, HIDE, _mm512_add_epi16(s[i], _mm512_maddubs_epi16(a, b)))
+PEAK(peak_avxvnni, "avx2,avxvnni", __m256i, _mm256, 256, HIDE_AVX2, _mm256_dpbusd_avx_epi32(s[i], a, b))
+PEAK(peak_avx2, "avx2", __m256i, _mm256, 256, HIDE_AVX2, _mm256_add_epi16(s[i], _mm256_maddubs_epi16(a, b)))
+PEAK(peak_ssse3, "ssse3", __m128i, _mm, 128, HIDE_AVX2, _mm_add_epi16(s[i], _mm_maddubs_epi16(a, b)))
 #elif defined(__aarch64__)
 static int peak_neon(void)
 {

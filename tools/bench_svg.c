@@ -90,9 +90,7 @@ int lutra_bench_draw(const char *path, const struct lutra_bench_row *rows, int n
 {
     struct picture *p = calloc(2, sizeof *p);
     struct lutra_svg_plot plots[2];
-    struct lutra_text out = {0};
-    int n_plots = 0, code = -1, e;
-    char shown[400];
+    int n_plots = 0, code;
     bool ok = p != NULL;
     for (int i = 0; ok && i < 2; i++) {
         p[i].by_depth = i == 1;
@@ -102,14 +100,12 @@ int lutra_bench_draw(const char *path, const struct lutra_bench_row *rows, int n
     if (ok && n_plots == 0) {
         lutra_cli_say("--svg: nothing to draw; give several -t or several -d");
         code = LUTRA_EXIT_USAGE;
-    } else if (!ok || !lutra_svg_write(&out, plots, n_plots)) {
+    } else if (!ok) {
         lutra_cli_say("--svg: no memory");
         code = LUTRA_EXIT_MEMORY;
-    } else if ((e = lutra_text_save(&out, path)) != 0) {
-        lutra_cli_say("%s: %s", lutra_escape(shown, sizeof shown, path, strlen(path)), strerror(e));
-        code = LUTRA_EXIT_RUN;
+    } else {
+        code = lutra_svg_save(path, plots, n_plots);
     }
-    lutra_text_free(&out);
     for (int i = 0; p && i < 2; i++) free(p[i].values);
     free(p);
     return code;

@@ -291,7 +291,7 @@ static int bench_models(const struct lutra_bench_options *o, struct lutra_bench_
     if (s->n_rows > 0) {
         lutra_bench_rows_end(&s->out, s->rows, s->n_rows);
         lutra_bench_rows_end(&s->err, s->rows, s->n_rows);
-        int code = o->svg ? lutra_bench_draw(o->svg, s->rows, s->n_rows) : -1;
+        int code = o->svg ? lutra_bench_draw(o->svg, s->rows, s->n_rows) : LUTRA_EXIT_OK;
         if (code > 0 && s->code == 0) s->code = code;
     }
     for (int i = 0; i < s->n_rows; i++) lutra_bench_row_free(&s->rows[i]);

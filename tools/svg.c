@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "kernels/base.h"
+#include "tools/cli.h"
+#include "tools/cmd.h"
 
 enum { WIDTH = 720, HEIGHT = 420, LEFT = 70, RIGHT = 20, TOP = 44, BOTTOM = 56, MOST_TICKS = 8 };
 
@@ -174,4 +176,17 @@ bool lutra_svg_write(struct lutra_text *out, const struct lutra_svg_plot *plots,
     for (int i = 0; i < n_plots; i++) put_plot(out, (double)HEIGHT * i, &plots[i]);
     lutra_text_puts(out, "</svg>\n");
     return !out->failed;
+}
+
+int lutra_svg_save(const char *path, const struct lutra_svg_plot *plots, int n_plots)
+{
+    struct lutra_text out = {0};
+    char shown[400];
+    bool ok = lutra_svg_write(&out, plots, n_plots);
+    int e = ok ? lutra_text_save(&out, path) : 0;
+    lutra_text_free(&out);
+    if (!ok) return lutra_cli_say("--svg: no memory"), LUTRA_EXIT_MEMORY;
+    if (e == 0) return LUTRA_EXIT_OK;
+    lutra_cli_say("%s: %s", lutra_escape(shown, sizeof shown, path, strlen(path)), strerror(e));
+    return LUTRA_EXIT_RUN;
 }

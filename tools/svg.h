@@ -25,6 +25,9 @@ struct lutra_svg_plot {
 /* The whole file. Axes begin at 0. Points that are not finite are left out. False: no memory. */
 bool lutra_svg_write(struct lutra_text *out, const struct lutra_svg_plot *plots, int n_plots);
 
+/* The same to a file. An exit code, after saying what went wrong. */
+int lutra_svg_save(const char *path, const struct lutra_svg_plot *plots, int n_plots);
+
 /* A round step (1, 2 or 5 times a power of ten) that cuts [0, top] into at most `most` parts. */
 double lutra_svg_step(double top, int most);
 
