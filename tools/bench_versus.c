@@ -140,6 +140,7 @@ static void put_duel(struct lutra_bench_out *w, const struct lutra_bench_model *
     while (lutra_bench_out_next(w)) {
         lutra_bench_out_text(w, "model_filename", m->path);
         lutra_bench_out_text(w, "model_type", m->type);
+        lutra_bench_out_text(w, "lutra_kernel", m->info.kernel);
         lutra_bench_out_text(w, "peer", shown);
         lutra_bench_out_text(w, "test", name);
         lutra_bench_out_int(w, "n_prompt", d->test->n_prompt);
