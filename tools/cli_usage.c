@@ -57,7 +57,7 @@ static void print_kind(const struct lutra_cli_spec *spec, enum lutra_opt_kind ki
 
 void lutra_cli_usage(const struct lutra_cli_spec *spec)
 {
-    printf("usage: lutra %s %s\n%s\n", spec->command, spec->synopsis, spec->about);
+    printf("usage: lutra %s%s%s\n%s\n", spec->command, *spec->synopsis ? " " : "", spec->synopsis, spec->about);
     for (int g = 0; g < spec->n_groups; g++) {
         if (!spec->groups[g].title) continue;
         printf("\n%s\n", spec->groups[g].title);

@@ -45,9 +45,8 @@ static const struct lutra_cli_spec spec = {
     "doctor",
     "[FILE] [--levels | --report FILE]",
     "Show what this machine can do: processor, instruction sets, whether the kernels compute what "
-    "they\n"
-    "should, how fast memory is, how many threads Lutra will use, and which kernels multiply which "
-    "weights.",
+    "they\nshould, how fast memory is, how many threads Lutra will use, and which kernels multiply\n"
+    "which weights.",
     &group,
     1,
     offsetof(struct options, file)};

@@ -70,8 +70,8 @@ static const struct lutra_opt_group group = {"Options", opts, sizeof opts / size
 static const struct lutra_cli_spec spec = {
     "get",
     "NAME|URL [options]",
-    "Fetch a model with curl or wget; an interrupted download is continued. Without a name: which "
-    "ones there are.",
+    "Fetch a model with curl or wget; an interrupted download is continued. Without a name:\n"
+    "which ones there are.",
     &group,
     1,
     offsetof(struct options, name)};

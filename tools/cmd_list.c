@@ -12,14 +12,13 @@
 #include "tools/cmd.h"
 #include "tools/find.h"
 
-static const struct lutra_opt_group group = {"Options", NULL, 0};
 static const struct lutra_cli_spec spec = {
     "list",
     "",
-    "Show the GGUF files in ./models, . , $LUTRA_MODELS and the caches of Lutra, llama.cpp, Hugging "
-    "Face, Ollama and\nLM Studio: type, size, memory needed, and whether that much is free.",
-    &group,
-    1,
+    "Show the GGUF files in this folder, ./models, $LUTRA_MODELS and the caches of Lutra, llama.cpp,\n"
+    "Hugging Face, Ollama and LM Studio: type, size, memory needed, and whether that much is free.",
+    NULL,
+    0,
     LUTRA_NO_POSITIONAL};
 
 /* The type that holds the most weights. */

@@ -38,7 +38,7 @@ static const struct lutra_opt options[] = {
     {"--head", "file|q8|q6|q4", LUTRA_OPT_CHOICE, AT(head), 0, 0, "output matrix in fewer bits (file: as it is)", NULL},
     {"--cpu", "LEVEL", LUTRA_OPT_STR, AT(cpu), 0, 0, "CPU level to use at most", NULL},
 };
-static const struct lutra_opt_group groups[] = {{"options", options, sizeof options / sizeof options[0]}};
+static const struct lutra_opt_group groups[] = {{"Options", options, sizeof options / sizeof options[0]}};
 static const struct lutra_cli_spec spec = {.command = "perplexity",
                                            .synopsis = "-m FILE (-f TEXT | --oracle FILE) [options]",
                                            .about = "How well a model predicts a text, or how far from exact its numbers are.",

@@ -47,8 +47,8 @@ static const struct lutra_opt_group group = {"Options", opts, sizeof opts / size
 static const struct lutra_cli_spec spec = {
     "template",
     "FILE --messages JSON [options]",
-    "Render a conversation with a model's chat template and print the text, byte for byte. Loads "
-    "no weights.",
+    "Render a conversation with a model's chat template and print the text, byte for byte.\n"
+    "Loads no weights.",
     &group,
     1,
     AT(positional)};
@@ -138,7 +138,7 @@ static int read_source(struct job *j, const struct options *o)
             code = read_gguf(j, path);
         } else {
             int e = lutra_text_read_file(&j->source, path, LUTRA_TEMPLATE_SOURCE_MAX);
-            if (e) code = read_failed(path, e);
+            if (e) code = read_failed(path, e) == LUTRA_EXIT_MEMORY ? LUTRA_EXIT_MEMORY : LUTRA_EXIT_MODEL;
         }
     } else if (!o->name && !o->source_file) {
         lutra_cli_say("no template: lutra template FILE --messages JSON");

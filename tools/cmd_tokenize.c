@@ -41,8 +41,8 @@ static const struct lutra_opt_group group = {"Options", opts, sizeof opts / size
 static const struct lutra_cli_spec spec = {"tokenize",
                                            "-m FILE [options] < TEXT",
                                            "Print the token ids of stdin, byte for byte, on one "
-                                           "line. Control tokens written in the text are plain\n"
-                                           "text unless --special.",
+                                           "line. Control tokens written in the text are\n"
+                                           "plain text unless --special.",
                                            &group,
                                            1,
                                            AT(positional)};

@@ -19,6 +19,6 @@ const struct lutra_command lutra_commands[] = {
     {"bench", "-m FILE", "measure speed, as llama-bench does", lutra_cmd_bench},
     {"synth", "--shape S --type T -o F", "write a model of random weights", lutra_cmd_synth},
     {"completion", "bash|zsh|fish", "print a completion script", lutra_cmd_completion},
-    {"doctor", "", "this machine: CPU, kernels, memory speed, threads", lutra_cmd_doctor},
+    {"doctor", "[FILE]", "this machine: CPU, kernels, memory speed, threads", lutra_cmd_doctor},
 };
 const int lutra_n_commands = (int)(sizeof lutra_commands / sizeof *lutra_commands);

@@ -15,18 +15,20 @@
 
 static void print_help(void)
 {
+    enum { COLUMN = 39 }; /* of what a command does */
     printf("Lutra %s: low-bit language models on CPUs by table lookup\n\n", lutra_version());
     for (int i = 0; i < lutra_n_commands; i++) {
         int at = printf("  lutra %s %s", lutra_commands[i].name, lutra_commands[i].args);
-        printf("%*s%s\n", at < 36 ? 36 - at : 1, "", lutra_commands[i].help);
+        printf("%*s%s\n", at < COLUMN ? COLUMN - at : 1, "", lutra_commands[i].help);
     }
-    printf("  lutra FILE                        the same as lutra chat FILE\n\n"
+    printf("  %-*sthe same as lutra chat FILE\n\n"
            "'lutra COMMAND --help' shows the options; they are spelled as in llama.cpp.\n"
            "Text goes to stdout, everything else to stderr. Without a terminal nothing waits for a "
            "person.\n\n"
            "Exit codes: 0 done, 1 run error, 2 usage, 3 model cannot be read, 4 unsupported, 5 "
            "memory,\n"
-           "6 self-test failed, 130 interrupted.\n");
+           "6 self-test failed, 130 interrupted.\n",
+           COLUMN - 2, "lutra FILE");
 }
 
 static void print_models(void)

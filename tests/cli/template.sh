@@ -20,6 +20,7 @@ t tests/data/vocab-bpe.gguf --chat-template-file "$q" --messages "$u" --enable-t
 t "$q" --messages "$u" --enable-thinking off | cksum
 t tests/data/vocab-bpe.gguf --messages "$u" 2>&1
 t "$q" --chat-template-file no/such --messages "$u" 2>&1
+"$LUTRA" template no/such.gguf --messages "$u" 2>&1 || echo "exit $?"
 # run and chat take one too; a mistake in it is told before anything is generated
 echo "--"
 r() { "$LUTRA" run -m "$TINY" -p hi -cnv -n 4 --temp 0 --seed 1 "$@" </dev/null || true; }

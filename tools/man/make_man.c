@@ -97,7 +97,7 @@ static void describe(void *user, const struct lutra_cli_spec *spec)
 {
     fputs(".SH SYNOPSIS\n\\fBlutra ", page);
     text(spec->command, strlen(spec->command));
-    fputs("\\fR ", page);
+    fputs(*spec->synopsis ? "\\fR " : "\\fR", page);
     line(spec->synopsis);
     fputs(".SH DESCRIPTION\n.nf\n", page);
     line(spec->about);
@@ -195,7 +195,9 @@ static bool header_page(const char *folder, const char *path)
         } else if (in == OUTSIDE && strncmp(s, "/* ----", 7) == 0) {
             char title[80];
             if (sscanf(s, "/* ---- %79[^-]", title) != 1) continue;
-            title[strcspn(title, "\n")] = '\0';
+            size_t n = strcspn(title, "\n");
+            while (n > 0 && title[n - 1] == ' ') n--;
+            title[n] = '\0';
             fprintf(page, ".SH ");
             for (char *p = title; *p; p++) fputc(*p >= 'a' && *p <= 'z' ? *p - 32 : *p, page);
             fputc('\n', page);
