@@ -104,13 +104,12 @@ $(BUILD)/liblutra.so.$(VERSION): $(LIB_OBJ) $(BUILD)/liblutra.a tools/packaging/
 $(BUILD)/liblutra.so: $(BUILD)/liblutra.so.$(VERSION)
 	$(Q)ln -sf liblutra.so.$(VERSION) $(BUILD)/$(SONAME) && ln -sf $(SONAME) $@
 
-# instruction-set flags by suffix; nothing that could throw is called from a kernel, so nobody unwinds through it;
-# under a sanitizer what is inlined whole takes compilers minutes at -O3
-FAST    := $(if $(SANITIZE),-O1,-O3) $(if $(filter posix,$(OS)),-fno-asynchronous-unwind-tables)
+# instruction-set flags by suffix; under a sanitizer what is inlined whole takes compilers minutes at -O3
+FAST    := $(if $(SANITIZE),-O1,-O3)
 %_avx2.o: ISAFLAGS := $(FAST) -mavx2 -mf16c -mno-fma -mtune=haswell
-%_scalar.o: ISAFLAGS := $(FAST)
-# loops over 16 lanes stay loops, of vectors; clang knows no such option and does not mind
-$(BUILD)/kernels/vec_scalar.o: ISAFLAGS := $(FAST) --param max-completely-peel-times=4 -Wno-unused-command-line-argument
+# the specification, which hardly a machine runs: vectors, but no copies of loops; clang has other names for that
+%_scalar.o: ISAFLAGS := $(if $(SANITIZE),-O1,-O2) -fvect-cost-model -Wno-ignored-optimization-argument
+$(BUILD)/kernels/vec_scalar.o: ISAFLAGS := $(if $(SANITIZE),-O1,-Os)
 %_avxvnni.o: ISAFLAGS := $(FAST) -mavx2 -mf16c -mavxvnni -mgfni -mno-fma -mtune=haswell
 %_ssse3.o: ISAFLAGS := $(FAST) -mssse3
 %_avx512.o: ISAFLAGS := $(FAST) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mgfni -mf16c
@@ -118,14 +117,23 @@ $(BUILD)/kernels/x86/%_amx.o: ISAFLAGS := $(FAST) -mavx512f -mavx512bw -mavx512d
 %_neon.o: ISAFLAGS := $(FAST)
 %_dotprod.o: ISAFLAGS := $(FAST) -march=armv8.2-a+dotprod
 %_i8mm.o: ISAFLAGS := $(FAST) -march=armv8.2-a+dotprod+i8mm
-# what neither computes nor takes texts apart, but opens, checks, stores and answers: small code
-SMALL   := $(filter-out tok% sampler% unicode%,$(notdir $(basename $(wildcard runtime/*.c)))) gguf% config% weights model head_build self_test
-$(filter $(SMALL:%=$(BUILD)/runtime/%.o) $(SMALL:%=$(BUILD)/models/%.o),$(LIB_OBJ)): ISAFLAGS := -Os
+# what neither computes nor takes texts apart, but opens, checks, packs, stores and answers: small code
+LARGE   := $(addprefix runtime/,tok% sampler% unicode%) \
+           $(addprefix models/,eval% layers attention moe delta mamba2 shortconv recurrent kv head head_fast hash64 fingerprint i2s safe_out) \
+           $(addprefix kernels/,%_scalar act pool matmul choose lmath rope probe lut_pack quint_pack book_pack qbook qcheck qtypes% x86/% arm/%)
+SMALL   := $(filter-out $(LARGE),$(basename $(LIB_SRC)))
+$(SMALL:%=$(BUILD)/%.o): ISAFLAGS := -Os
+
+# nothing throws and nobody unwinds: what debuggers need goes to .debug_frame, which strip takes away. Not in tests
+# and debug builds, whose backtraces are made by the program itself; Windows unwinds by tables of its own
+ifeq ($(OS)$(DEBUG)$(SANITIZE),posix)
+$(BUILD)/runtime/%.o $(BUILD)/models/%.o $(BUILD)/kernels/%.o: UNWIND := -fno-asynchronous-unwind-tables
+endif
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(BASE) $(SYSFLAGS) $(CFLAGS) $(ISAFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(BASE) $(SYSFLAGS) $(CFLAGS) $(ISAFLAGS) $(UNWIND) -MMD -MP -c -o $@ $<
 
 $(TOOL_LIB): $(filter-out %/main.o,$(TOOL_OBJ))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

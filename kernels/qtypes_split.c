@@ -10,7 +10,7 @@
 
 /* ---- the spreads of kernels/qblocks.h: each writes whole codes or adds high bits ---- */
 
-static void split_halves(uint8_t *q, const uint8_t qs[16])
+static void split_halves(uint8_t *restrict q, const uint8_t qs[restrict 16])
 {
     for (int i = 0; i < 16; i++) {
         q[i] = qs[i] & 15;
@@ -18,14 +18,14 @@ static void split_halves(uint8_t *q, const uint8_t qs[16])
     }
 }
 
-static void add_fifth_bits(uint8_t *q, const uint8_t qh[4])
+static void add_fifth_bits(uint8_t *restrict q, const uint8_t qh[restrict 4])
 {
     for (int k = 0; k < 4; k++)
         for (int i = 0; i < 8; i++) q[8 * k + i] |= (uint8_t)((qh[k] >> i & 1) << 4);
 }
 
 /* 256 nibbles: `run` low ones, then the `run` high ones of the same bytes. */
-static void split_nibbles(uint8_t *q, const uint8_t qs[128], int run)
+static void split_nibbles(uint8_t *restrict q, const uint8_t qs[restrict 128], int run)
 {
     for (int at = 0; at < 128; at += run, q += 2 * run)
         for (int l = 0; l < run; l++) {
@@ -34,14 +34,14 @@ static void split_nibbles(uint8_t *q, const uint8_t qs[128], int run)
         }
 }
 
-static void split_quarters(uint8_t *q, const uint8_t qs[64])
+static void split_quarters(uint8_t *restrict q, const uint8_t qs[restrict 64])
 {
     for (int h = 0; h < 64; h += 32)
         for (int j = 0; j < 8; j += 2, q += 32)
             for (int l = 0; l < 32; l++) q[l] = qs[h + l] >> j & 3;
 }
 
-static void add_quarters(uint8_t *q, const uint8_t qh[64])
+static void add_quarters(uint8_t *restrict q, const uint8_t qh[restrict 64])
 {
     for (int h = 0; h < 64; h += 32)
         for (int j = 0; j < 8; j += 2, q += 32)
@@ -49,13 +49,13 @@ static void add_quarters(uint8_t *q, const uint8_t qh[64])
 }
 
 /* Bit j of 32 bytes goes to place `shift` of the 32 codes of run j. */
-static void add_flags(uint8_t *q, const uint8_t flags[32], int shift)
+static void add_flags(uint8_t *restrict q, const uint8_t flags[restrict 32], int shift)
 {
     for (int j = 0; j < 8; j++, q += 32)
         for (int l = 0; l < 32; l++) q[l] |= (uint8_t)((flags[l] >> j & 1) << shift);
 }
 
-static uint8_t *split_trits(uint8_t *q, const uint8_t *src, int n_bytes, int n_digits)
+static uint8_t *split_trits(uint8_t *restrict q, const uint8_t *restrict src, int n_bytes, int n_digits)
 {
     static const uint8_t pow3[5] = {1, 3, 9, 27, 81};
     for (int n = 0; n < n_digits; n++, q += n_bytes)
@@ -74,33 +74,33 @@ static void split_plain(struct lutra_split *out, const uint8_t d[2])
     out->mn[0] = 0;
 }
 
-static void split_q8_0(struct lutra_split *out, const struct block_q8_0 *b)
+static void split_q8_0(struct lutra_split *restrict out, const struct block_q8_0 *restrict b)
 {
     split_plain(out, b->d);
     for (int i = 0; i < 32; i++) out->q[i] = b->qs[i] ^ 128;
 }
 
-static void split_q4_0(struct lutra_split *out, const struct block_q4_0 *b)
+static void split_q4_0(struct lutra_split *restrict out, const struct block_q4_0 *restrict b)
 {
     split_plain(out, b->d);
     split_halves(out->q, b->qs);
 }
 
-static void split_q4_1(struct lutra_split *out, const struct block_q4_1 *b)
+static void split_q4_1(struct lutra_split *restrict out, const struct block_q4_1 *restrict b)
 {
     split_plain(out, b->d);
     out->dmin = qblocks_u16(b->m);
     split_halves(out->q, b->qs);
 }
 
-static void split_q5_0(struct lutra_split *out, const struct block_q5_0 *b)
+static void split_q5_0(struct lutra_split *restrict out, const struct block_q5_0 *restrict b)
 {
     split_plain(out, b->d);
     split_halves(out->q, b->qs);
     add_fifth_bits(out->q, b->qh);
 }
 
-static void split_q5_1(struct lutra_split *out, const struct block_q5_1 *b)
+static void split_q5_1(struct lutra_split *restrict out, const struct block_q5_1 *restrict b)
 {
     split_plain(out, b->d);
     out->dmin = qblocks_u16(b->m);
@@ -108,7 +108,7 @@ static void split_q5_1(struct lutra_split *out, const struct block_q5_1 *b)
     add_fifth_bits(out->q, b->qh);
 }
 
-static void split_q2_k(struct lutra_split *out, const struct block_q2_k *b)
+static void split_q2_k(struct lutra_split *restrict out, const struct block_q2_k *restrict b)
 {
     out->d = qblocks_u16(b->d);
     out->dmin = qblocks_u16(b->dmin);
@@ -119,7 +119,7 @@ static void split_q2_k(struct lutra_split *out, const struct block_q2_k *b)
     }
 }
 
-static void split_q3_k(struct lutra_split *out, const struct block_q3_k *b)
+static void split_q3_k(struct lutra_split *restrict out, const struct block_q3_k *restrict b)
 {
     out->d = qblocks_u16(b->d);
     out->dmin = 0;
@@ -142,7 +142,7 @@ static void split_six_bits(struct lutra_split *out, const uint8_t s[12])
     }
 }
 
-static void split_q4_k(struct lutra_split *out, const struct block_q4_k *b)
+static void split_q4_k(struct lutra_split *restrict out, const struct block_q4_k *restrict b)
 {
     out->d = qblocks_u16(b->d);
     out->dmin = qblocks_u16(b->dmin);
@@ -150,7 +150,7 @@ static void split_q4_k(struct lutra_split *out, const struct block_q4_k *b)
     split_nibbles(out->q, b->qs, 32);
 }
 
-static void split_q5_k(struct lutra_split *out, const struct block_q5_k *b)
+static void split_q5_k(struct lutra_split *restrict out, const struct block_q5_k *restrict b)
 {
     out->d = qblocks_u16(b->d);
     out->dmin = qblocks_u16(b->dmin);
@@ -159,7 +159,7 @@ static void split_q5_k(struct lutra_split *out, const struct block_q5_k *b)
     add_flags(out->q, b->qh, 4);
 }
 
-static void split_q6_k(struct lutra_split *out, const struct block_q6_k *b)
+static void split_q6_k(struct lutra_split *restrict out, const struct block_q6_k *restrict b)
 {
     out->d = qblocks_u16(b->d);
     out->dmin = 0;
@@ -169,7 +169,7 @@ static void split_q6_k(struct lutra_split *out, const struct block_q6_k *b)
     memset(out->mn, 0, sizeof out->mn);
 }
 
-static void split_tq1_0(struct lutra_split *out, const struct block_tq1_0 *b)
+static void split_tq1_0(struct lutra_split *restrict out, const struct block_tq1_0 *restrict b)
 {
     split_plain(out, b->d);
     uint8_t *q = split_trits(out->q, b->qs, 32, 5);
@@ -177,14 +177,14 @@ static void split_tq1_0(struct lutra_split *out, const struct block_tq1_0 *b)
     split_trits(q, b->qh, 4, 4);
 }
 
-static void split_tq2_0(struct lutra_split *out, const struct block_tq2_0 *b)
+static void split_tq2_0(struct lutra_split *restrict out, const struct block_tq2_0 *restrict b)
 {
     split_plain(out, b->d);
     split_quarters(out->q, b->qs);
 }
 
 /* No scale of its own: 1. */
-static void split_i2_s(struct lutra_split *out, const struct block_i2_s *b)
+static void split_i2_s(struct lutra_split *restrict out, const struct block_i2_s *restrict b)
 {
     static const uint8_t one[2] = {0x00, 0x3c};
     split_plain(out, one);
@@ -192,26 +192,26 @@ static void split_i2_s(struct lutra_split *out, const struct block_i2_s *b)
         for (int i = 0; i < 16; i++) out->q[16 * g + i] = b->qs[i] >> (6 - 2 * g) & 3;
 }
 
-static void split_q1_0(struct lutra_split *out, const struct block_q1_0 *b)
+static void split_q1_0(struct lutra_split *restrict out, const struct block_q1_0 *restrict b)
 {
     split_plain(out, b->d);
     for (int k = 0; k < 16; k++)
         for (int i = 0; i < 8; i++) out->q[8 * k + i] = b->qs[k] >> i & 1;
 }
 
-static void split_pairs(uint8_t *q, const uint8_t *qs, int n_bytes)
+static void split_pairs(uint8_t *restrict q, const uint8_t *restrict qs, int n_bytes)
 {
     for (int k = 0; k < n_bytes; k++)
         for (int j = 0; j < 4; j++) q[4 * k + j] = qs[k] >> 2 * j & 3;
 }
 
-static void split_q2_0(struct lutra_split *out, const struct block_q2_0 *b)
+static void split_q2_0(struct lutra_split *restrict out, const struct block_q2_0 *restrict b)
 {
     split_plain(out, b->d);
     split_pairs(out->q, b->qs, 16);
 }
 
-static void split_q2_0_g128(struct lutra_split *out, const struct block_q2_0_g128 *b)
+static void split_q2_0_g128(struct lutra_split *restrict out, const struct block_q2_0_g128 *restrict b)
 {
     split_plain(out, b->d);
     split_pairs(out->q, b->qs, 32);
