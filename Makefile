@@ -113,7 +113,7 @@ $(BUILD)/kernels/vec_scalar.o: ISAFLAGS := $(if $(SANITIZE),-O1,-Os)
 %_avxvnni.o: ISAFLAGS := $(FAST) -mavx2 -mf16c -mavxvnni -mgfni -mno-fma -mtune=haswell
 %_ssse3.o: ISAFLAGS := $(FAST) -mssse3
 %_avx512.o: ISAFLAGS := $(FAST) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mgfni -mf16c
-$(BUILD)/kernels/x86/%_amx.o: ISAFLAGS := $(FAST) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mf16c -mamx-tile -mamx-int8
+$(BUILD)/kernels/x86/%_amx.o: ISAFLAGS := $(FAST) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mgfni -mf16c -mamx-tile -mamx-int8
 %_neon.o: ISAFLAGS := $(FAST)
 %_dotprod.o: ISAFLAGS := $(FAST) -march=armv8.2-a+dotprod
 %_i8mm.o: ISAFLAGS := $(FAST) -march=armv8.2-a+dotprod+i8mm

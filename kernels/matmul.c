@@ -156,5 +156,7 @@ void lutra_matmul(const struct lutra_engine *e, float *y, size_t y_stride,
     int grain = max_int(tiles / (each * threads), min_int(least, tiles));
     if (j.path == LUTRA_PATH_PANEL && !a->bytes)
         grain = max_int(grain, min_int(PANEL_ROWS / m->tile_rows, tiles / (4 * threads)));
+    if (j.path == LUTRA_PATH_PANEL && m->tile_rows == LUTRA_TILE_ROWS)
+        grain += grain & 1; /* panels of two tiles */
     lutra_pool_run(e->pool, tiles, grain, run_tiles, &j);
 }

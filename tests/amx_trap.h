@@ -4,7 +4,7 @@
  * would refuse (#GP, #UD) is counted and named in `amx_fault`, and the instruction does nothing.
  *
  * Encodings and operations after Intel's Software Developer's Manual, volume 2: LDTILECFG,
- * TILELOADD, TILESTORED, TILEZERO, TILERELEASE, TDPBSSD; other tile instructions are not expected.
+ * TILELOADD, TILESTORED, TILEZERO, TILERELEASE, TDPBSUD; other tile instructions are not expected.
  *
  *   c4  RXB.mmmmm  W.vvvv.L.pp  opcode  modrm  [sib]  [displacement]     (RXB and vvvv inverted) */
 #ifndef LUTRA_TESTS_AMX_TRAP_H
@@ -144,15 +144,15 @@ static void amx_memory(struct amx_tile *t, const struct amx_insn *x)
     }
 }
 
-/* C += A * B, all signed */
-static void amx_tdpbssd(int ic, int ia, int ib)
+/* C += A * B, A signed and B unsigned */
+static void amx_tdpbsud(int ic, int ia, int ib)
 {
     struct amx_tile *c = &amx.t[ic & 7];
     const struct amx_tile *a = &amx.t[ia & 7], *b = &amx.t[ib & 7];
     if (ic > 7 || ia > 7 || ib > 7 || ic == ia || ia == ib || ic == ib || !c->rows || !b->rows ||
         c->rows != a->rows || c->row_bytes != b->row_bytes || a->row_bytes != 4 * b->rows ||
         c->row_bytes % 4) {
-        amx_refuse("tdpbssd: shapes");
+        amx_refuse("tdpbsud: shapes");
         return;
     }
     for (int m = 0; m < c->rows; m++)
@@ -160,7 +160,7 @@ static void amx_tdpbssd(int ic, int ia, int ib)
             for (int n = 0; n < c->row_bytes / 4; n++) {
                 uint32_t sum = (uint32_t)c->u.i[m][n];
                 for (int i = 0; i < 4; i++)
-                    sum += (uint32_t)(a->u.b[m][4 * k + i] * b->u.b[k][4 * n + i]);
+                    sum += (uint32_t)(a->u.b[m][4 * k + i] * (uint8_t)b->u.b[k][4 * n + i]);
                 c->u.i[m][n] = (int32_t)sum;
             }
 }
@@ -180,12 +180,12 @@ static bool amx_execute(const struct amx_insn *x)
     }
     const bool zero = what == (0x49 << 4 | 3 << 1) && x->rm == 0;
     const bool load = what == (0x4b << 4 | 3 << 1 | 1), store = what == (0x4b << 4 | 2 << 1 | 1);
-    const bool dot = what == (0x5e << 4 | 3 << 1);
+    const bool dot = what == (0x5e << 4 | 2 << 1);
     if (!zero && !load && !store && !dot) return false;
     if (!amx.on || x->reg > 7)
         amx_refuse("no tiles are configured, or no such tile");
     else if (dot)
-        amx_tdpbssd(x->reg, x->rm, x->vvvv);
+        amx_tdpbsud(x->reg, x->rm, x->vvvv);
     else if (!zero)
         amx_memory(&amx.t[x->reg], x);
     else if (amx.t[x->reg].rows)

@@ -50,10 +50,10 @@ static void refusals(void)
                  {50, 17, "ldtilecfg: rows or their bytes"},
                  {18, 65, "ldtilecfg: rows or their bytes"},
                  {50, 0, "ldtilecfg: rows or their bytes"},
-                 {48, 15, "tdpbssd: shapes"},
-                 {18, 60, "tdpbssd: shapes"},
-                 {50, 15, "tdpbssd: shapes"},
-                 {20, 32, "tdpbssd: shapes"}};
+                 {48, 15, "tdpbsud: shapes"},
+                 {18, 60, "tdpbsud: shapes"},
+                 {50, 15, "tdpbsud: shapes"},
+                 {20, 32, "tdpbsud: shapes"}};
     int n = (int)(sizeof wrong / sizeof *wrong);
     for (int i = -1; i < n; i++) {
         uint8_t c[64] = {1};
@@ -62,7 +62,7 @@ static void refusals(void)
         atomic_store(&amx_fault, NULL);
         CONFIGURE(c);
         if (!atomic_load(&amx_fault))
-            __asm__ volatile("tdpbssd %%tmm2, %%tmm1, %%tmm0" : : : "memory");
+            __asm__ volatile("tdpbsud %%tmm2, %%tmm1, %%tmm0" : : : "memory");
         RELEASE();
         CHECK_STR(atomic_load(&amx_fault) ? atomic_load(&amx_fault) : "none",
                   i < 0 ? "none" : wrong[i].fault);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* AMX: eight tile registers of up to 16 rows of 64 bytes, and C += A * B of int8 between them.
+/* AMX: eight tile registers of up to 16 rows of 64 bytes, and C += A * B of bytes between them.
  *
  *   C  [n_rows][16]          int32
  *   A  [n_rows][k]           int8, k <= 64
- *   B  [k/4][16 columns][4]  int8: four neighbouring k of a column side by side
+ *   B  [k/4][16 columns][4]  uint8: four neighbouring k of a column side by side
  *
  * Instructions are spelled here because gcc 12's own wrappers cannot be used: its _tile_loadconfig
  * reads 8 bytes as far as the compiler knows, so the stores to the other 56 are dropped and the
@@ -60,10 +60,10 @@ AMX_INLINE void amx_store(int tile, void *p, size_t stride)
     __asm__ volatile("tilestored %%tmm%c2, (%0,%1,1)" : : "r"(p), "r"(stride), "i"(tile) : "memory");
 }
 
-/* c += a * b, all signed. */
+/* c += a * b, a signed and b unsigned. */
 AMX_INLINE void amx_dot(int c, int a, int b)
 {
-    __asm__ volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(c), "i"(a), "i"(b));
+    __asm__ volatile("tdpbsud %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(c), "i"(a), "i"(b));
 }
 
 #endif

@@ -30,23 +30,17 @@ static int take(int left)
     return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-/* Columns [k, end) of one half of the panel, all of one group, as weights w = D*q, then + M. A pair
- * of int16 codes becomes two columns. */
-X512_INLINE void decode_group(struct scratch *s, int half, __m512 d, const float *min, int k,
-                              int end)
+/* Four columns as weights w = D * (q - offset), then + M if there is one; `step` columns apart. */
+X512_INLINE void decode_quad(float (*w)[16], int step, const uint8_t *q, int offset, __m512 d,
+                             const float *min)
 {
-    const int16_t *codes = s->panel.codes[half];
-    for (; k < end; k += 2) {
-        __m512i two = _mm512_load_si512(codes + 16 * k); /* column k low, k+1 high */
-        __m512i even = _mm512_srai_epi32(_mm512_slli_epi32(two, 16), 16);
-        __m512 w0 = _mm512_mul_ps(d, _mm512_cvtepi32_ps(even));
-        __m512 w1 = _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_srai_epi32(two, 16)));
-        if (min) {
-            w0 = _mm512_add_ps(w0, _mm512_load_ps(min));
-            w1 = _mm512_add_ps(w1, _mm512_load_ps(min));
-        }
-        _mm512_store_ps(s->w[half][k], w0);
-        _mm512_store_ps(s->w[half][k + 1], w1);
+    const __m512i byte = _mm512_set1_epi32(255), minus = _mm512_set1_epi32(offset);
+    __m512i x = _mm512_load_si512(q);
+    X512_UNROLL
+    for (int j = 0; j < 4; j++, x = _mm512_srli_epi32(x, 8)) {
+        __m512i code = _mm512_sub_epi32(_mm512_and_si512(x, byte), minus);
+        __m512 f = _mm512_mul_ps(d, _mm512_cvtepi32_ps(code));
+        _mm512_store_ps(w[step * j], min ? _mm512_add_ps(f, _mm512_load_ps(min)) : f);
     }
 }
 
@@ -54,35 +48,29 @@ X512_INLINE void decode_group(struct scratch *s, int half, __m512 d, const float
 static void decode_planes(struct scratch *s, const struct lutra_mat *m, int tile, int k, int n)
 {
     const uint8_t *next = lutra_mat_tile(m, tile) + (size_t)((k + n) / m->unit_k) * m->unit_bytes;
+    const int offset = panel_offset(m);
     panel_fill(&s->panel, m, tile, 1, k, n, next);
     for (int half = 0; half < m->tile_rows / 16; half++) {
-        for (int g = 0; g * m->group < n; g++) {
-            const float *min = x512_has_min(m->scales) ? s->panel.m[half][g] : NULL;
-            decode_group(s, half, _mm512_load_ps(s->panel.d[half][g]), min, g * m->group,
-                         (g + 1) * m->group);
+        for (int i = 0; i < n; i += 4) {
+            const int g = i / m->group;
+            decode_quad(s->w[half] + i, 1, s->panel.q[i / 4][half], offset,
+                        _mm512_load_ps(s->panel.d[half][g]),
+                        x512_has_min(m->scales) ? s->panel.m[half][g] : NULL);
         }
     }
 }
 
-/* The same of a ternary tile, n at most TERN_RUN: quads of bytes become four columns. */
+/* The same of a ternary tile, n at most TERN_RUN. */
 static void decode_tern(struct scratch *s, const struct lutra_mat *m, int tile, int k, int n)
 {
     const __m512 d = _mm512_set1_ps(m->scale);
-    const __m512i byte = _mm512_set1_epi32(255), one = _mm512_set1_epi32(1);
     const int units = (n + LUTRA_TERN_K - 1) / LUTRA_TERN_K;
     const uint8_t *src =
         lutra_mat_tile(m, tile) + 4 * LUTRA_TERN_ROWS + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes;
     tern_fill(&s->tern, m, src, src + (size_t)units * m->unit_bytes, units);
-    for (int half = 0; half < 2; half++) {
-        for (int q = 0; q < 6 * units; q++) {
-            float(*w)[16] = s->w[half] + q / 6 * LUTRA_TERN_K + q % 6;
-            __m512i x = x512_load(s->tern.q[q][half]);
-            for (int j = 0; j < 4; j++, x = _mm512_srli_epi32(x, 8)) {
-                __m512i digit = _mm512_sub_epi32(_mm512_and_si512(x, byte), one);
-                _mm512_store_ps(w[6 * j], _mm512_mul_ps(d, _mm512_cvtepi32_ps(digit)));
-            }
-        }
-    }
+    for (int half = 0; half < 2; half++)
+        for (int q = 0; q < 6 * units; q++)
+            decode_quad(s->w[half] + q / 6 * LUTRA_TERN_K + q % 6, 6, s->tern.q[q][half], 1, d, NULL);
 }
 
 X512_INLINE void exact_run(struct scratch *s, int nv, int half, const float *x, size_t stride,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Integer products of many vectors with AMX: runs of columns of 32 rows are unpacked as for
- * AVX-512, narrowed to bytes, and multiplied as tiles of 16 rows by up to 16 vectors.
+ * AVX-512, and multiplied as tiles of 16 rows by up to 16 vectors.
  *
  *   A  codes of activations, bytes [vector][column]; a code of 14 bits is c = lo + 256 hi and passes
  *      as two planes of signed bytes, codes of int8 as one
@@ -37,10 +37,12 @@ typedef int32_t sums_row[2][TILE];
 enum { SUMS_STRIDE = sizeof(sums_row), B_STRIDE = 2 * 4 * TILE };
 
 struct scratch {
-    struct panel panel;          /* PLANES, I8 ... */
-    struct tern_panel quads;     /* ... and as bytes; TERN: at once */
+    union {
+        struct panel panel;      /* PLANES, I8 */
+        struct tern_panel quads; /* TERN */
+    } w;
     int8_t codes[2][BLOCK * TERN_K + SLACK]; /* low bytes, high bytes: [vector][column] */
-    float xs[BLOCK][PANEL_GROUPS];           /* X of every group, if there are minima */
+    union panel_x x[BLOCK][PANEL_GROUPS];
     sums_row group[2][TILE];                 /* of a group: [stream][vector] */
     union {
         float floats[STRIPS][BLOCK][2][TILE];
@@ -153,25 +155,7 @@ static void copy_codes(const struct work *w, int k, int n)
             if (w->n_planes == 2)
                 _mm256_storeu_si256(high, _mm512_cvtepi16_epi8(tern_high_byte(two)));
         }
-        if (x512_has_min(w->m->scales))
-            panel_x(s->xs[v], w->a->sums + (size_t)(w->v0 + v) * (pad / 16) + k / 16, w->m->group,
-                    n);
-    }
-}
-
-/* The panel's pairs of int16 as quads of bytes. */
-static void narrow(struct scratch *s, int halves, int n)
-{
-    uint8_t t[64];
-    for (int i = 0; i < 64; i++) t[i] = (uint8_t)(i / 4 * 4 + (i & 1) * 2 + (i & 2) * 32);
-    const __m512i order = x512_load(t);
-    for (int half = 0; half < halves; half++) {
-        for (int q = 0; q < n / 4; q++) {
-            const int16_t *pairs = s->panel.codes[half] + 64 * q;
-            _mm512_store_si512(s->quads.q[q][half],
-                               _mm512_permutex2var_epi8(x512_load(pairs), order,
-                                                        x512_load(pairs + 32)));
-        }
+        panel_x(s->x[v], w->m, w->a->sums + (size_t)(w->v0 + v) * (pad / 16) + k / 16, n);
     }
 }
 
@@ -182,21 +166,22 @@ static void add_group(const struct work *w, int strip, int halves, int v, int n,
     struct scratch *s = w->s;
     const bool has_min = x512_has_min(w->m->scales);
     for (int half = 0; half < halves; half++) {
-        const __m512 d = _mm512_load_ps(s->panel.d[half][g]);
-        const __m512 min = _mm512_load_ps(s->panel.m[half][g]);
+        const __m512 d = _mm512_load_ps(s->w.panel.d[half][g]);
+        const __m512 min = _mm512_load_ps(s->w.panel.m[half][g]);
         for (int j = 0; j < n; j++) {
             float *acc = s->acc.floats[strip][v + j][half];
             __m512i sum = x512_load(s->group[i][j][half]);
             if (w->n_planes == 2)
                 sum = _mm512_add_epi32(sum, _mm512_slli_epi32(x512_load(s->group[1][j][half]), 8));
+            if (!has_min) sum = _mm512_add_epi32(sum, _mm512_set1_epi32(s->x[v + j][g].start));
             __m512 f = x512_add_product(_mm512_load_ps(acc), d, _mm512_cvtepi32_ps(sum));
-            if (has_min) f = x512_add_product(f, min, _mm512_set1_ps(s->xs[v + j][g]));
+            if (has_min) f = x512_add_product(f, min, _mm512_set1_ps(s->x[v + j][g].x));
             _mm512_store_ps(acc, f);
         }
     }
 }
 
-/* All vectors of the block over the n columns in `quads`. */
+/* All vectors of the block over the n columns in the panel. */
 static void group_strip(const struct work *w, int strip, int halves, int n)
 {
     const int group = w->m->group;
@@ -205,7 +190,7 @@ static void group_strip(const struct work *w, int strip, int halves, int n)
     for (int t = 0, some; t < w->n_tiles; t += some) {
         some = tiles_at_once(w, t);
         for (int g = 0; g * group < n; g++) {
-            p.b = w->s->quads.q[g * group / 4][0];
+            p.b = w->s->w.panel.q[g * group / 4][0];
             set_streams(&p, w, t, some, g * group);
             multiply(&p);
             for (int i = 0; i < some; i++) {
@@ -243,8 +228,7 @@ static void group_band(const struct work *w, float *y, size_t y_stride, int tile
             const bool last = t + each >= tile1;
             const uint8_t *next = lutra_mat_tile(m, last ? tile0 : t + each) +
                                   (size_t)((last ? k + n : k) / m->unit_k) * m->unit_bytes;
-            panel_fill(&w->s->panel, m, t, tiles, k, n, next);
-            narrow(w->s, halves, n);
+            panel_fill(&w->s->w.panel, m, t, tiles, k, n, next);
             group_strip(w, (t - tile0) / each, halves, n);
         }
     }
@@ -276,7 +260,7 @@ static void copy_trits(const struct work *w, int k, int n)
 static void trit_strip(const struct work *w, int strip, int n)
 {
     struct scratch *s = w->s;
-    struct product p = {.b = s->quads.q[0][0], .n_halves = 2, .steps = (n + TILE_K - 1) / TILE_K,
+    struct product p = {.b = s->w.quads.q[0][0], .n_halves = 2, .steps = (n + TILE_K - 1) / TILE_K,
                         .k_tile = TILE_K, .add = true};
     for (int t = 0, some; t < w->n_tiles; t += some) {
         some = tiles_at_once(w, t);
@@ -316,6 +300,7 @@ static void trit_band(const struct work *w, float *y, size_t y_stride, int tile0
 {
     const struct lutra_mat *m = w->m;
     const int end = lutra_tern_k_pad(m->n_cols);
+    struct tern_panel *quads = &w->s->w.quads;
     for (int plane = 0; plane < w->n_planes; plane++)
         for (int i = 0; i < tile1 - tile0; i++)
             memset(w->s->acc.ints[plane][i], 0, (size_t)(w->n_tiles * w->each) * sizeof(sums_row));
@@ -324,13 +309,13 @@ static void trit_band(const struct work *w, float *y, size_t y_stride, int tile0
         const size_t at = 4 * LUTRA_TERN_ROWS + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes;
         copy_trits(w, k, n);
         /* up to a full tile the weights are 0, whatever the codes there */
-        memset(w->s->quads.q[n / 4], 0, sizeof w->s->quads - sizeof w->s->quads.q[0] * (size_t)(n / 4));
+        memset(quads->q[n / 4], 0, sizeof *quads - sizeof quads->q[0] * (size_t)(n / 4));
         for (int t = tile0; t < tile1; t++) {
             const uint8_t *src = lutra_mat_tile(m, t) + at;
             const uint8_t *next = t + 1 < tile1 ? src + m->tile_bytes
                                                 : lutra_mat_tile(m, tile0) + at +
                                                       TERN_K / LUTRA_TERN_K * m->unit_bytes;
-            tern_fill(&w->s->quads, m, src, next, n / LUTRA_TERN_K);
+            tern_fill(quads, m, src, next, n / LUTRA_TERN_K);
             trit_strip(w, t - tile0, n);
         }
     }

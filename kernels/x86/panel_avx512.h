@@ -1,153 +1,126 @@
 /* SPDX-License-Identifier: MIT */
-/* A run of columns of 32 rows unpacked for integer dots: what mm_avx512.c and, narrowed to bytes,
- * mm_amx.c multiply.
+/* A run of columns of 32 rows unpacked to bytes: what mm_avx512.c and mm_amx.c multiply, and
+ * exact_avx512.c turns into floats.
  *
- *   codes   [half][pair][16 rows][2] int16: code minus offset of columns 2*pair, 2*pair+1;
- *           vpdpwssd with one pair of activation codes in every lane adds two columns of 16 rows
+ *   q       [quad][half][16 rows][4] unsigned: mul * code of four columns of a row; vpdpbusd with
+ *           four bytes of activations in every lane adds them for 16 rows, and 16 quads are a tile
+ *           of AMX. Signed weights (I8, BOOK) have 128 added.
  *   d, m    [half][group][16 rows] float
+ *   offset  what has been added to every weight: the products' is taken off as offset * X
  *
  * The halves are two tiles of 16 rows, or those of one tile of 32 (one bit). */
 #ifndef LUTRA_KERNELS_X86_PANEL_AVX512_H
 #define LUTRA_KERNELS_X86_PANEL_AVX512_H
 
+#include "kernels/x86/planes_avx512.h"
 #include "kernels/x86/x512.h"
 
 enum {
-    PANEL_K = 256, /* columns at most: 16 KB of codes stay in L1 while the vectors pass */
+    PANEL_K = 256, /* columns at most: 8 KB of weights stay in L1 while the vectors pass */
+    PANEL_QUAD = 2 * 64, /* bytes from one quad of a half to the next */
     PANEL_GROUPS = 16
 };
 
 struct panel {
-    int16_t codes[2][PANEL_K * 16];
+    uint8_t q[PANEL_K / 4][2][64];
     float d[2][PANEL_GROUPS][16];
     float m[2][PANEL_GROUPS][16];
 };
 
-/* ---- PLANES: vpermd as a table from bits to two codes ---- */
-
-/* Entry n: bits 0, 2 of n are two planes of a column, bits 1, 3 of the next. */
-X512_INLINE __m512i pair_table(int weight, int offset)
+static inline int panel_offset(const struct lutra_mat *m)
 {
-    int16_t t[32];
-    for (int n = 0; n < 16; n++) {
-        t[2 * n] = (int16_t)(weight * ((n & 1) + (n >> 2 & 1) * 2) - offset);
-        t[2 * n + 1] = (int16_t)(weight * ((n >> 1 & 1) + (n >> 3 & 1) * 2) - offset);
-    }
-    return x512_load(t);
+    return m->kind == LUTRA_MAT_PLANES ? m->offset : 128;
 }
 
-/* One plane alone: bits 0, 1; the others do not matter. */
-X512_INLINE __m512i plane_table(int weight)
-{
-    int16_t t[32];
-    for (int n = 0; n < 32; n++) t[n] = (int16_t)(weight * (n / 2 >> (n & 1) & 1));
-    return x512_load(t);
-}
-
-/* Words of two plane bytes -> nibbles of two planes of two columns: columns 0-1, 4-5, 2-3, 6-7. */
-X512_INLINE __m512i mix_planes(__m512i x)
-{
-    __m512i moved =
-        x512_select(_mm512_set1_epi16(0xff), _mm512_srli_epi16(x, 6), _mm512_slli_epi16(x, 6));
-    return x512_select(_mm512_set1_epi16((short)0xcc33), x, moved);
-}
-
-/* Entries of the table at the 4 bits from `at` on of each row's lane. */
-X512_INLINE __m512i look(__m512i table, __m512i x, int at)
-{
-    return _mm512_permutexvar_epi32(_mm512_srli_epi32(x, (unsigned)at), table);
-}
-
-struct step {
-    __m512i planes[2]; /* 4 bits or more: planes 0-3 of octets 0, 1; else [0]: 0-1 of both */
-    __m512i third;     /* planes 4-5 of both octets */
-    __m512i last;      /* the last plane of both octets */
+/* What a group of a vector has besides its codes. */
+union panel_x {
+    int32_t start; /* -offset * X, which its sums begin with ... */
+    float x;       /* ... or X, if there are minima: their codes have no offset */
 };
 
-X512_INLINE struct step load_step(const uint8_t *codes, int bits)
+/* Of n columns, from the sums of 16. */
+X512_INLINE void panel_x(union panel_x *to, const struct lutra_mat *m, const int32_t *sums, int n)
 {
-    const int octet = bits / 2 * 32;
-    struct step s = {{_mm512_setzero_si512(), _mm512_setzero_si512()},
-                     _mm512_setzero_si512(),
-                     _mm512_setzero_si512()};
-    s.planes[0] = mix_planes(x512_rows_of(x512_load(codes)));
-    if (bits >= 4) s.planes[1] = mix_planes(x512_rows_of(x512_load(codes + octet)));
-    if (bits == 6)
-        s.third = mix_planes(x512_rows_of(x512_load_halves(codes + 64, codes + octet + 64)));
-    if (bits & 1) s.last = x512_rows_twice(x512_load_half(codes + 2 * octet));
-    return s;
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14);
+    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    __m512i x = _mm512_maskz_loadu_epi32((__mmask16)((1u << n / 16) - 1), sums);
+    for (int k = 16; k < m->group; k *= 2)
+        x = _mm512_add_epi32(_mm512_permutexvar_epi32(even, x), _mm512_permutexvar_epi32(odd, x));
+    if (x512_has_min(m->scales))
+        _mm512_storeu_ps(to, _mm512_cvtepi32_ps(x));
+    else
+        _mm512_storeu_si512(to, _mm512_mullo_epi32(x, _mm512_set1_epi32(-panel_offset(m))));
 }
 
-X512_INLINE void unpack_steps(int16_t *dst, const uint8_t *codes, int bits, int offset, int n_cols)
+/* ---- codes: n columns of a half from quad q on ---- */
+
+/* PLANES of two bits and more; `bits` is a constant of the caller. */
+X512_INLINE void unpack_steps(uint8_t *q, const uint8_t *codes, int bits, int n)
 {
-    const __m512i t01 = pair_table(1, offset), t23 = pair_table(4, 0), t45 = pair_table(16, 0);
-    const __m512i top = plane_table(1 << (bits - 1));
-    for (int k = 0; k < n_cols; k += LUTRA_STEP_K, codes += 32 * bits) {
-        struct step s = load_step(codes, bits);
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    for (int k = 0; k < n; k += LUTRA_STEP_K, codes += 32 * bits) {
         X512_UNROLL
-        for (int i = 0; i < 8; i++, dst += 32) { /* pair i % 4 of octet i / 4 */
-            const int o = i / 4, at = (i & 1) * 8 + (i & 2) * 2;
-            __m512i c = look(t01, s.planes[bits >= 4 ? o : 0], bits >= 4 ? at : at + 16 * o);
-            if (bits >= 4) c = _mm512_add_epi16(c, look(t23, s.planes[o], at + 16));
-            if (bits == 6) c = _mm512_add_epi16(c, look(t45, s.third, at + 16 * o));
-            if (bits & 1) c = _mm512_add_epi16(c, look(top, s.last, 8 * o + 2 * (i & 3)));
-            _mm512_store_si512(dst, c);
+        for (int o = 0; o < 2; o++, q += 2 * PANEL_QUAD) {
+            const __m512i upper = planes_octet(codes, bits, o, 0); /* a qword for each row */
+            const __m512i lower = planes_octet(codes, bits, o, 1);
+            _mm512_store_si512(q, _mm512_permutex2var_epi32(upper, even, lower));
+            _mm512_store_si512(q + PANEL_QUAD, _mm512_permutex2var_epi32(upper, odd, lower));
         }
     }
 }
 
-static void unpack_planes(int16_t *dst, const uint8_t *codes, int bits, int offset, int n_cols)
+static void unpack_planes(uint8_t *q, const uint8_t *codes, int bits, int n)
 {
     switch (bits) {
     case 2:
-        unpack_steps(dst, codes, 2, offset, n_cols);
+        unpack_steps(q, codes, 2, n);
         break;
     case 3:
-        unpack_steps(dst, codes, 3, offset, n_cols);
+        unpack_steps(q, codes, 3, n);
         break;
     case 4:
-        unpack_steps(dst, codes, 4, offset, n_cols);
+        unpack_steps(q, codes, 4, n);
         break;
     case 5:
-        unpack_steps(dst, codes, 5, offset, n_cols);
+        unpack_steps(q, codes, 5, n);
         break;
     default:
-        unpack_steps(dst, codes, 6, offset, n_cols);
+        unpack_steps(q, codes, 6, n);
         break;
     }
 }
 
-/* One bit, entry n: bits 0, 1 of n as codes of two columns. */
-X512_INLINE __m512i bit_table(const struct lutra_mat *m)
+/* One bit, both halves: a row's byte four times, of which every copy keeps another bit. */
+static void unpack_bits(uint8_t *q, const uint8_t *codes, int mul, int n)
 {
-    int16_t t[32];
-    for (int n = 0; n < 32; n++) t[n] = (int16_t)(m->mul * (n / 2 >> (n & 1) & 1) - m->offset);
-    return x512_load(t);
-}
-
-/* One unit of 32 rows; pair = the panel's pair of its first two columns. */
-static void unpack_bits(struct panel *p, int pair, const struct lutra_mat *m, const uint8_t *unit)
-{
-    const __m512i table = bit_table(m);
-    const uint8_t *codes = unit + m->scale_bytes;
-    for (int half = 0; half < 2; half++)
-        _mm512_store_ps(p->d[half][2 * pair / m->group], x512_halves(unit + 32 * half));
-    for (int k = 0; k < m->unit_k; k += 8, codes += LUTRA_BIT_ROWS, pair += 4) {
+    const __m512i first = x512_four_bytes(1, 2, 4, 8), second = x512_four_bytes(16, 32, 64, 128);
+    const __m512i order[2] = {x512_bit_order(0, 0), x512_bit_order(1, 0)};
+    const __m512i one = _mm512_set1_epi8((char)mul);
+    for (int k = 0; k < n; k += 8, codes += LUTRA_BIT_ROWS, q += 2 * PANEL_QUAD) {
+        const __m512i rows = x512_load_half(codes);
         X512_UNROLL
         for (int half = 0; half < 2; half++) {
-            int16_t *dst = p->codes[half] + 32 * pair;
-            __m512i x = _mm512_permutexvar_epi8(x512_bit_order(half, 0), x512_load_half(codes));
-            X512_UNROLL
-            for (int i = 0; i < 4; i++) _mm512_store_si512(dst + 32 * i, look(table, x, 2 * i));
+            const __m512i x = _mm512_permutexvar_epi8(order[half], rows);
+            _mm512_store_si512(q + 64 * half,
+                               _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(x, first), one));
+            _mm512_store_si512(q + PANEL_QUAD + 64 * half,
+                               _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(x, second), one));
         }
     }
 }
 
-static void unpack_i8(int16_t *dst, const uint8_t *codes, int n_cols)
+/* I8: two pairs of columns side by side. */
+static void unpack_i8(uint8_t *q, const uint8_t *codes, int n)
 {
-    for (int i = 0; i < 16 * n_cols; i += 32) {
-        __m256i b = _mm256_loadu_si256((const __m256i *)(codes + i));
-        _mm512_store_si512(dst + i, _mm512_cvtepi8_epi16(b));
+    uint16_t t[32];
+    for (int i = 0; i < 32; i++) t[i] = (uint16_t)(i / 2 + (i & 1) * 16);
+    const __m512i order = x512_load(t), sign = _mm512_set1_epi8((char)128);
+    for (int k = 0; k < n; k += 4, codes += 64, q += PANEL_QUAD) {
+        const __m512i x = _mm512_permutexvar_epi16(order, x512_load(codes));
+        _mm512_store_si512(q, _mm512_xor_si512(x, sign));
     }
 }
 
@@ -199,17 +172,19 @@ static void panel_half(struct panel *p, int half, const struct lutra_mat *m, con
 {
     for (int i = 0; i < n; i += m->unit_k, unit += m->unit_bytes, next += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes;
-        int16_t *dst = p->codes[half] + 16 * i;
+        uint8_t *q = p->q[i / 4][half];
         x512_fetch(next, m->unit_bytes);
         if (m->bits == 1) {
-            unpack_bits(p, i / 2, m, unit);
+            unpack_scales(p, 0, i / m->group, m, unit);
+            unpack_scales(p, 1, i / m->group, m, unit + 32);
+            unpack_bits(q, codes, m->mul, m->unit_k);
             continue;
         }
         unpack_scales(p, half, i / m->group, m, unit);
         if (m->kind == LUTRA_MAT_I8)
-            unpack_i8(dst, codes, m->unit_k);
+            unpack_i8(q, codes, m->unit_k);
         else
-            unpack_planes(dst, codes, m->bits, m->offset, m->unit_k);
+            unpack_planes(q, codes, m->bits, m->unit_k);
     }
 }
 
@@ -222,15 +197,6 @@ static void panel_fill(struct panel *p, const struct lutra_mat *m, int tile, int
     for (int t = 0; t < tiles; t++)
         panel_half(p, t, m, lutra_mat_tile(m, tile + t) + (size_t)(k / m->unit_k) * m->unit_bytes,
                    next + (size_t)t * m->tile_bytes, n);
-}
-
-/* X of the groups of a run as floats; kinds with minima have groups of 16 or 32. */
-X512_INLINE void panel_x(float *xs, const int32_t *sums, int group, int n)
-{
-    if (group == 16)
-        for (int g = 0; g < n / 16; g++) xs[g] = (float)sums[g];
-    else
-        for (int g = 0; g < n / 32; g++) xs[g] = (float)(sums[2 * g] + sums[2 * g + 1]);
 }
 
 #endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* The codes of a block of vectors and a run of columns, for the products of many vectors.
+ *
+ * A code is c = low + 256 * high, both signed bytes. Nearly all codes are below 128 (lut.h,
+ * LUTRA_NEAR): their high bytes are zero, and low bytes alone are multiplied, four columns to a
+ * vpdpbusd. A quad of columns in which one is not is listed: once per strip of rows the listed
+ * quads of a few vectors are multiplied, 256 * S of a (vector, group) goes to a slot of `sums`, and
+ * its group begins with what is there; all others begin with slot 0, zeros. No branch depends on
+ * where such quads are: with normally distributed vectors they would be in a third of all groups of
+ * eight vectors. Where there are very many (short vectors have 14 bits in every column) both bytes
+ * of all columns are multiplied. */
+#ifndef LUTRA_KERNELS_X86_MANY_AVX512_H
+#define LUTRA_KERNELS_X86_MANY_AVX512_H
+
+#include "kernels/x86/panel_avx512.h"
+
+enum {
+    MANY_BLOCK = 256, /* vectors that share an unpacked run */
+    MANY_WIDE = 8,    /* vectors of a share, whose sums stand in registers */
+    MANY_SHARES = MANY_BLOCK / MANY_WIDE,
+    MANY_SPARSE = 3,  /* a listed quad costs as much as so many that are not */
+    MANY_LIST = MANY_BLOCK * (PANEL_K / 4) / MANY_SPARSE,
+    MANY_SLOT = 2 * 64, /* bytes */
+    MANY_BYTES = MANY_BLOCK * PANEL_K, /* from a low byte to its high one */
+    MANY_SLOTS = 1 + MANY_WIDE * PANEL_GROUPS
+};
+
+/* sums[to] = sums[from] + 256 * (quad of the panel times `high`) */
+struct many_quad {
+    int32_t high; /* four high bytes */
+    uint8_t quad, from, to;
+};
+
+struct many_share {
+    int b, n;       /* vectors [b, b + n) of the block */
+    int list, quads; /* of them are listed, the first of which is `list` */
+    bool dense;
+};
+
+struct many { /* 64-byte aligned */
+    int8_t bytes[2][MANY_BLOCK][PANEL_K]; /* low, high */
+    union panel_x x[MANY_BLOCK][PANEL_GROUPS];
+    uint16_t slot[MANY_BLOCK][PANEL_GROUPS];
+    int n_shares;
+    struct many_share shares[MANY_SHARES];
+    struct many_quad list[MANY_LIST];
+    int32_t sums[MANY_SLOTS][2][16] __attribute__((aligned(64)));
+};
+
+X512_INLINE __m512i many_four(const int8_t *c)
+{
+    int32_t four;
+    memcpy(&four, c, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+
+/* n columns of a vector as bytes, a multiple of 32; returns which quads have high ones. */
+X512_INLINE uint64_t many_split(struct many *s, int v, const int16_t *c, int n)
+{
+    uint8_t t[64];
+    for (int i = 0; i < 64; i++) t[i] = (uint8_t)(2 * i);
+    const __m512i even = x512_load(t), odd = _mm512_add_epi8(even, _mm512_set1_epi8(1));
+    const __m512i half = _mm512_set1_epi16(128);
+    uint64_t set = 0;
+    for (int i = 0; i < n; i += 64) {
+        const __m512i a = x512_load(c + i);
+        const __m512i b = n - i < 64 ? _mm512_setzero_si512() : x512_load(c + i + 32);
+        const __m512i high = _mm512_permutex2var_epi8(_mm512_add_epi16(a, half), odd,
+                                                      _mm512_add_epi16(b, half));
+        _mm512_store_si512(s->bytes[0][v] + i, _mm512_permutex2var_epi8(a, even, b));
+        _mm512_store_si512(s->bytes[1][v] + i, high);
+        set |= (uint64_t)_mm512_test_epi32_mask(high, high) << i / 4;
+    }
+    return set;
+}
+
+/* Lists the quads in `set` of vector v, whose slots begin after `slot`; returns the last one. */
+static inline int many_list(struct many *s, struct many_share *p, int v, uint64_t set, int group,
+                            int slot)
+{
+    for (int last = -1; set; set &= set - 1) {
+        const int quad = __builtin_ctzll(set), g = 4 * quad / group;
+        struct many_quad *q = &s->list[p->list + p->quads++];
+        q->quad = (uint8_t)quad;
+        q->from = (uint8_t)(g == last ? slot : 0);
+        if (g != last) slot++;
+        q->to = (uint8_t)slot;
+        s->slot[v][g] = (uint16_t)(MANY_SLOT * slot);
+        memcpy(&q->high, s->bytes[1][v] + 4 * quad, sizeof q->high);
+        last = g;
+    }
+    return slot;
+}
+
+/* Columns [k, k + n) of vectors [v0, v0 + nb). Shares are 4, 6 or 8: what is missing in the last one
+ * are zeros. */
+static void many_copy(struct many *s, const struct lutra_mat *m, const struct lutra_act *a, int v0,
+                      int nb, int k, int n)
+{
+    const int even = nb < 4 ? 4 : nb + (nb & 1);
+    const size_t pad = (size_t)a->k_pad;
+    int used = 0;
+    memset(s->slot, 0, (size_t)even * sizeof s->slot[0]);
+    memset(s->sums[0], 0, sizeof s->sums[0]);
+    for (int b = nb; b < even; b++) {
+        memset(s->bytes[0][b], 0, PANEL_K);
+        memset(s->bytes[1][b], 0, PANEL_K);
+        memset(s->x[b], 0, sizeof s->x[b]);
+    }
+    s->n_shares = 0;
+    for (int b = 0; b < even; b += s->shares[s->n_shares++].n) {
+        struct many_share *p = &s->shares[s->n_shares];
+        uint64_t set[MANY_WIDE] = {0};
+        int count = 0, real = 0;
+        *p = (struct many_share){.b = b, .n = x512_share(even - b, MANY_WIDE, 2), .list = used};
+        for (int i = 0; i < p->n && b + i < nb; i++, real++) {
+            const size_t v = (size_t)(v0 + b + i);
+            set[i] = many_split(s, b + i, a->codes + v * pad + k, n);
+            panel_x(s->x[b + i], m, a->sums + v * (pad / 16) + k / 16, n);
+            count += __builtin_popcountll(set[i]);
+        }
+        p->dense = count * MANY_SPARSE > real * n / 4;
+        for (int i = 0, slot = 0; i < p->n && !p->dense; i++)
+            slot = many_list(s, p, b + i, set[i], m->group, slot);
+        used += p->quads;
+    }
+}
+
+/* The listed quads of a share times those of the panel. */
+static void many_add_high(struct many *s, const struct many_share *p, const struct panel *w)
+{
+    const struct many_quad *q = s->list + p->list;
+    for (int i = 0; i < p->quads; i++, q++) {
+        const __m512i x = _mm512_set1_epi32(q->high);
+        X512_UNROLL
+        for (int h = 0; h < 2; h++) {
+            __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(),
+                                              _mm512_load_si512(w->q[q->quad][h]), x);
+            sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 8),
+                                   _mm512_load_si512(s->sums[q->from][h]));
+            _mm512_store_si512(s->sums[q->to][h], sum);
+        }
+    }
+}
+
+#endif
