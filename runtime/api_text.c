@@ -51,11 +51,15 @@ static void token_text(const lutra_model *m, int32_t id, char *dst, size_t cap)
     dst[n] = 0;
 }
 
+/* In English, whatever the application's locale is. */
 static void today(char *dst, size_t cap)
 {
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     time_t now = time(NULL);
     struct tm tm;
-    if (now == (time_t)-1 || gmtime_r(&now, &tm) == NULL || strftime(dst, cap, "%d %b %Y", &tm) == 0) dst[0] = 0;
+    dst[0] = 0;
+    if (now == (time_t)-1 || gmtime_r(&now, &tm) == NULL) return;
+    lutra_format(dst, cap, "%02d %.3s %d", tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900);
 }
 
 /* The rendered text already begins with BOS in many templates; the tokenizer must not add a second. */

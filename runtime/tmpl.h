@@ -402,6 +402,8 @@ tfilter_fn lutra_tmpl_filter_map, lutra_tmpl_filter_select, lutra_tmpl_filter_re
     lutra_tmpl_filter_max, lutra_tmpl_filter_sum, lutra_tmpl_filter_reverse, lutra_tmpl_filter_list,
     lutra_tmpl_filter_items, lutra_tmpl_filter_join, lutra_tmpl_filter_first,
     lutra_tmpl_filter_last, lutra_tmpl_filter_length;
+/* Digits with a "." as a number, whatever the application's locale is (tmpl_text.c); false if there is more behind. */
+bool lutra_tmpl_read_float(const char *s, double *out);
 /* A string as a number; false if it is none. */
 bool lutra_tmpl_parse_number(const struct tstr *s, bool whole, struct tval *out);
 int lutra_tmpl_test_find(const char *p, size_t n);

@@ -191,8 +191,14 @@ bool lutra_tmpl_parse_number(const struct tstr *s, bool whole, struct tval *out)
     buf[n] = '\0';
     char *end = NULL;
     if (!digits) return false;
-    *out = whole ? tval_int(strtoll(buf, &end, 10)) : tval_float(strtod(buf, &end));
-    return *end == '\0' && !(whole && (out->u.i == INT64_MAX || out->u.i == INT64_MIN));
+    if (!whole) {
+        double v;
+        bool all = lutra_tmpl_read_float(buf, &v);
+        *out = tval_float(v);
+        return all;
+    }
+    *out = tval_int(strtoll(buf, &end, 10));
+    return *end == '\0' && out->u.i != INT64_MAX && out->u.i != INT64_MIN;
 }
 
 static bool to_float(struct tval in, struct tval *out)

@@ -200,7 +200,9 @@ static bool next_float(struct tmpl *t, size_t end)
         if (t->src[i] != '_') buf[n++] = t->src[i];
     }
     buf[n] = '\0';
-    return constant(t, tval_float(strtod(buf, NULL)), end);
+    double v;
+    lutra_tmpl_read_float(buf, &v);
+    return constant(t, tval_float(v), end);
 }
 
 static bool next_number(struct tmpl *t)

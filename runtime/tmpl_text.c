@@ -12,6 +12,43 @@ static bool emit_text(struct tmpl *t, const char *s)
     return lutra_tmpl_emit(t, s, strlen(s), false);
 }
 
+/* What stands between the digits of numbers here: "," where the application has chosen a German locale. The templates
+ * know "." alone. Returns its length. */
+static size_t decimal_point(char point[16])
+{
+    char half[16];
+    lutra_format(half, sizeof half, "%.1f", 0.5);
+    size_t n = strlen(half) - 2;
+    memcpy(point, half + 1, n);
+    return n;
+}
+
+bool lutra_tmpl_read_float(const char *s, double *out)
+{
+    char buf[96], point[16], *end;
+    const char *dot = strchr(s, '.');
+    size_t n = decimal_point(point), before = dot ? (size_t)(dot - s) : 0;
+    if (dot && strlen(s) + n < sizeof buf) {
+        memcpy(buf, s, before);
+        memcpy(buf + before, point, n);
+        strcpy(buf + before + n, dot + 1);
+        s = buf;
+    }
+    *out = strtod(s, &end);
+    return *end == '\0';
+}
+
+static void put_dot(char *s)
+{
+    char point[16];
+    size_t n = decimal_point(point);
+    point[n] = '\0';
+    char *at = strstr(s, point);
+    if (at == NULL) return;
+    *at = '.';
+    memmove(at + 1, at + n, strlen(at + n) + 1);
+}
+
 /* The shortest digits that read back as the same number, laid out as Python does. */
 bool lutra_tmpl_print_float(struct tmpl *t, double f)
 {
@@ -26,9 +63,11 @@ bool lutra_tmpl_print_float(struct tmpl *t, double f)
     for (char *p = buf; p < e; p++) digits += *p >= '0' && *p <= '9';
     if (exp10 >= -4 && exp10 < 16) {
         lutra_format(out, sizeof out, "%.*f", digits - 1 > exp10 ? digits - 1 - exp10 : 1, f);
+        put_dot(out);
         return emit_text(t, out);
     }
     *e = '\0';
+    put_dot(buf);
     lutra_format(out, sizeof out, "%se%c%02d", buf, exp10 < 0 ? '-' : '+', abs(exp10));
     return emit_text(t, out);
 }

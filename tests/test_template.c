@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Chat templates: the texts jinja2 makes of them, and which bytes of those came from messages. */
+#include "runtime/lutra.h"
 #include "runtime/template.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/check.h"
 #include "tests/template_files.h"
@@ -343,6 +346,55 @@ static void check_dates(void)
     lutra_rendered_free(&r);
 }
 
+/* An application may have chosen a locale whose numbers have a comma and whose months are not English. */
+static void test_locale(void)
+{
+#ifdef _WIN32
+    check_skip("no locale but C is made here");
+#else
+    char command[700];
+    snprintf(command, sizeof command, "localedef -i fr_FR -f UTF-8 '%s/fr_FR.UTF-8' >/dev/null 2>&1", check_tmp());
+    if (system(command) == 0) setenv("LOCPATH", check_tmp(), 1);
+    if (setlocale(LC_ALL, "fr_FR.UTF-8") == NULL) {
+        check_skip("no French locale, and localedef makes none");
+        return;
+    }
+    char comma[8];
+    snprintf(comma, sizeof comma, "%.1f", 0.5);
+    CHECK_STR(comma, "0,5");
+    struct lutra_rendered r;
+    lutra_error err;
+    static const char src[] = "{{ 0.5 }} {{ 1e20 * 1.5 }} {{ 1.25e-7 }} {{ '2.75' | float }} {{ 7 / 2 }} {{ {'a': 0.1} | tojson }} {{ 3.0 }}";
+    CHECK_EQ(render(&r, src, &err), LUTRA_OK);
+    CHECK_STR(r.text, "0.5 1.5e+20 1.25e-07 2.75 3.5 {\"a\": 0.1} 3.0");
+    lutra_rendered_free(&r);
+    struct lutra_template_input in = plain;
+    in.kwargs_json = "{\"x\": 12.5}";
+    CHECK_EQ(lutra_template_render(&r, "{{ x }}", 7, &in, &err), LUTRA_OK);
+    CHECK_STR(r.text, "12.5");
+    lutra_rendered_free(&r);
+    /* and the day of today that a model's template asks for */
+    lutra_model *m;
+    lutra_model_options o = {.size = sizeof o, .chat_template = "{{ strftime_now('%d %B %Y') }}"};
+    CHECK_EQ(lutra_model_open(&m, "tests/data/tiny-verse-ternary.gguf", &o, &err), LUTRA_OK);
+    const lutra_chat_message hi = {"user", "Hi", 2};
+    int32_t *ids, *want;
+    size_t n, n_want;
+    char day[80];
+    time_t now = time(NULL);
+    struct tm tm;
+    CHECK_EQ(lutra_chat_tokenize(m, &hi, 1, 1, &ids, &n, &err), LUTRA_OK);
+    setlocale(LC_ALL, "C");
+    strftime(day, sizeof day, "%d %B %Y", gmtime_r(&now, &tm));
+    CHECK_EQ(lutra_tokenize(m, day, strlen(day), LUTRA_ADD_SPECIAL, &want, &n_want, &err), LUTRA_OK);
+    CHECK_EQ(n, n_want);
+    if (n == n_want) CHECK_MEM(ids, want, n * sizeof *ids, 'i');
+    lutra_free(ids);
+    lutra_free(want);
+    lutra_model_free(m);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     static char *names[100];
@@ -381,5 +433,6 @@ int main(int argc, char **argv)
     {
         check_dates();
     }
+    CHECK_CASE("locale") test_locale();
     return check_done();
 }
