@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "models/gguf.h"
 #include "tools/cli.h"
 #include "tools/cmd.h"
 #include "tools/find.h"
@@ -171,6 +172,17 @@ static const char *fault(const char *path, const struct source *s)
     return strcmp(hex, s->sha256) == 0 ? NULL : "its sha256 is not that of the published file";
 }
 
+/* Of a file whose length and sum nobody told: is all there that it speaks of itself? */
+static bool is_whole(const char *path, const struct source *s)
+{
+    struct lutra_gguf *g;
+    if (fault(path, s)) return false;
+    if (s->bytes || s->sha256[0]) return true;
+    if (lutra_gguf_open(&g, path, NULL)) return false;
+    lutra_gguf_close(g);
+    return true;
+}
+
 /* ---- fetching ---- */
 
 static int fetch(const char *url, const char *part)
@@ -204,8 +216,8 @@ static int get(const struct source *s, const char *path)
         return LUTRA_EXIT_RUN;
     }
     if (code == 130) return LUTRA_EXIT_INTERRUPTED;
-    /* curl 33 and 36, and a finished part: nothing is left to continue */
-    if (code != 0 && (!file_bytes(part, &bytes) || fault(part, s))) {
+    /* a finished part, of which nothing is left to continue, is an error for curl as a broken line is */
+    if (code != 0 && (!file_bytes(part, &bytes) || !is_whole(part, s))) {
         lutra_cli_say("the download failed (code %d); what came stays in %s.part and is continued "
                       "next time", code, shown);
         return LUTRA_EXIT_RUN;

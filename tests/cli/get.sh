@@ -3,6 +3,7 @@
 command -v python3 >/dev/null && command -v curl >/dev/null || { echo "python3 or curl is missing" >&2; exit 77; }
 d=$(mktemp -d)
 cp "$TINY" "$d/tiny.gguf"
+cp "$TINY" "$d/broken.gguf" # the line breaks after 100,000 bytes, the first time
 echo hello >"$d/text.gguf"
 python3 - "$d" >"$d/port" 2>/dev/null <<'P' &
 import http.server, os, re, sys
@@ -19,7 +20,7 @@ class H(http.server.SimpleHTTPRequestHandler):
         if m: self.send_header("Content-Range", f"bytes {at}-{len(data)-1}/{len(data)}")
         self.send_header("Content-Length", str(len(data) - at))
         self.end_headers()
-        self.wfile.write(data[at:])
+        self.wfile.write(data[at:100000] if p == "broken.gguf" and not m else data[at:])
 s = http.server.HTTPServer(("127.0.0.1", 0), H)
 print(s.server_address[1], flush=True)
 s.serve_forever()
@@ -36,6 +37,11 @@ g "$u/tiny.gguf" -o "$d/new/a.gguf" --sha256 "$sum"
 echo "-- continued"
 head -c 1000 "$TINY" >"$d/b.gguf.part"
 g "$u/tiny.gguf" -o "$d/b.gguf"; cmp "$d/b.gguf" "$TINY" && echo same
+cp "$TINY" "$d/g.gguf.part" # all of it came, and it was not given its name
+g "$u/tiny.gguf" -o "$d/g.gguf" | grep -v '^curl'; cmp "$d/g.gguf" "$TINY" && echo same
+echo "-- broken"
+g "$u/broken.gguf" -o "$d/h.gguf" | grep -v '^curl'; ls "$d" | grep '^h'; wc -c <"$d/h.gguf.part"
+g "$u/broken.gguf" -o "$d/h.gguf" | grep -v '^curl'; cmp "$d/h.gguf" "$TINY" && echo same
 echo "-- wrong"
 g "$u/tiny.gguf" -o "$d/c.gguf" --sha256 "$(printf '%064d' 0)"; ls "$d" | grep -c '^c' || true
 g "$u/text.gguf" -o "$d/d.gguf"; ls "$d" | grep -c '^d' || true
