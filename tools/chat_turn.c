@@ -28,26 +28,52 @@ static int get_ids(struct lutra_chat *c, int32_t **ids, size_t *n)
     return -1;
 }
 
+/* `turns` of them skipped after the first `from` messages, or all there are: how many. */
+static int skip_turns(struct lutra_conv *conv, int from, int turns)
+{
+    int done = 0;
+    conv->skip = from;
+    while (done < turns && lutra_conv_skip_oldest(conv) > 0) done++;
+    return done;
+}
+
+/* As few of the oldest turns dropped as leave `limit` tokens. To count them the whole conversation is read each time:
+ * with turns by ones that takes minutes for one of thousands, so steps double until it fits and are halved again. */
+static int drop_oldest(struct lutra_chat *c, size_t limit, int32_t **ids, size_t *n)
+{
+    struct lutra_conv *conv = &c->conv;
+    int from = conv->skip, low = 0, high = 0, tried = 0, code = -1; /* low: too few turns */
+    for (int step = 1; code < 0 && high == 0; step *= 2) {
+        tried = skip_turns(conv, from, step);
+        if (tried == low) return code; /* nothing more can go */
+        code = get_ids(c, ids, n);
+        if (*n <= limit) high = tried;
+        else low = tried;
+    }
+    while (code < 0 && high - low > 1) {
+        tried = skip_turns(conv, from, low + (high - low) / 2);
+        code = get_ids(c, ids, n);
+        if (*n <= limit) high = tried;
+        else low = tried;
+    }
+    if (code >= 0 || tried == high) return code;
+    skip_turns(conv, from, high);
+    return get_ids(c, ids, n);
+}
+
 /* The ids of the conversation, after dropping what is too old. */
 static int fitting_ids(struct lutra_chat *c, int32_t **ids, size_t *n)
 {
-    int n_ctx = lutra_session_n_ctx(c->runner.session), dropped = 0;
-    size_t limit = (size_t)(n_ctx - reserve_for_answer(c, n_ctx));
+    int n_ctx = lutra_session_n_ctx(c->runner.session), held = c->conv.skip;
     int code = get_ids(c, ids, n);
-    while (code < 0 && *n > limit) {
-        int now = lutra_conv_skip_oldest(&c->conv);
-        if (now == 0) break;
-        dropped += now;
-        /* once it overflows, make room for several turns: dropping means feeding everything again
-         */
-        limit = (size_t)n_ctx / 2;
-        code = get_ids(c, ids, n);
-    }
-    if (dropped)
+    /* once it overflows, make room for several turns: dropping means feeding everything again */
+    if (code < 0 && *n > (size_t)(n_ctx - reserve_for_answer(c, n_ctx)))
+        code = drop_oldest(c, (size_t)n_ctx / 2, ids, n);
+    if (c->conv.skip > held)
         lutra_cli_say(
             "the context of %d tokens is full: the %d oldest messages are no longer seen; the "
             "system prompt stays",
-            n_ctx, dropped);
+            n_ctx, c->conv.skip - held);
     return code;
 }
 

@@ -27,3 +27,8 @@ grep -o 'damaged at byte\|they are read with' "$dir/screen"
 # the messages above are remembered, for their writer alone
 grep -c 'lady' "$dir/state/lutra/history"
 ls -l "$dir/state/lutra/history" | cut -c 1-10
+# thousands of messages, of which a context holds two: no minutes pass until that is found
+awk 'BEGIN { printf "{\"messages\":["; for (i = 0; i < 20000; i++) printf "%s{\"role\":\"%s\",\"content\":\"word %d\"}", i ? "," : "", i % 2 ? "assistant" : "user", i; print "]}" }' >"$dir/long.json"
+printf '/load %s\rAnd now?\r/exit\r' "$dir/long.json" |
+    timeout 60 script -qec "'$LUTRA' chat '$TINY' -n 4 --temp 0 -c 256 --chat-template chatml" /dev/null >"$dir/screen" || echo "$?"
+grep -o 'full: the [0-9]* oldest messages' "$dir/screen"
