@@ -135,7 +135,7 @@ static int cmd_save(struct lutra_chat *c, const char *arg)
     }
     int e = save_to(c, path);
     if (e) {
-        say_file("save", path, e == EEXIST ? "it exists and is not a regular file" : strerror(e));
+        say_file("save", path, lutra_text_why(e));
         fputs("nothing is lost: the conversation is still here; try another place\n", stderr);
         return -1;
     }
@@ -274,7 +274,7 @@ void lutra_chat_rescue(const struct lutra_chat *c)
     }
     int e = save_to(c, path);
     if (e)
-        say_file("save", path, strerror(e));
+        say_file("save", path, lutra_text_why(e));
     else
         lutra_cli_say("the terminal went away; the conversation is in %s: /load brings it back",
                       path);

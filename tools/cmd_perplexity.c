@@ -28,7 +28,7 @@ static const struct lutra_opt options[] = {
     {"-f, --file", "TEXT", LUTRA_OPT_STR, AT(file), 0, 0, "text to score", NULL},
     {"--oracle", "FILE", LUTRA_OPT_STR, AT(oracle), 0, 0, "exact log-probabilities to compare with", NULL},
     {"--dump", "OUT", LUTRA_OPT_STR, AT(dump), 0, 0, "with --oracle: write our ln q of the listed ids, row by row", NULL},
-    {"-c, --ctx-size", "N", LUTRA_OPT_INT, AT(n_ctx), 2, 1 << 24, "tokens per window (default 512)", NULL},
+    {"-c, --ctx-size", "N", LUTRA_OPT_INT, AT(n_ctx), 3, 1 << 24, "tokens per window (default 512)", NULL},
     {"-t, --threads", "N", LUTRA_OPT_INT, AT(n_threads), 1, 256, "threads (default: what `lutra doctor` says)", NULL},
     {"-tb, --threads-batch", "N", LUTRA_OPT_INT, AT(n_threads_batch), 1, 256, "threads for batches (default: as -t)", NULL},
     {"-b, --batch-size", "N", LUTRA_OPT_INT, AT(n_batch), 1, LUTRA_BATCH_MAX, "tokens evaluated at once at most (2048)", NULL},

@@ -25,7 +25,7 @@ static bool read_ids(struct lutra_oracle *o, const char *text)
             if (grown == NULL) return false;
             o->ids = grown;
         }
-        o->ids[o->n++] = (int32_t)v;
+        o->ids[o->n++] = v >= 0 && v <= INT32_MAX ? (int32_t)v : -1; /* -1: no model has it */
         text = end;
     }
     o->rows = calloc((size_t)o->n + 1, sizeof *o->rows);
@@ -37,7 +37,7 @@ static bool read_row(struct lutra_oracle_row *row, const char *text)
     char *end;
     for (long id = strtol(text, &end, 10); end != text && *end == ':'; id = strtol(text, &end, 10)) {
         if (row->n == LUTRA_ORACLE_PAIRS) return false;
-        row->id[row->n] = (int32_t)id;
+        row->id[row->n] = id >= 0 && id <= INT32_MAX ? (int32_t)id : -1;
         text = end + 1;
         row->ln_p[row->n] = strtod(text, &end);
         if (end == text) return false;

@@ -74,7 +74,7 @@ static bool is_json(const struct lutra_text *t)
 static int fail_file(const char *path, int e)
 {
     char shown[400];
-    lutra_cli_say("%s: %s", lutra_escape(shown, sizeof shown, path, strlen(path)), strerror(e));
+    lutra_cli_say("%s: %s", lutra_escape(shown, sizeof shown, path, strlen(path)), lutra_text_why(e));
     return LUTRA_EXIT_RUN;
 }
 

@@ -187,6 +187,6 @@ int lutra_svg_save(const char *path, const struct lutra_svg_plot *plots, int n_p
     lutra_text_free(&out);
     if (!ok) return lutra_cli_say("--svg: no memory"), LUTRA_EXIT_MEMORY;
     if (e == 0) return LUTRA_EXIT_OK;
-    lutra_cli_say("%s: %s", lutra_escape(shown, sizeof shown, path, strlen(path)), strerror(e));
+    lutra_cli_say("%s: %s", lutra_escape(shown, sizeof shown, path, strlen(path)), lutra_text_why(e));
     return LUTRA_EXIT_RUN;
 }

@@ -115,3 +115,8 @@ int lutra_text_save(const struct lutra_text *t, const char *path)
     if (e) unlink(tmp);
     return e;
 }
+
+const char *lutra_text_why(int e)
+{
+    return e == EEXIST ? "it exists and is not a regular file" : strerror(e);
+}

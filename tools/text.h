@@ -30,5 +30,7 @@ int lutra_text_read_file(struct lutra_text *t, const char *path, size_t max);
 /* Write to path.tmp-PID, fsync, rename: `path` is either untouched or complete. 0, or an errno
  * value (EEXIST: path is there and is not a regular file). */
 int lutra_text_save(const struct lutra_text *t, const char *path);
+/* What to say of such a value. */
+const char *lutra_text_why(int e);
 
 #endif
