@@ -7,17 +7,21 @@
 
 struct lutra_ch {
     uint32_t cp;
-    size_t n;                /* bytes; 0 at the end */
+    uint32_t n;              /* bytes; 0 at the end */
     enum lutra_uclass class; /* OTHER at the end */
 };
 
+/* Past ASCII, and at the end: cp, n << 32, class << 40. One copy for all rules, and one register. */
+uint64_t lutra_look_far(const char *s, size_t pos, size_t end);
+
 static inline struct lutra_ch lutra_look(const char *s, size_t pos, size_t end)
 {
-    struct lutra_ch c = {LUTRA_UTF8_BAD, 0, LUTRA_UC_OTHER};
-    if (pos >= end) return c;
-    c.n = lutra_utf8_next(s + pos, end - pos, &c.cp);
-    c.class = lutra_unicode_class(c.cp);
-    return c;
+    if (pos < end && (unsigned char)s[pos] < 0x80) {
+        uint32_t cp = (unsigned char)s[pos];
+        return (struct lutra_ch){cp, 1, lutra_unicode_class(cp)};
+    }
+    uint64_t c = lutra_look_far(s, pos, end);
+    return (struct lutra_ch){(uint32_t)c, c >> 32 & 15, (enum lutra_uclass)(c >> 40)};
 }
 
 static inline bool lutra_ch_letter(struct lutra_ch c)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* UTF-8, strictly; and the streaming decoder that never hands out half a character. */
 #include "runtime/unicode.h"
+#include "runtime/tok_chars.h"
 #include "runtime/tokenizer.h"
 
 #include <string.h>
@@ -25,7 +26,7 @@ static int announced(unsigned char b, unsigned char *lo, unsigned char *hi)
     return b <= 0xF4 ? 4 : 0;
 }
 
-int lutra_utf8_read(const char *s, size_t n, uint32_t *cp)
+static inline int read_one(const char *s, size_t n, uint32_t *cp)
 {
     const unsigned char *p = (const unsigned char *)s;
     unsigned char lo, hi;
@@ -45,6 +46,20 @@ int lutra_utf8_read(const char *s, size_t n, uint32_t *cp)
     }
     *cp = c;
     return len;
+}
+
+int lutra_utf8_read(const char *s, size_t n, uint32_t *cp)
+{
+    return read_one(s, n, cp);
+}
+
+uint64_t lutra_look_far(const char *s, size_t pos, size_t end)
+{
+    uint32_t cp;
+    if (pos >= end) return LUTRA_UTF8_BAD;
+    int k = read_one(s + pos, end - pos, &cp);
+    if (k <= 0) return LUTRA_UTF8_BAD | (uint64_t)1 << 32; /* a byte that begins no character */
+    return cp | (uint64_t)k << 32 | (uint64_t)lutra_unicode_class(cp) << 40;
 }
 
 size_t lutra_utf8_write(char dst[4], uint32_t cp)
