@@ -55,6 +55,21 @@ LUTRA_LANES v16f mul_add(v16f sum, v16f a, v16f b) /* two roundings */
     return v_add(sum, v_mul(a, b));
 }
 
+LUTRA_RARE v16f kv_part(const struct lutra_span *kv, size_t at, int left) /* of the keys */
+{
+    return kv_get(kv->k, at, left, kv->f32);
+}
+
+/* The last dims of score4, fewer than 16, and its end: of either type, and no part of the loop. */
+LUTRA_RARE void score4_rest(float *out, const v16f sum[4], const float *q,
+                            const struct lutra_span *kv, size_t at, int left)
+{
+    v16f s[4], qi = load_part(q, left, 0.0f);
+    for (int j = 0; j < 4; j++, at += kv->stride)
+        s[j] = mul_add(sum[j], qi, kv_part(kv, at, left));
+    v_sum4(out, s[0], s[1], s[2], s[3]);
+}
+
 /* q.k of the positions at k0, k0 + stride, ... of four */
 LUTRA_LANES void score4(float *out, const float *q, const struct lutra_span *kv, size_t k0, int dk,
                         bool f32)
@@ -69,22 +84,20 @@ LUTRA_LANES void score4(float *out, const float *q, const struct lutra_span *kv,
         s2 = mul_add(s2, qi, kv_load(kv->k, k2 + (size_t)i, f32));
         s3 = mul_add(s3, qi, kv_load(kv->k, k3 + (size_t)i, f32));
     }
-    if (i < dk) {
-        v16f qi = v_get(q + i, dk - i);
-        s0 = mul_add(s0, qi, kv_get(kv->k, k0 + (size_t)i, dk - i, f32));
-        s1 = mul_add(s1, qi, kv_get(kv->k, k1 + (size_t)i, dk - i, f32));
-        s2 = mul_add(s2, qi, kv_get(kv->k, k2 + (size_t)i, dk - i, f32));
-        s3 = mul_add(s3, qi, kv_get(kv->k, k3 + (size_t)i, dk - i, f32));
+    if (i == dk) {
+        v_sum4(out, s0, s1, s2, s3);
+    } else {
+        const v16f sum[4] = {s0, s1, s2, s3};
+        score4_rest(out, sum, q + i, kv, k0 + (size_t)i, dk - i);
     }
-    v_sum4(out, s0, s1, s2, s3);
 }
 
-LUTRA_LANES float score1(const float *q, const struct lutra_span *kv, size_t k0, int dk, bool f32)
+/* One of the last positions, three at most: of either type. */
+LUTRA_RARE float score1(const float *q, const struct lutra_span *kv, size_t k0, int dk)
 {
     v16f s = v_set(0.0f);
-    for (int i = 0; i < dk; i += 16) {
-        s = mul_add(s, v_get(q + i, dk - i), kv_get(kv->k, k0 + (size_t)i, dk - i, f32));
-    }
+    for (int i = 0; i < dk; i += 16)
+        s = mul_add(s, v_get(q + i, dk - i), kv_get(kv->k, k0 + (size_t)i, dk - i, kv->f32));
     return v_sum(s);
 }
 
@@ -95,7 +108,7 @@ LUTRA_LANES void typed_scores(float *scores, const float *q, const struct lutra_
     size_t at = (size_t)kv->first * kv->stride;
     int p = 0;
     for (; p + 4 <= kv->n; p += 4, at += 4 * kv->stride) score4(scores + p, q, kv, at, dk, f32);
-    for (; p < kv->n; p++, at += kv->stride) scores[p] = score1(q, kv, at, dk, f32);
+    for (; p < kv->n; p++, at += kv->stride) scores[p] = score1(q, kv, at, dk);
 }
 
 LUTRA_RARE void scores_f16(float *scores, const float *q, const struct lutra_span *kv, int dk)

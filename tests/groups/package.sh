@@ -17,8 +17,14 @@ package_library() {
     strip -s -o "$tmp/stripped.so" "$so"
     size=$(wc -c <"$tmp/stripped.so")
     echo "  liblutra.so stripped: $size bytes"
-    # the aim is not reached since the kernels for few vectors came: said and counted, not passed over
-    if [ "$size" -le 1048576 ]; then pass; else skip "AIM MISSED: liblutra.so stripped has $size bytes, 1048576 are asked for"; fi
+    # one MiB is what the library may weigh, as gcc 12 makes it for x86-64; other compilers are heard, not judged
+    if [ "$size" -le 1048576 ]; then pass
+    else
+        case $(${CC:-cc} -dumpmachine)-$(${CC:-cc} --version | head -n 1) in
+        x86_64*cc\ \(*\)\ 12.*) fail "liblutra.so stripped has $size bytes, 1048576 are allowed" ;;
+        *) skip "liblutra.so stripped has $size bytes; 1048576 hold for gcc 12 on x86-64" ;;
+        esac
+    fi
     if readelf -d "$so" | grep -q 'SONAME.*\[liblutra.so.0\]'; then pass; else fail "soname"; fi
     bad=$(nm -D --undefined-only "$so" | awk '{print $NF}' | sed 's/@.*//' |
         grep -xE '(abort|exit|_exit|_Exit|quick_exit|v?f?printf|f?puts|putchar|perror|getenv|secure_getenv|signal|sigaction|longjmp|__assert_fail|system|popen)')
