@@ -17,7 +17,8 @@ enum {
  * (128, 256 columns) cost a lookup less: its 16-bit sums are flushed less often. */
 struct crossover {
     const char *level;
-    int16_t small[MAX_BITS + 1]; /* groups of 16 to 64 columns */
+    int16_t small[MAX_BITS + 1]; /* groups of 16 to 64 columns; one bit, which has none: vectors of
+                                    fewer than LUTRA_NEAR_COLS columns, all of whose codes are wide */
     int16_t large[MAX_BITS + 1];
     int16_t tern;
     int16_t i8_pass, i8_most; /* see lutra_panel_pass */
@@ -45,13 +46,13 @@ struct crossover {
  *            N=6        80    82    74    78    89    89    94     60      34
  *            N=512      61    55    48    51    49    51    54     45      23
  *     vector tables, N=24 32 512                                        30 23 24
- *   avx512, lookup      52    58    55    58    66    71    88     29      21
- *     panel, N=2        84    91   105    90   116   111   123     72      54
- *            N=3        65    68    78    70    85    83    90     53      38
- *            N=4        52    53    61    55    66    64    70     40      30
- *            N=8        39    38    41    38    43    43    50     29      19
- *            N=16       33    31    31    31    32    34    38     25      15
- *            N=512      30    28    25    27    25    28    27     23      13
+ *   avx512 (Zen 4)    Q2_K  Q3_K  Q4_0  Q4_K  Q5_0  Q6_K  TQ2_0  Q1_0  base-3
+ *     lookup           106   122   110   120   143   186     56    36      44
+ *     panel, N=4        63    62    55    54    58    65     42    41      50
+ *            N=8        48    48    42    41    44    49     33    33      37
+ *            N=16       42    41    36    37    37    44     29    29      31
+ *            N=128      39    36    31    31    32    37     27    26      26
+ *   One bit of 640 columns, all of them wide: 35 looked up, 55 as a panel.
  *
  * Up to dot_most vectors AVX-512 multiplies planes as they lie. us per vector at 4096 x 4096 from the
  * cache, looked up; then N=1 2 4 8, and a panel of 8:
@@ -80,9 +81,9 @@ static const struct crossover crossovers[] = {
     {"ssse3", {0, EVER, 4, 3, 2, 2, 2, 1, 1}, {0, EVER, 16, 1, 1, 1, 1, 1, 1}, EVER, 0, 0},
     {"avx2", {0, EVER, 7, 3, 3, 3, 3, 3, 3}, {0, EVER, EVER, 7, 5, 4, 3, 3, 3}, 4, 3, 12},
     {"avx2vnni", {0, EVER, 5, 0, 1, 0, 0, 0, 0}, {0, EVER, 16, 5, 4, 3, 3, 3, 3}, 4, 1, 5},
-    {"avx512", {0, EVER, 1, 0, 0, 0, 0, 0, 0}, {0, EVER, 10, 0, 0, 0, 0, 0, 0}, 7, 0, 0},
+    {"avx512", {0, EVER, 1, 0, 0, 0, 0, 0, 0}, {0, 6, 3, 0, 0, 0, 0, 0, 0}, 7, 0, 0},
     /* as avx512, but one bit is multiplied where lutra_panel_in_tiles */
-    {"amx", {0, EVER, 1, 0, 0, 0, 0, 0, 0}, {0, 15, 10, 0, 0, 0, 0, 0, 0}, 7, 0, 0},
+    {"amx", {0, 15, 1, 0, 0, 0, 0, 0, 0}, {0, 6, 3, 0, 0, 0, 0, 0, 0}, 7, 0, 0},
 #endif
 };
 enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
@@ -109,7 +110,8 @@ int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m)
     if (m->kind == LUTRA_MAT_TERN) return c->tern;
     if (m->kind == LUTRA_MAT_QUINT) return EVER; /* 225 weights per ns, panel 120 */
     if (m->kind != LUTRA_MAT_PLANES || m->bits > MAX_BITS) return 0;
-    return m->group > 32 ? c->large[m->bits] : c->small[m->bits];
+    bool small = m->bits == 1 ? m->n_cols < LUTRA_NEAR_COLS : m->group <= 32;
+    return small ? c->small[m->bits] : c->large[m->bits];
 }
 
 int lutra_vector_from(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode)

@@ -124,6 +124,24 @@ static void unpack_i8(uint8_t *q, const uint8_t *codes, int n)
     }
 }
 
+/* BOOK: nibbles to values. Bits above the nibble select between copies of the book. */
+static void unpack_book(uint8_t *q, const uint8_t *codes, const int8_t *book, int n)
+{
+    uint8_t t[64];
+    for (int i = 0; i < 64; i++) t[i] = (uint8_t)(i / 4 * 4 + (i & 1) * 2 + (i & 2) * 32);
+    const __m512i first = x512_load(t), second = _mm512_add_epi8(first, _mm512_set1_epi8(1));
+    const __m512i values = _mm512_xor_si512(
+        _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)book)),
+        _mm512_set1_epi8((char)128));
+    for (int k = 0; k < n; k += 8, codes += 64, q += 2 * PANEL_QUAD) {
+        const __m512i x = x512_load(codes);
+        const __m512i a = _mm512_permutexvar_epi8(x, values); /* columns 0 4 1 5 of a row */
+        const __m512i b = _mm512_permutexvar_epi8(_mm512_srli_epi16(x, 4), values); /* 2 6 3 7 */
+        _mm512_store_si512(q, _mm512_permutex2var_epi8(a, first, b));
+        _mm512_store_si512(q + PANEL_QUAD, _mm512_permutex2var_epi8(a, second, b));
+    }
+}
+
 /* ---- scales ---- */
 
 /* Scales of one unit into groups g0, g0+1, ... of a half. `kind` is a constant of the caller. */
@@ -158,6 +176,12 @@ static void unpack_scales(struct panel *p, int half, int g0, const struct lutra_
     case LUTRA_SCALE_SUB_MIN4:
         put_scales(p, half, g0, m, unit, LUTRA_SCALE_SUB_MIN4);
         break;
+    case LUTRA_SCALE_F16_EACH:
+        put_scales(p, half, g0, m, unit, LUTRA_SCALE_F16_EACH);
+        break;
+    case LUTRA_SCALE_E8M0:
+        put_scales(p, half, g0, m, unit, LUTRA_SCALE_E8M0);
+        break;
     default:
         put_scales(p, half, g0, m, unit, LUTRA_SCALE_F16);
         break;
@@ -183,6 +207,8 @@ static void panel_half(struct panel *p, int half, const struct lutra_mat *m, con
         unpack_scales(p, half, i / m->group, m, unit);
         if (m->kind == LUTRA_MAT_I8)
             unpack_i8(q, codes, m->unit_k);
+        else if (m->kind == LUTRA_MAT_BOOK)
+            unpack_book(q, codes, m->book, m->unit_k);
         else
             unpack_planes(q, codes, m->bits, m->unit_k);
     }

@@ -177,11 +177,21 @@ X512_INLINE bool x512_has_min(enum lutra_scale_kind kind)
            kind == LUTRA_SCALE_SUB_MIN4;
 }
 
+/* 2^(e - 128) */
+X512_INLINE __m512 x512_powers(const uint8_t *e)
+{
+    __m512i bits = _mm512_slli_epi32(x512_bytes_u(e), 23);
+    bits = _mm512_max_epi32(bits, _mm512_set1_epi32(0x400000));
+    return _mm512_mul_ps(_mm512_castsi512_ps(bits), _mm512_set1_ps(0.5f));
+}
+
 /* D of group g of a unit; d = the unit's own f16 scales, read once. `kind` is a constant of the
  * caller. */
 X512_INLINE __m512 x512_group_d(enum lutra_scale_kind kind, const uint8_t *unit, int g, __m512 d)
 {
     __m512i sc;
+    if (kind == LUTRA_SCALE_F16_EACH) return x512_halves(unit + 32 * g);
+    if (kind == LUTRA_SCALE_E8M0) return x512_powers(unit + 16 * g);
     if (kind == LUTRA_SCALE_SUB)
         sc = x512_bytes_s(unit + 32 + 16 * g);
     else if (kind == LUTRA_SCALE_SUB_MIN)

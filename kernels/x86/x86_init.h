@@ -58,4 +58,8 @@ void lutra_exact_mul_avx512(float *y, size_t y_stride, const struct lutra_mat *m
                             void *scratch);
 size_t lutra_exact_scratch_avx512(void);
 
+/* book_mul (book_avx512.c), for panel_mul of vectors whose codes are all wide. */
+void lutra_book_mul_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
+                           const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
+
 #endif
