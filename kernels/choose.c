@@ -9,6 +9,8 @@ enum {
     MAX_BITS = 8,
     EVER = 32767, /* lookups win however many vectors there are */
     VECTORS = 32, /* that stand side by side in a vector table */
+    QUINT_MOST = 6, /* QUINT: lookups make 84 MAC/ns; panels of N=6 8 16 64 vectors 88 103 137 180, those
+                       of int16, or where all codes are wide, less than lookups */
     STEP = 16     /* vectors that have tables at a time: 16 tables of 4096 columns are 512 KB, half
                      an L2 */
 };
@@ -108,7 +110,10 @@ int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m)
 {
     const struct crossover *c = row_of(ops);
     if (m->kind == LUTRA_MAT_TERN) return c->tern;
-    if (m->kind == LUTRA_MAT_QUINT) return EVER; /* 225 weights per ns, panel 120 */
+    if (m->kind == LUTRA_MAT_QUINT) {
+        bool bytes = ops->panel_quint && m->scales != LUTRA_SCALE_ROW;
+        return bytes && m->n_cols >= LUTRA_NEAR_COLS ? QUINT_MOST : EVER;
+    }
     if (m->kind != LUTRA_MAT_PLANES || m->bits > MAX_BITS) return 0;
     bool small = m->bits == 1 ? m->n_cols < LUTRA_NEAR_COLS : m->group <= 32;
     return small ? c->small[m->bits] : c->large[m->bits];

@@ -89,11 +89,13 @@ static void panel_tiles(const struct job *j, int tile0, int tile1, void *scratch
 }
 
 /* QUINT has products of its own, TERN may have a factor for each row of y. */
-static void quint_tiles(const struct job *j, int tile0, int tile1)
+static void quint_tiles(const struct job *j, int tile0, int tile1, void *scratch)
 {
     const struct lutra_ops *ops = j->e->ops;
     if (j->path == LUTRA_PATH_LOOKUP)
         lookup_tiles(j, tile0, tile1);
+    else if (j->path == LUTRA_PATH_PANEL && ops->panel_quint && j->m->scales != LUTRA_SCALE_ROW)
+        ops->panel_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1, scratch);
     else if (j->path == LUTRA_PATH_PANEL)
         ops->quint_panel(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1);
     else
@@ -115,7 +117,7 @@ static void run_tiles(void *arg, int begin, int end, int thread)
     uint8_t *base = j->e->scratch;
     void *scratch = base ? base + (size_t)thread * j->e->scratch_each : NULL;
     if (j->m->kind == LUTRA_MAT_QUINT) {
-        quint_tiles(j, begin, end);
+        quint_tiles(j, begin, end, scratch);
         return;
     }
     switch (j->path) {

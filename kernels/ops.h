@@ -108,6 +108,9 @@ struct lutra_ops {
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
     int book_panel;
 
+    /* panel_mul takes QUINT whose scales are the groups'. */
+    bool panel_quint;
+
     /* panel_mul and exact_mul of QUINT, without scratch. */
     void (*quint_panel)(float *y, size_t y_stride, const struct lutra_mat *m,
                         const struct lutra_act *a, int v0, int v1, int tile0, int tile1);

@@ -138,6 +138,14 @@ static void one_case(const struct lutra_ops *ops, const struct lutra_ops *scalar
     ops->quint_panel(y, (size_t)n_rows, &s.m, &b.a, 0, n, 0, cut);
     ops->quint_panel(y, (size_t)n_rows, &s.m, &b.a, 0, n, cut, tiles);
     CHECK_MEM(y, z, bytes, 'f');
+    if (ops->panel_quint && s.m.scales != LUTRA_SCALE_ROW) {
+        void *scratch = check_guard(ops->panel_scratch, LUTRA_ALIGN);
+        memset(y, 0x7f, bytes);
+        ops->panel_mul(y, (size_t)n_rows, &s.m, &b.a, 0, n, 0, cut, scratch);
+        ops->panel_mul(y, (size_t)n_rows, &s.m, &b.a, 0, n, cut, tiles, scratch);
+        CHECK_MEM(y, z, bytes, 'f');
+        check_guard_free(scratch);
+    }
     scalar->quint_exact(z, (size_t)n_rows, &s.m, &a.a, 0, n, 0, tiles);
     ops->quint_exact(y, (size_t)n_rows, &s.m, &b.a, 0, n, 0, tiles);
     CHECK_MEM(y, z, bytes, 'f');

@@ -11,6 +11,7 @@
  * ascending order. Which bytes of the codes are multiplied, many_avx512.h says. */
 #include "kernels/ops.h"
 #include "kernels/x86/many_avx512.h"
+#include "kernels/x86/panel_quint_avx512.h"
 #include "kernels/x86/x86_init.h"
 
 enum {
@@ -246,14 +247,37 @@ static void band(struct scratch *s, float *y, size_t y_stride, const struct lutr
     store_band(y, y_stride, s, m, a, v0, v1, tile0 * m->tile_rows, tile1 * m->tile_rows);
 }
 
+/* The same of QUINT, two strips to a tile. */
+static void quint_band(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
+                       const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
+{
+    const int nb = v1 - v0, strips = 2 * (tile1 - tile0);
+    for (int i = 0; i < strips; i++) memset(s->acc[i], 0, (size_t)nb * sizeof s->acc[i][0]);
+    for (int k = 0; k < m->n_cols; k += PANEL_K) {
+        const int n = min_int(PANEL_K, m->n_cols - k);
+        many_copy(&s->codes, m, a, v0, nb, k, n);
+        for (int i = 0; i < strips; i++) {
+            for (int half = 0; half < 2; half++)
+                panel_quint(&s->panel, half, m, tile0 + i / 2, i % 2 * 2 + half, k);
+            strip_run(s, m, i, n);
+        }
+    }
+    store_band(y, y_stride, s, m, a, v0, v1, tile0 * m->tile_rows, tile1 * m->tile_rows);
+}
+
 static void bands(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
                   const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
-    const int each = 32 / m->tile_rows, most = STRIPS * each;
+    const bool quint = m->kind == LUTRA_MAT_QUINT;
+    const int each = quint ? 0 : 32 / m->tile_rows, most = quint ? STRIPS / 2 : STRIPS * each;
     for (int v = v0, some; v < v1; v += some) {
         some = x512_share(v1 - v, MANY_BLOCK, MANY_WIDE);
-        for (int t = tile0; t < tile1; t += most)
-            band(s, y, y_stride, m, a, v, v + some, t, min_int(t + most, tile1), each);
+        for (int t = tile0; t < tile1; t += most) {
+            if (quint)
+                quint_band(s, y, y_stride, m, a, v, v + some, t, min_int(t + most, tile1));
+            else
+                band(s, y, y_stride, m, a, v, v + some, t, min_int(t + most, tile1), each);
+        }
     }
 }
 
@@ -384,6 +408,7 @@ void lutra_mm_init_avx512(struct lutra_ops *ops)
 {
     ops->panel_mul = panel_mul;
     ops->split_codes = lutra_split_codes_avx512;
+    ops->panel_quint = true;
     ops->dot_most = LUTRA_DOT_MOST_AVX512;
     ops->exact_mul = lutra_exact_mul_avx512;
     ops->panel_scratch = larger(sizeof(struct scratch),

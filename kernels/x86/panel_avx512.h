@@ -29,7 +29,7 @@ struct panel {
 
 static inline int panel_offset(const struct lutra_mat *m)
 {
-    return m->kind == LUTRA_MAT_PLANES ? m->offset : 128;
+    return m->kind == LUTRA_MAT_PLANES ? m->offset : m->kind == LUTRA_MAT_QUINT ? 1 : 128;
 }
 
 /* What a group of a vector has besides its codes. */

@@ -57,4 +57,26 @@ X512_INLINE void quint_split_bytes(const struct quint_split *k, __m512i bytes, _
     *two = _mm512_mask_sub_epi8(b, neg, zero, b);
 }
 
+/* The digits of the bytes of 16 rows, four columns of a row in each dword: digit d of byte 4*row + j is column
+ * 5*j + d of a step of 20. The middle (0), last (1) ... digits come of small tables: digit d of three, of two. */
+X512_INLINE void step_digits(__m512i digit[5], const struct quint_split *k, const uint8_t *codes)
+{
+    static const int8_t of_three[3][32] = {
+        {0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1,
+         -1, 0, 0, 0, 0},
+        {0, 0, 1, 1, 1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, -1, -1, -1, 0, 0, 0, 1, 1, 1,
+         -1, -1, -1, 0},
+        {0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, 0, 0, 0, 0, 0, -1, 0, 1, -1, 0, 1, -1, 0, 1,
+         -1, 0, 1, -1}};
+    __m512i part[2];
+    quint_split_bytes(k, x512_load(codes), &part[0], &part[1]);
+    X512_UNROLL
+    for (int d = 0; d < 5; d++) {
+        const int8_t *t = of_three[d < 3 ? d : d - 2];
+        __m512i table = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)t));
+        digit[d] = _mm512_permutexvar_epi8(
+            _mm512_and_si512(part[d >= 3], _mm512_set1_epi8(31)), table);
+    }
+}
+
 #endif
