@@ -2,6 +2,7 @@
 /* Option tables, numbers, the edited line, history, thinking text: what needs no model and no
  * terminal. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -294,6 +295,13 @@ static void check_saving(void)
     snprintf(path, sizeof path, "%s/saved", check_tmp());
     CHECK_EQ(lutra_text_save(&t, path), 0);
     CHECK_EQ(lutra_text_save(&t, path), 0); /* again, over it */
+    /* beside what one of the same number left when it was killed */
+    char stale[400];
+    snprintf(stale, sizeof stale, "%s.tmp-%ld", path, (long)getpid());
+    int fd = open(stale, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    CHECK(fd >= 0 && close(fd) == 0);
+    CHECK_EQ(lutra_text_save(&t, path), 0);
+    CHECK_EQ(unlink(stale), 0);
     CHECK_EQ(lutra_text_read_file(&back, path, 100), 0);
     CHECK_STR(back.p, "content");
     CHECK_EQ(lutra_text_read_file(&back, path, 3), EFBIG);

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { TEMP_NAMES = 16 }; /* tries, where others hold the first names */
+
 static bool reserve(struct lutra_text *t, size_t more)
 {
     if (t->failed) return false;
@@ -104,10 +106,15 @@ int lutra_text_save(const struct lutra_text *t, const char *path)
     /* renaming over a device or a directory's name would destroy it */
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) return S_ISDIR(st.st_mode) ? EISDIR : EEXIST;
     char tmp[4096];
-    int len = snprintf(tmp, sizeof tmp, "%s.tmp-%ld", path, (long)getpid());
-    if (len < 0 || (size_t)len >= sizeof tmp) return ENAMETOOLONG;
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) return errno;
+    int fd = -1, len;
+    /* one that was killed may have left its file, and in a container every process has the same number */
+    for (int i = 0; i < TEMP_NAMES && fd < 0; i++) {
+        len = snprintf(tmp, sizeof tmp, i ? "%s.tmp-%ld-%d" : "%s.tmp-%ld", path, (long)getpid(), i);
+        if (len < 0 || (size_t)len >= sizeof tmp) return ENAMETOOLONG;
+        fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0 && errno != EEXIST) return errno;
+    }
+    if (fd < 0) return EBUSY;
     int e = t->n ? write_all(fd, t->p, t->n) : 0;
     if (!e && fsync(fd)) e = errno;
     if (close(fd) && !e) e = errno;
