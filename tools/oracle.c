@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static lutra_status broken(const char *path, int line, const char *what, lutra_error *err)
 {
@@ -72,7 +73,9 @@ lutra_status lutra_oracle_read(struct lutra_oracle *o, const char *path, lutra_e
     memset(o, 0, sizeof *o);
     FILE *f = fopen(path, "re");
     if (f == NULL) return lutra_fail(err, LUTRA_EIO, "%s: %s", path, strerror(errno));
-    lutra_status st = parse(o, f, path, err);
+    struct stat kind;
+    bool device = fstat(fileno(f), &kind) == 0 && S_ISCHR(kind.st_mode); /* /dev/zero is one line without an end */
+    lutra_status st = device ? lutra_fail(err, LUTRA_EIO, "%s: is a device", path) : parse(o, f, path, err);
     fclose(f);
     if (st != LUTRA_OK) lutra_oracle_free(o);
     return st;

@@ -13,6 +13,7 @@ for words in "-f $dir/text -c 2" "-f $dir/text -c 1000" "--oracle $dir/far" "--o
     "$LUTRA" perplexity -m "$TINY" $words >/dev/null 2>&1 || code=$?
     echo $code
 done
+timeout 20 "$LUTRA" perplexity -m "$TINY" --oracle /dev/zero 2>&1 || echo $?
 # a place where no file can be: said in words
 "$LUTRA" bench "$TINY" --curve -p 1,2 -r 1 -t 1 --svg /dev/full 2>&1 >/dev/null || echo $?
 echo "[]" >"$dir/json"
