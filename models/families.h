@@ -24,8 +24,8 @@ extern const struct lutra_arch lutra_arch_bert, lutra_arch_nomic_bert; /* bert.c
 /* Rows of a tensor table. A matrix [rows, cols] takes cols inputs and gives rows outputs. */
 #define LUTRA_DIM(x) offsetof(struct lutra_dims, x)
 #define LUTRA_SPEC(name, field, kind, cols, rows, first, all, must, on)                                  \
-    {name, offsetof(struct lutra_layer, field), kind, LUTRA_DIM(cols), LUTRA_DIM(rows),                  \
-     LUTRA_DIM(first), LUTRA_DIM(all), must, on}
+    {name, offsetof(struct lutra_layer, field), LUTRA_DIM(cols), LUTRA_DIM(rows), LUTRA_DIM(first),      \
+     LUTRA_DIM(all), on, kind, must}
 #define LUTRA_MAT_ON(name, field, cols, rows, must, on)                                                  \
     LUTRA_SPEC(name, field, LUTRA_SPEC_MAT, cols, rows, zero, rows, must, on)
 #define LUTRA_VEC_ON(name, field, rows, must, on)                                                        \

@@ -105,15 +105,16 @@ enum lutra_spec_kind {
     LUTRA_SPEC_MATS   /* [cols, rows, n_expert] */
 };
 
-/* A row of a family's tensor table: which tensor fills which field of struct lutra_layer, and its shape. */
+/* A row of a family's tensor table: which tensor fills which field of struct lutra_layer, and its shape. There
+ * are hundreds of rows, so they are small, and without pointers that a loader would have to fill in. */
 struct lutra_tensor_spec {
-    const char *suffix;          /* "attn_q.weight" of "blk.N.attn_q.weight" */
-    size_t field;                /* offsetof in struct lutra_layer */
-    enum lutra_spec_kind kind;
-    size_t cols, rows;           /* offsetof in struct lutra_dims; vectors have rows only */
-    size_t first, all;           /* of a tensor of `all` rows these are the rows from `first` on */
+    char suffix[30];             /* "attn_q.weight" of "blk.N.attn_q.weight" */
+    uint16_t field;              /* offsetof in struct lutra_layer */
+    uint16_t cols, rows;         /* offsetof in struct lutra_dims; vectors have rows only */
+    uint16_t first, all;         /* of a tensor of `all` rows these are the rows from `first` on */
+    uint16_t on;                 /* LUTRA_ON_* */
+    uint8_t kind;                /* enum lutra_spec_kind */
     bool required;
-    unsigned on;                 /* LUTRA_ON_* */
 };
 
 /* The sizes tensor shapes are made of, of one layer. */
