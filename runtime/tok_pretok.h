@@ -13,7 +13,6 @@
 enum { LUTRA_PRETOK_RULES = 6 };
 
 struct lutra_pretok {
-    const char *name;                            /* value of tokenizer.ggml.pre */
     lutra_pretok_rule *rule[LUTRA_PRETOK_RULES]; /* NULL after the last */
     bool ignore_merges; /* a piece that is a token as a whole is that token */
     bool add_bos;       /* default of add_bos_token */
