@@ -27,7 +27,7 @@ static size_t quint_bytes(const struct lutra_ops *ops, int k)
 
 static size_t bytes_stride(size_t k_pad)
 {
-    return 2 * k_pad + LUTRA_ALIGN;
+    return lutra_round_up(lutra_bytes_size(k_pad), LUTRA_ALIGN) + LUTRA_ALIGN;
 }
 
 size_t lutra_act_bytes(const struct lutra_ops *ops, int n, int k, unsigned parts)
@@ -135,7 +135,7 @@ static void build_tables(const struct fill_job *job, int v, int k0, int k1)
     if (job->parts & LUTRA_ACT_TRIPS)
         ops->trip_tables(a->trips + i * a->trip_bytes + k / 3 * ops->trip_bytes, codes, k1 - k0);
     if (job->parts & LUTRA_ACT_BYTES)
-        ops->split_codes(a->bytes + i * a->bytes_stride + 2 * k, codes, k1 - k0);
+        ops->split_codes(a, v, k0, k1);
     if ((job->parts & LUTRA_ACT_QUINTS) && k0 < a->k)
         ops->quint_tables(a->quints + i * a->quint_bytes + k / LUTRA_QUINT_K * ops->quint_bytes,
                           codes, (k1 < a->k ? k1 : a->k) - k0);

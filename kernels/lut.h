@@ -315,12 +315,34 @@ struct lutra_act {
     uint8_t *trips;      /* [n][trip_bytes] */
     size_t quad_bytes;   /* k_pad/4*32 */
     uint8_t *quints;     /* [n][quint_bytes] */
-    int8_t *bytes;       /* [n][bytes_stride] per octet of columns 8 low, then 8 high bytes:
-                            code = low + 256 * high, low in [-128, 127] */
+    int8_t *bytes;       /* [n][bytes_stride] see struct lutra_bytes */
     size_t trip_bytes;   /* from ops */
     size_t quint_bytes;  /* from ops */
-    size_t bytes_stride; /* 2*k_pad, and a line more that several vectors may stay in the cache */
+    size_t bytes_stride; /* and a line more that several vectors may stay in the cache */
 };
+
+/* The codes of one vector apart: code = low + 256 * high, low in [-128, 127]. What every octet needs
+ * lies together, high bytes, which few have, behind it. */
+struct lutra_bytes {
+    int8_t *low;        /* [k_pad] */
+    float *x32, *x16;   /* [k_pad/32], [k_pad/16] sums of 32 and of 16 codes, exact */
+    uint8_t *wide;      /* [k_pad/8] 1 if the octet has a high byte that is not zero, else 0 */
+    int8_t *high;       /* [k_pad] */
+};
+
+static inline size_t lutra_bytes_size(size_t k_pad)
+{
+    return 2 * k_pad + k_pad / 8 + k_pad / 4 + k_pad / 8;
+}
+
+static inline struct lutra_bytes lutra_bytes_of(const struct lutra_act *a, int v)
+{
+    size_t k = (size_t)a->k_pad;
+    int8_t *p = a->bytes + (size_t)v * a->bytes_stride;
+    struct lutra_bytes b = {p, (float *)(void *)(p + k), (float *)(void *)(p + k + k / 8),
+                            (uint8_t *)p + k + k / 8 + k / 4, p + k + k / 2};
+    return b;
+}
 
 struct lutra_ops;
 /* Bytes that lutra_act_bind carves up for n vectors of at most k columns with all of `parts`. */

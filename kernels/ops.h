@@ -60,8 +60,8 @@ struct lutra_ops {
     void (*quint_tables)(uint8_t *tab, const int16_t *codes, int n);
     size_t quint_bytes;
 
-    /* n codes (a multiple of 32) -> 2*n bytes, see lutra_act.bytes. */
-    void (*split_codes)(int8_t *bytes, const int16_t *codes, int n);
+    /* Codes of columns [k0, k1) (multiples of 32) of vector v -> its lutra_bytes. */
+    void (*split_codes)(const struct lutra_act *a, int v, int k0, int k1);
 
     bool packs_quint; /* this level looks QUINT up faster than planes: pack ternary tensors so */
 

@@ -239,7 +239,7 @@ static void gather(struct lutra_eval *e, struct lutra_act *to, const struct lutr
         memcpy(to->sums + i * (k_pad / 16), from->sums + row * (k_pad / 16), k_pad / 16 * sizeof *to->sums);
         to->scale[i] = from->scale[row];
         if (to->bytes == NULL) continue;
-        e->engine.ops->split_codes(to->bytes + i * to->bytes_stride, to->codes + i * k_pad, (int)k_pad);
+        e->engine.ops->split_codes(to, (int)i, 0, (int)k_pad);
     }
 }
 

@@ -35,22 +35,40 @@ static void quad_case(const struct lutra_ops *ops, int n)
     check_guard_free(codes);
 }
 
-/* Low and high bytes of an octet give its codes back. */
+/* Bytes that give the codes back, their sums, and a mark where a high byte is not zero. */
+static void split_definition(const struct lutra_act *a, int v)
+{
+    const int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
+    const struct lutra_bytes b = lutra_bytes_of(a, v);
+    int sum = 0, wide = 0;
+    for (int k = 0; k < a->k_pad; k++) {
+        if (k % 32 == 0) sum = 0;
+        if (k % 8 == 0) wide = 0;
+        CHECK_EQ(b.low[k] + 256 * b.high[k], codes[k]);
+        sum += codes[k];
+        wide |= b.high[k] != 0;
+        if (k % 32 == 15) CHECK(b.x16[k / 16] == (float)sum);
+        if (k % 32 == 31) CHECK(b.x16[k / 16] == (float)sum - b.x16[k / 16 - 1]);
+        if (k % 32 == 31) CHECK(b.x32[k / 32] == (float)sum);
+        if (k % 8 == 7) CHECK_EQ(b.wide[k / 8], wide);
+    }
+}
+
+/* Vectors of all kinds of codes, split in two calls; the last one's bytes end where memory does. */
 static void split_case(const struct lutra_ops *ops, int n)
 {
-    int16_t *codes = check_guard((size_t)n * sizeof *codes, sizeof *codes);
-    int8_t *bytes = check_guard(2 * (size_t)n, 1);
     for (int fill = 0; fill < CHECK_N_FILLS; fill++) {
-        for (int k = 0; k < n; k++)
-            codes[k] = (int16_t)case_code((enum check_fill)fill, k, LUTRA_CODE_MAX - k % 256);
-        ops->split_codes(bytes, codes, n);
-        for (int k = 0; k < n; k++) {
-            const int8_t *octet = bytes + k / 8 * 16;
-            CHECK_EQ(octet[k % 8] + 256 * octet[8 + k % 8], codes[k]);
+        struct case_act c;
+        case_act_open(&c, ops, 5, n, false);
+        case_act_fill(&c, (enum check_fill)fill, LUTRA_CODE_MAX - fill);
+        for (int v = 0; v < c.a.n; v++) {
+            int cut = c.a.k_pad / 64 * 32;
+            ops->split_codes(&c.a, v, cut, c.a.k_pad);
+            ops->split_codes(&c.a, v, 0, cut);
         }
+        for (int v = 0; v < c.a.n; v++) split_definition(&c.a, v);
+        case_act_close(&c);
     }
-    check_guard_free(codes);
-    check_guard_free(bytes);
 }
 
 /* ---- lookups ---- */

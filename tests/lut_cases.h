@@ -242,7 +242,7 @@ static inline void case_act_tables(struct case_act *c, const struct lutra_ops *o
     struct lutra_act *a = &c->a;
     for (int v = 0; v < a->n; v++) {
         const int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
-        ops->split_codes(a->bytes + (size_t)v * a->bytes_stride, codes, a->k_pad);
+        ops->split_codes(a, v, 0, a->k_pad);
         ops->quad_tables(a->quads + (size_t)v * a->quad_bytes, codes, a->k_pad);
         if (a->trips) ops->trip_tables(a->trips + (size_t)v * a->trip_bytes, codes, a->k_pad);
     }

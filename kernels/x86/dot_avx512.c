@@ -2,14 +2,17 @@
 /* Integer dots of a few vectors straight from bit planes, with AVX-512 VBMI, VNNI and GFNI.
  *
  * A byte of a plane is one bit of eight columns. The planes of a row's octet, brought together in
- * one qword, are an 8 x 8 matrix of bits, and its transpose is the eight codes:
+ * one qword, are an 8 x 8 matrix of bits, and its transpose is the eight codes. Up to four bits a
+ * qword has room for two rows, A and B, and a byte of the transpose is A + 16*B:
  *
- *   vpermb / vpermi2b    bytes 7, 6, ... of a row's qword = planes 0, 1, ...; the others zero
- *   vgf2p8affineqb       byte c = code of column c
- *   vpdpbusd             codes times the low, and times the high bytes of the activations
+ *   vpermb / vpermi2b    bytes 7, 6, ... of a qword = planes 0, 1, ... of A; 3, 2, ... = of B
+ *   vgf2p8affineqb       byte c = codes of column c
+ *   vpandd               A alone
+ *   vpdpbusd             A, and A + 16*B, times the low bytes of the activations
  *
- * Eight instructions for 128 weights of any width and one vector, four more for each further one.
- * Tables take 12 (4 bits) to 18 (6 bits), for each. */
+ * Five instructions for 128 weights of up to four bits and one vector, six of five or six bits; two
+ * more for each further vector. Octets in which the activations have high bytes, few, meet them
+ * too. Tables take 12 (4 bits) to 18 (6 bits), for each. */
 #include "kernels/ops.h"
 #include "kernels/x86/x512.h"
 #include "kernels/x86/x86_init.h"
@@ -20,51 +23,143 @@
 
 enum { MOST = LUTRA_DOT_MOST_AVX512 }; /* vectors that pass over an unpacked block */
 
-/* Where the planes of an octet lie: 64 bytes `a` and, if a row has bytes there, 64 bytes `b`. */
-struct place {
-    int a, b;
-};
+/* ---- planes to codes ---- */
 
-/* Octet o of a step of 16 columns. */
-X512_INLINE struct place octet_place(int bits, int o)
+/* Do two rows share a byte? */
+X512_INLINE bool paired(int bits)
 {
-    struct place p = {bits / 2 * 32 * o, bits / 2 * 64};
-    if (bits < 4) p.a = 0;            /* both octets' pair of planes is one load */
-    if (bits == 6) p.b = p.a + 32;    /* what is left of three pairs */
-    return p;
+    return bits <= 4;
 }
 
-/* Byte index for rows 8*half ..: qword of a row = its planes from byte 7 down. */
+/* Where plane p of a row lies in what is loaded. */
+X512_INLINE uint8_t plane_at(int bits, int o, int row, int p)
+{
+    const int slot = 2 * lutra_lut_slot(row);
+    if ((bits & 1) && p == bits - 1) return (uint8_t)(64 + slot + o);
+    if (bits == 6 && p >= 4) return (uint8_t)(64 + 32 + slot + (p & 1));
+    return (uint8_t)((bits < 4 ? 32 * o : p / 2 * 32) + slot + (p & 1));
+}
+
+/* Byte index: the planes of a row of rows 8*half .. from byte 7 down and, if paired, those of the row
+ * 8 further from byte 3 down. */
 X512_INLINE __m512i order(int bits, int o, int half)
 {
     uint8_t s[64] = {0};
-    for (int r = 0; r < 8; r++) {
-        int slot = 2 * lutra_lut_slot(8 * half + r);
+    X512_UNROLL
+    for (int i = 0; i < 8; i++) {
         for (int p = 0; p < bits; p++) {
-            bool last = (bits & 1) && p == bits - 1;
-            int at = last ? 64 + slot + o : p / 2 * 32 + slot + (p & 1);
-            if (bits < 4 && !last) at += 32 * o;
-            if (bits == 6 && p >= 4) at = 64 + 32 + slot + (p & 1);
-            s[8 * r + 7 - p] = (uint8_t)at;
+            s[8 * i + 7 - p] = plane_at(bits, o, 8 * half + i, p);
+            if (paired(bits)) s[8 * i + 3 - p] = plane_at(bits, o, 8 + i, p);
         }
     }
     return x512_load(s);
 }
 
-/* Codes of eight rows, eight columns each. */
+/* Transposed planes of eight columns of octet o of a step. */
 X512_INLINE __m512i octet_codes(const uint8_t *codes, int bits, int o, int half)
 {
-    const struct place at = octet_place(bits, o);
-    const __mmask64 planes = 0x0101010101010101u * (0xffu & 0xff00u >> bits);
+    const unsigned used = 0xffu & 0xff00u >> bits;
+    const __mmask64 planes = 0x0101010101010101u * (paired(bits) ? used | used >> 4 : used);
     const __m512i columns = _mm512_set1_epi64((int64_t)0x8040201008040201u);
-    __m512i x = x512_load(codes + at.a), rows;
-    if (bits == 2 || bits == 4) {
+    /* both octets' pair of planes is one load; of three pairs, what is left is another */
+    const uint8_t *at = codes + (bits < 4 ? 0 : bits / 2 * 32 * o);
+    __m512i x = x512_load(at), rows;
+    if (bits == 4) {
+        rows = _mm512_permutexvar_epi8(order(bits, o, half), x);
+    } else if (bits == 2) {
         rows = _mm512_maskz_permutexvar_epi8(planes, order(bits, o, half), x);
     } else {
-        __m512i rest = bits == 6 ? x512_load(codes + at.b) : x512_load_half(codes + at.b);
+        __m512i rest = bits == 6 ? x512_load(at + 32) : x512_load_half(codes + bits / 2 * 64);
         rows = _mm512_maskz_permutex2var_epi8(planes, x, order(bits, o, half), rest);
     }
     return _mm512_gf2p8affine_epi64_epi8(columns, rows, 0);
+}
+
+/* Codes of 16 or 32 columns: what stays in registers while the vectors pass. */
+struct block {
+    __m512i q[2][2][2]; /* step, octet; half of the rows, or A and A + 16*B */
+};
+
+X512_INLINE void take_block(struct block *b, const uint8_t *codes, int bits, int steps)
+{
+    X512_UNROLL
+    for (int i = 0; i < steps; i++) {
+        const uint8_t *step = codes + 32 * bits * i;
+        x512_prefetch(step, 32 * (size_t)bits);
+        X512_UNROLL
+        for (int o = 0; o < 2; o++) {
+            __m512i x = octet_codes(step, bits, o, 0);
+            b->q[i][o][0] = paired(bits) ? _mm512_and_si512(x, _mm512_set1_epi8(15)) : x;
+            b->q[i][o][1] = paired(bits) ? x : octet_codes(step, bits, o, 1);
+        }
+    }
+}
+
+/* ---- sums ---- */
+
+struct sums {
+    __m512i half[2]; /* as in a block; a row's two int32 are to be added */
+};
+
+X512_INLINE void add_octet(struct sums *s, const __m512i q[2], const int8_t *bytes)
+{
+    int64_t eight;
+    memcpy(&eight, bytes, sizeof eight);
+    const __m512i x = _mm512_set1_epi64(eight);
+    s->half[0] = _mm512_dpbusd_epi32(s->half[0], q[0], x);
+    s->half[1] = _mm512_dpbusd_epi32(s->half[1], q[1], x);
+}
+
+/* Block times the codes of one vector: 256 times the high bytes, where there are any, then the low
+ * ones. */
+X512_INLINE struct sums block_sums(const struct block *b, const int8_t *low, const int8_t *high,
+                                   const uint8_t *wide, int steps)
+{
+    struct sums s = {{_mm512_setzero_si512(), _mm512_setzero_si512()}};
+    uint32_t any = 0;
+    memcpy(&any, wide, 2 * (size_t)steps);
+    if (LUTRA_UNLIKELY(any)) {
+        X512_UNROLL
+        for (int i = 0; i < 2 * steps; i++)
+            if (wide[i]) add_octet(&s, b->q[i / 2][i % 2], high + 8 * i);
+        s.half[0] = _mm512_slli_epi32(s.half[0], 8);
+        s.half[1] = _mm512_slli_epi32(s.half[1], 8);
+    }
+    X512_UNROLL
+    for (int i = 0; i < 2 * steps; i++) add_octet(&s, b->q[i / 2][i % 2], low + 8 * i);
+    return s;
+}
+
+/* S - offset * X as floats of 16 rows, 16 times that in rows 8 to 15 if paired: all of it integers
+ * below 2^24, and 2^24 times 16, of which nothing is rounded. */
+X512_INLINE __m512 group_floats(struct sums s, int bits, int offset, float x)
+{
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    if (paired(bits)) s.half[1] = _mm512_sub_epi32(s.half[1], s.half[0]);
+    __m512 sum = _mm512_cvtepi32_ps(
+        _mm512_add_epi32(_mm512_permutex2var_epi32(s.half[0], even, s.half[1]),
+                         _mm512_permutex2var_epi32(s.half[0], odd, s.half[1])));
+    if (!offset) return sum;
+    const float top = (float)(paired(bits) ? 16 * offset : offset);
+    const __m512 by = _mm512_mask_blend_ps(0xff00, _mm512_set1_ps((float)offset), _mm512_set1_ps(top));
+    return _mm512_fnmadd_ps(by, _mm512_set1_ps(x), sum);
+}
+
+/* D for what group_floats gives. */
+X512_INLINE __m512 rows_d(__m512 d, int bits)
+{
+    const __m512 by = _mm512_mask_blend_ps(0xff00, _mm512_set1_ps(1.0f), _mm512_set1_ps(1.0f / 16));
+    return paired(bits) ? _mm512_mul_ps(d, by) : d;
+}
+
+/* Sum of the codes of a group, from sums of 32. */
+X512_INLINE float group_x(const float *sums, int group)
+{
+    float x = sums[0];
+    for (int i = 1; i < group / 32; i++) x += sums[i];
+    return x;
 }
 
 /* What a call multiplies. */
@@ -75,99 +170,50 @@ struct few {
     int v0, nv;
 };
 
-/* Codes of 16 or 32 columns: what stays in registers while the vectors pass. */
-struct block {
-    __m512i q[2][2][2]; /* step, octet, half of the rows */
-};
-
-X512_INLINE void take_block(struct block *b, const uint8_t *codes, int bits, int steps)
+/* Bytes of a unit before its codes (lut.h): m->scale_bytes as a constant. */
+X512_INLINE int scale_bytes(enum lutra_scale_kind kind)
 {
-    X512_UNROLL
-    for (int i = 0; i < steps; i++) {
-        x512_prefetch(codes + 32 * bits * i, 32 * (size_t)bits);
-        X512_UNROLL
-        for (int o = 0; o < 2; o++) {
-            b->q[i][o][0] = octet_codes(codes + 32 * bits * i, bits, o, 0);
-            b->q[i][o][1] = octet_codes(codes + 32 * bits * i, bits, o, 1);
-        }
-    }
+    if (kind == LUTRA_SCALE_SUB) return 32 + 16 * 16;
+    if (kind == LUTRA_SCALE_SUB_MIN) return 64 + 2 * 8 * 16;
+    if (kind == LUTRA_SCALE_SUB_MIN4) return 64 + 16 * 16;
+    return x512_has_min(kind) ? 64 : 32;
 }
 
-struct sums {
-    __m512i half[2]; /* by half of the rows; a row's two int32 are to be added */
-};
-
-/* s += block times the bytes of one vector: the high ones first, then 256 times that and the low
- * ones. */
-X512_INLINE struct sums block_sums(const struct block *b, const int8_t *bytes, int steps)
-{
-    struct sums s = {{_mm512_setzero_si512(), _mm512_setzero_si512()}};
-    X512_UNROLL
-    for (int high = 1; high >= 0; high--) {
-        X512_UNROLL
-        for (int i = 0; i < 2 * steps; i++) {
-            int64_t eight;
-            memcpy(&eight, bytes + 16 * i + 8 * high, sizeof eight);
-            const __m512i x = _mm512_set1_epi64(eight);
-            s.half[0] = _mm512_dpbusd_epi32(s.half[0], b->q[i / 2][i % 2][0], x);
-            s.half[1] = _mm512_dpbusd_epi32(s.half[1], b->q[i / 2][i % 2][1], x);
-        }
-        if (high) {
-            s.half[0] = _mm512_slli_epi32(s.half[0], 8);
-            s.half[1] = _mm512_slli_epi32(s.half[1], 8);
-        }
-    }
-    return s;
-}
-
-/* S - minus as floats of 16 rows. */
-X512_INLINE __m512 group_floats(struct sums s, int32_t minus)
-{
-    const __m512i even =
-        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
-    __m512i sum = _mm512_add_epi32(_mm512_permutex2var_epi32(s.half[0], even, s.half[1]),
-                                   _mm512_permutex2var_epi32(s.half[0], odd, s.half[1]));
-    return _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, _mm512_set1_epi32(minus)));
-}
-
-X512_INLINE int32_t group_x(const int32_t *sums, int steps)
-{
-    int32_t x = 0;
-    for (int i = 0; i < steps; i++) x += sums[i];
-    return x;
-}
-
-/* One tile. bits are a constant of every caller; group and kind are where there is one vector. */
+/* One tile. bits are a constant of every caller; group, offset and kind are where there is one
+ * vector. */
 X512_INLINE void dot_tile(const struct few *f, int nv, const struct lutra_mat *m, int tile,
-                          int bits, int group, enum lutra_scale_kind kind)
+                          int bits, int group, int offset, enum lutra_scale_kind kind)
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
     const int unit_k = is_super ? 256 : group, steps = group / 16;
     const bool more = bits == 2 && kind == LUTRA_SCALE_F16; /* steps in a group than in a block */
     const int some = more || group == 32 ? 2 : 1;
-    const size_t stride = f->a->bytes_stride, sum_stride = (size_t)(f->a->k_pad / 16);
+    const size_t stride = f->a->bytes_stride;
+    const struct lutra_bytes x = lutra_bytes_of(f->a, f->v0);
+    const int8_t *low = x.low;
+    const uint8_t *wide = x.wide;
+    const float *sums = group == 16 ? x.x16 : x.x32;
     const uint8_t *unit = lutra_mat_tile(m, tile);
-    const int8_t *bytes = f->a->bytes + (size_t)f->v0 * stride;
-    const int32_t *sums = f->a->sums + (size_t)f->v0 * sum_stride;
+    const ptrdiff_t high = x.high - x.low;
     __m512 acc[MOST];
     for (int v = 0; v < nv; v++) acc[v] = _mm512_setzero_ps();
-    for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
-        __m512 d = x512_halves(unit), dmin = d;
-        const uint8_t *codes = unit + m->scale_bytes;
-        x512_prefetch(unit, m->scale_bytes);
+    for (int k = 0; k < m->n_cols; k += unit_k) {
+        __m512 d = rows_d(x512_halves(unit), bits), dmin = d;
+        const uint8_t *codes = unit + scale_bytes(kind);
+        x512_prefetch(unit, (size_t)scale_bytes(kind));
         if (x512_has_min(kind)) dmin = x512_halves(unit + 32);
-        for (int g = 0; g < unit_k / group; g++, sums += steps, bytes += 2 * group) {
+        for (int g = 0; g < unit_k / group; g++) {
             __m512 scale = x512_group_d(kind, unit, g, d), min = dmin;
             struct sums total[MOST]; /* groups of more steps than stand in registers */
             if (x512_has_min(kind)) min = x512_group_min(kind, unit, g, dmin);
             for (int v = 0; v < nv && more; v++)
                 total[v].half[0] = total[v].half[1] = _mm512_setzero_si512();
-            for (int i = 0; i < steps; i += some, codes += 32 * bits * some) {
+            for (int i = 0; i < steps; i += some) {
                 struct block b;
                 take_block(&b, codes, bits, some);
                 for (int v = 0; v < nv; v++) {
-                    struct sums s = block_sums(&b, bytes + (size_t)v * stride + 32 * i, some);
+                    const size_t skip = (size_t)v * stride;
+                    struct sums s = block_sums(&b, low + skip, low + skip + high, wide + skip, some);
                     if (more) {
                         s.half[0] = _mm512_add_epi32(s.half[0], total[v].half[0]);
                         s.half[1] = _mm512_add_epi32(s.half[1], total[v].half[1]);
@@ -176,15 +222,18 @@ X512_INLINE void dot_tile(const struct few *f, int nv, const struct lutra_mat *m
                         total[v] = s;
                         continue;
                     }
-                    int32_t x = group_x(sums + (size_t)v * sum_stride, steps);
-                    __m512 sum = group_floats(s, x512_has_min(kind) ? 0 : m->offset * x);
-                    acc[v] = x512_add_product(acc[v], scale, sum);
+                    const float sum = group_x(sums + skip / 4, group);
+                    acc[v] = x512_add_product(acc[v], scale, group_floats(s, bits, offset, sum));
                     if (x512_has_min(kind))
-                        acc[v] = x512_add_min(kind, acc[v], min,
-                                              _mm512_cvtepi32_ps(_mm512_set1_epi32(x)));
+                        acc[v] = x512_add_min(kind, acc[v], min, _mm512_set1_ps(sum));
                 }
+                codes += 32 * bits * some;
+                low += 16 * some;
+                wide += 2 * some;
             }
+            sums += group == 16 ? 1 : group / 32;
         }
+        unit = codes;
     }
     for (int v = 0; v < nv; v++) {
         __m512 r = _mm512_mul_ps(acc[v], _mm512_set1_ps(f->a->scale[f->v0 + v]));
@@ -196,53 +245,53 @@ X512_INLINE void dot_tile(const struct few *f, int nv, const struct lutra_mat *m
 typedef void dot_fn(const struct few *, const struct lutra_mat *, int, int);
 
 /* One vector: code for each type. */
-#define ONE(name, bits, group, kind)                                                               \
+#define ONE(name, bits, group, offset, kind)                                                               \
     static void name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)         \
     {                                                                                              \
-        for (int t = tile0; t < tile1; t++) dot_tile(f, 1, m, t, bits, group, kind);               \
+        for (int t = tile0; t < tile1; t++) dot_tile(f, 1, m, t, bits, group, offset, kind);               \
     }
 
-ONE(one_q4_0, 4, 32, LUTRA_SCALE_F16)
-ONE(one_q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
-ONE(one_q5_0, 5, 32, LUTRA_SCALE_F16)
-ONE(one_q5_1, 5, 32, LUTRA_SCALE_F16_MIN)
-ONE(one_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
-ONE(one_q3_k, 3, 16, LUTRA_SCALE_SUB)
-ONE(one_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
-ONE(one_q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
-ONE(one_q6_k, 6, 16, LUTRA_SCALE_SUB)
-ONE(one_2_bits, 2, m->group, LUTRA_SCALE_F16) /* groups of 64 or more: a loop in any case */
+ONE(one_q4_0, 4, 32, 8, LUTRA_SCALE_F16)
+ONE(one_q4_1, 4, 32, 0, LUTRA_SCALE_F16_MIN)
+ONE(one_q5_0, 5, 32, 16, LUTRA_SCALE_F16)
+ONE(one_q5_1, 5, 32, 0, LUTRA_SCALE_F16_MIN)
+ONE(one_q2_k, 2, 16, 0, LUTRA_SCALE_SUB_MIN4)
+ONE(one_q3_k, 3, 16, 4, LUTRA_SCALE_SUB)
+ONE(one_q4_k, 4, 32, 0, LUTRA_SCALE_SUB_MIN)
+ONE(one_q5_k, 5, 32, 0, LUTRA_SCALE_SUB_MIN)
+ONE(one_q6_k, 6, 16, 32, LUTRA_SCALE_SUB)
+ONE(one_2_bits, 2, m->group, 1, LUTRA_SCALE_F16) /* groups of 64 or more: a loop in any case */
 
 /* Several: code for each width, and of four bits for each type: what they cost then is a fifth less. */
-#define SOME(name, bits, group, kind)                                                              \
+#define SOME(name, bits, group, offset, kind)                                                              \
     static void name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)         \
     {                                                                                              \
         for (int t = tile0; t < tile1; t++) {                                                      \
             switch (f->nv) {                                                                       \
             case 2:                                                                                \
-                dot_tile(f, 2, m, t, bits, group, kind);                                           \
+                dot_tile(f, 2, m, t, bits, group, offset, kind);                                           \
                 break;                                                                             \
             case 3:                                                                                \
-                dot_tile(f, 3, m, t, bits, group, kind);                                           \
+                dot_tile(f, 3, m, t, bits, group, offset, kind);                                           \
                 break;                                                                             \
             case 4:                                                                                \
-                dot_tile(f, 4, m, t, bits, group, kind);                                           \
+                dot_tile(f, 4, m, t, bits, group, offset, kind);                                           \
                 break;                                                                             \
             default:                                                                               \
-                dot_tile(f, f->nv, m, t, bits, group, kind);                                       \
+                dot_tile(f, f->nv, m, t, bits, group, offset, kind);                                       \
                 break;                                                                             \
             }                                                                                      \
         }                                                                                          \
     }
 
-SOME(some_2_bits, 2, m->group, LUTRA_SCALE_F16)
-SOME(some_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
-SOME(some_q3_k, 3, 16, LUTRA_SCALE_SUB)
-SOME(some_q4_0, 4, 32, LUTRA_SCALE_F16)
-SOME(some_q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
-SOME(some_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
-SOME(some_5_bits, 5, 32, m->scales)
-SOME(some_q6_k, 6, 16, LUTRA_SCALE_SUB)
+SOME(some_2_bits, 2, m->group, 1, LUTRA_SCALE_F16)
+SOME(some_q2_k, 2, 16, 0, LUTRA_SCALE_SUB_MIN4)
+SOME(some_q3_k, 3, 16, 4, LUTRA_SCALE_SUB)
+SOME(some_q4_0, 4, 32, 8, LUTRA_SCALE_F16)
+SOME(some_q4_1, 4, 32, 0, LUTRA_SCALE_F16_MIN)
+SOME(some_q4_k, 4, 32, 0, LUTRA_SCALE_SUB_MIN)
+SOME(some_5_bits, 5, 32, m->offset, m->scales)
+SOME(some_q6_k, 6, 16, 32, LUTRA_SCALE_SUB)
 
 static dot_fn *fn_of(int type, bool one)
 {
@@ -277,17 +326,23 @@ void lutra_dot_planes_avx512(float *y, size_t y_stride, const struct lutra_mat *
     fn_of(m->type, f.nv == 1)(&f, m, tile0, tile1);
 }
 
-/* Words to bytes: the low ones to the lower half of every 16, the high ones, one more if the low
- * byte is negative, to the upper. */
-void lutra_split_codes_avx512(int8_t *bytes, const int16_t *codes, int n)
+/* 32 codes at a time. */
+void lutra_split_codes_avx512(const struct lutra_act *a, int v, int k0, int k1)
 {
-    const __m512i apart = _mm512_broadcast_i32x4(
-        _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15));
-    const __m512i low = _mm512_set1_epi16(0xff), half = _mm512_set1_epi16(0x80);
-    for (int k = 0; k < n; k += 32) {
-        __m512i c = x512_load(codes + k);
-        __m512i up = _mm512_add_epi16(c, half);
-        c = x512_select(low, c, up);
-        _mm512_storeu_si512(bytes + 2 * k, _mm512_shuffle_epi8(c, apart));
+    const int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
+    const struct lutra_bytes b = lutra_bytes_of(a, v);
+    const __m512i half = _mm512_set1_epi16(0x80), ones = _mm512_set1_epi16(1);
+    for (int k = k0; k < k1; k += 32) {
+        __m512i c = x512_load(codes + k), high = _mm512_srai_epi16(_mm512_add_epi16(c, half), 8);
+        __m512i pairs = _mm512_madd_epi16(c, ones);
+        int first = _mm512_mask_reduce_add_epi32(0x00ff, pairs);
+        int second = _mm512_mask_reduce_add_epi32(0xff00, pairs);
+        _mm256_storeu_si256((__m256i *)(b.low + k), _mm512_cvtepi16_epi8(c));
+        _mm256_storeu_si256((__m256i *)(b.high + k), _mm512_cvtepi16_epi8(high));
+        b.x16[k / 16] = (float)first;
+        b.x16[k / 16 + 1] = (float)second;
+        b.x32[k / 32] = (float)(first + second);
+        uint32_t wide = _mm512_test_epi16_mask(high, high);
+        for (int i = 0; i < 4; i++) b.wide[k / 8 + i] = (wide >> 8 * i & 255) != 0;
     }
 }

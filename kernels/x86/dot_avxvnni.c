@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Integer dots of a few vectors straight from bit planes, with AVX-VNNI and GFNI: dot_avx512.c in
- * halves of 256 bits. Eight rows of a tile at a time, two in a lane:
+ * halves of 256 bits. Eight rows of a tile at a time, two in a lane, four if they share bytes:
  *
- *   unpack, pshufb       bytes 7, 6, ... of a row's qword = planes 0, 1, ...; the others zero
- *   vgf2p8affineqb       byte c = code of column c
- *   vpdpbusd             codes times the low, and times the high bytes of the activations
+ *   unpack, pshufb       bytes 7, 6, ... of a qword = planes 0, 1, ... of row A, up to four bits
+ *                        3, 2, ... those of row B
+ *   vgf2p8affineqb       byte c = code of column c, A or A + 16*B
+ *   vpand                A alone
+ *   vpdpbusd             codes times the low bytes of the activations
  *
- * 18 (4 bits) to 24 (6 bits) instructions for 128 weights and one vector, 8 more for a second one;
- * tables take 30 to 45 for each. */
+ * 12 (4 bits) to 16 (6 bits) instructions for 128 weights and one vector, 4 more for a second one;
+ * tables take 30 to 45 for each. High bytes of activations, which few octets have, are visited in the
+ * groups that have them. */
 #include "kernels/ops.h"
 #include "kernels/x86/x86.h"
 #include "kernels/x86/x86_init.h"
@@ -21,15 +24,23 @@
 
 /* ---- planes to codes ---- */
 
-/* Shuffle of one lane: byte 8*i + 7-p = plane p of row i. Planes lie `row` bytes apart from row to
- * row, from `at` on; the last of an odd number lies o bytes further. */
+/* Do two rows share a byte? */
+X86_INLINE bool paired(int bits)
+{
+    return bits <= 4;
+}
+
+/* Shuffle of one lane: byte 8*i + 7-p = plane p of row i and, if paired, byte 8*i + 3-p = plane p of
+ * row i + 2. Planes lie `row` bytes apart from row to row, from `at` on; the last of an odd number
+ * lies o bytes further. */
 X86_INLINE __m256i order(int bits, int o, int row, int at)
 {
     int8_t s[16];
     for (int i = 0; i < 16; i++) s[i] = -1;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < (paired(bits) ? 4 : 2); i++)
         for (int p = 0; p < bits; p++)
-            s[8 * i + 7 - p] = (int8_t)(at + row * i + p + ((bits & 1) && p == bits - 1 ? o : 0));
+            s[8 * (i % 2) + 7 - p - i / 2 * 4] =
+                (int8_t)(at + row * i + p + ((bits & 1) && p == bits - 1 ? o : 0));
     return x86_load_twice(s);
 }
 
@@ -39,26 +50,29 @@ X86_INLINE __m256i pairs(__m256i a, __m256i b, int half)
     return half ? _mm256_unpackhi_epi16(a, b) : _mm256_unpacklo_epi16(a, b);
 }
 
-/* Rows 0, 1 | 4, 5 and 2, 3 | 6, 7 of a half of the rows: a qword is eight columns of octet o. */
-X86_INLINE void octet_rows(__m256i rows[2], const uint8_t *codes, int bits, int o, int half)
+X86_INLINE __m256i transposed(__m256i rows)
+{
+    return _mm256_gf2p8affine_epi64_epi8(_mm256_set1_epi64x((int64_t)0x8040201008040201u), rows, 0);
+}
+
+/* Octet o of a half of the rows, eight columns a qword: rows 0, 1 | 4, 5, then 2, 3 | 6, 7; if paired
+ * the latter times 16 and the former. */
+X86_INLINE void octet_codes(__m256i q[2], const uint8_t *codes, int bits, int o, int half)
 {
     const uint8_t *p = codes + bits / 2 * 32 * o, *last = codes + bits / 2 * 64;
     __m256i a = x86_load(p);
-    if (bits == 2) {
-        rows[0] = _mm256_shuffle_epi8(a, order(bits, o, 2, 8 * half));
-        rows[1] = _mm256_shuffle_epi8(a, order(bits, o, 2, 8 * half + 4));
+    if (paired(bits)) {
+        if (bits > 2) a = pairs(a, x86_load(bits == 3 ? last : p + 32), half);
+        a = _mm256_shuffle_epi8(a, bits > 2 ? order(bits, o, 4, 0) : order(bits, o, 2, 8 * half));
+        q[1] = transposed(a);
+        q[0] = _mm256_and_si256(q[1], _mm256_set1_epi8(15));
         return;
     }
-    a = pairs(a, x86_load(bits == 3 ? last : p + 32), half);
-    if (bits <= 4) {
-        rows[0] = _mm256_shuffle_epi8(a, order(bits, o, 4, 0));
-        rows[1] = _mm256_shuffle_epi8(a, order(bits, o, 4, 8));
-        return;
-    }
+    a = pairs(a, x86_load(p + 32), half);
     __m256i b = x86_load(bits == 5 ? last : p + 64);
     b = pairs(b, b, half);
-    rows[0] = _mm256_shuffle_epi8(_mm256_unpacklo_epi32(a, b), order(bits, o, 8, 0));
-    rows[1] = _mm256_shuffle_epi8(_mm256_unpackhi_epi32(a, b), order(bits, o, 8, 0));
+    q[0] = transposed(_mm256_shuffle_epi8(_mm256_unpacklo_epi32(a, b), order(bits, o, 8, 0)));
+    q[1] = transposed(_mm256_shuffle_epi8(_mm256_unpackhi_epi32(a, b), order(bits, o, 8, 0)));
 }
 
 /* ---- eight rows times one vector or two ---- */
@@ -67,93 +81,128 @@ struct sums {
     __m256i low[2], high[2]; /* rows as above; a row's two int32 are to be added */
 };
 
-/* One step of 16 columns; bytes are the first vector's, `stride` apart. */
-X86_INLINE void add_step(struct sums *s, int nv, const uint8_t *codes, int bits, int half,
-                         const int8_t *bytes, size_t stride)
+X86_INLINE __m256i dot_eight(__m256i s, __m256i q, const int8_t *bytes)
 {
-    const __m256i columns = _mm256_set1_epi64x((int64_t)0x8040201008040201u);
-    X86_UNROLL
-    for (int o = 0; o < 2; o++) {
-        __m256i rows[2];
-        octet_rows(rows, codes, bits, o, half);
+    int64_t eight;
+    memcpy(&eight, bytes, sizeof eight);
+    return _mm256_dpbusd_avx_epi32(s, q, _mm256_set1_epi64x(eight));
+}
+
+/* A group of `steps` times 16 columns, from column k on; x is the first vector's, `stride` apart.
+ * high: look for high bytes. */
+X86_INLINE void add_group(struct sums *s, int nv, const uint8_t *codes, int bits, int half,
+                          const struct lutra_bytes *x, size_t stride, int k, int steps, bool high)
+{
+    for (int i = 0; i < steps; i++, codes += 32 * bits, k += 16) {
         X86_UNROLL
-        for (int i = 0; i < 2; i++) {
-            const __m256i q = _mm256_gf2p8affine_epi64_epi8(columns, rows[i], 0);
+        for (int o = 0; o < 2; o++) {
+            __m256i q[2];
+            octet_codes(q, codes, bits, o, half);
             X86_UNROLL
             for (int v = 0; v < nv; v++) {
-                int64_t both[2];
-                memcpy(both, bytes + (size_t)v * stride + 16 * o, sizeof both);
-                s[v].low[i] =
-                    _mm256_dpbusd_avx_epi32(s[v].low[i], q, _mm256_set1_epi64x(both[0]));
-                s[v].high[i] =
-                    _mm256_dpbusd_avx_epi32(s[v].high[i], q, _mm256_set1_epi64x(both[1]));
-                X86_PIN(s[v].low[i]);
-                X86_PIN(s[v].high[i]);
+                const size_t at = (size_t)v * stride + (size_t)k + 8 * (size_t)o;
+                X86_UNROLL
+                for (int j = 0; j < 2; j++) {
+                    s[v].low[j] = dot_eight(s[v].low[j], q[j], x->low + at);
+                    X86_PIN(s[v].low[j]);
+                }
+                if (!high || !x->wide[(size_t)v * stride + (size_t)k / 8 + (size_t)o]) continue;
+                X86_UNROLL
+                for (int j = 0; j < 2; j++)
+                    s[v].high[j] = dot_eight(s[v].high[j], q[j], x->high + at);
             }
         }
     }
 }
 
-/* low + 256 * high - minus as floats of eight rows. */
-X86_INLINE __m256 group_floats(struct sums s, int32_t minus)
+/* Has one of the vectors a high byte in the group? */
+X86_INLINE bool group_wide(const uint8_t *wide, size_t stride, int nv, int steps)
+{
+    uint32_t any = 0;
+    for (int v = 0; v < nv; v++)
+        for (int i = 0; i < steps; i += steps == 1 ? 1 : 2) {
+            uint32_t some = 0;
+            memcpy(&some, wide + (size_t)v * stride + 2 * i, steps == 1 ? 2 : 4);
+            any |= some;
+        }
+    return any != 0;
+}
+
+/* low + 256 * high - offset * X as floats of eight rows, of rows 2, 3, 6, 7 16 times that if paired. */
+X86_INLINE __m256 group_floats(struct sums s, int bits, int offset, float x)
 {
     __m256i a = _mm256_add_epi32(s.low[0], _mm256_slli_epi32(s.high[0], 8));
     __m256i b = _mm256_add_epi32(s.low[1], _mm256_slli_epi32(s.high[1], 8));
-    __m256i sum = _mm256_hadd_epi32(a, b);
-    return _mm256_cvtepi32_ps(_mm256_sub_epi32(sum, _mm256_set1_epi32(minus)));
+    if (paired(bits)) b = _mm256_sub_epi32(b, a);
+    __m256 sum = _mm256_cvtepi32_ps(_mm256_hadd_epi32(a, b));
+    if (!offset) return sum;
+    const float top = (float)(paired(bits) ? 16 * offset : offset), by = (float)offset;
+    const __m256 each = _mm256_setr_ps(by, by, top, top, by, by, top, top);
+    return _mm256_sub_ps(sum, _mm256_mul_ps(each, _mm256_set1_ps(x)));
 }
 
-X86_INLINE int32_t group_x(const int32_t *sums, int steps)
+/* D for what group_floats gives. */
+X86_INLINE struct x86_rows rows_d(struct x86_rows d, int bits)
 {
-    int32_t x = 0;
-    for (int i = 0; i < steps; i++) x += sums[i];
+    const float part = 1.0f / 16;
+    const __m256 by = _mm256_setr_ps(1, 1, part, part, 1, 1, part, part);
+    struct x86_rows each = {by, by};
+    return paired(bits) ? x86_mul(d, each) : d;
+}
+
+/* Sum of the codes of a group. */
+X86_INLINE float group_x(const float *x16, const float *x32, int group)
+{
+    float x = group == 16 ? *x16 : *x32;
+    for (int i = 1; i < group / 32; i++) x += x32[i];
     return x;
 }
 
-/* One tile times vectors v, v + 1. bits and nv are constants of every caller; group and kind are where
- * there is one vector. */
+/* One tile times vectors v0, v0 + 1. bits and nv are constants of every caller; group, offset and kind
+ * are where there is one vector. */
 X86_INLINE void dot_tile(float *y, size_t y_stride, int nv, const struct lutra_mat *m,
                          const struct lutra_act *a, int v0, int tile, int bits, int group,
-                         enum lutra_scale_kind kind)
+                         int offset, enum lutra_scale_kind kind)
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
     const int unit_k = is_super ? 256 : group, steps = group / 16;
-    const size_t stride = a->bytes_stride, sum_stride = (size_t)(a->k_pad / 16);
+    const size_t stride = a->bytes_stride;
+    const struct lutra_bytes x = lutra_bytes_of(a, v0);
     const uint8_t *unit = lutra_mat_tile(m, tile);
-    const int8_t *bytes = a->bytes + (size_t)v0 * stride;
-    const int32_t *sums = a->sums + (size_t)v0 * sum_stride;
     __m256 acc[2][2];
     X86_UNROLL
     for (int v = 0; v < nv; v++) acc[v][0] = acc[v][1] = _mm256_setzero_ps();
-    for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
-        struct x86_rows d = x86_halves(unit), dmin = d;
+    for (int k = 0; k < m->n_cols; unit += m->unit_bytes) {
+        struct x86_rows d = rows_d(x86_halves(unit), bits), dmin = d;
         const uint8_t *codes = unit + m->scale_bytes;
         if (x86_has_min(kind)) dmin = x86_halves(unit + 32);
-        for (int g = 0; g < unit_k / group; g++, sums += steps, bytes += 2 * group) {
+        for (int g = 0; g < unit_k / group; g++, k += group) {
             struct x86_rows scale = x86_group_d(kind, unit, g, d), min = dmin;
+            const bool wide = group_wide(x.wide + k / 8, stride, nv, steps);
             if (x86_has_min(kind)) min = x86_group_m(kind, unit, g, dmin);
             x86_prefetch(codes, 2 * (size_t)(bits * group));
             X86_UNROLL
             for (int half = 0; half < 2; half++) {
                 const uint8_t *from = codes;
-                const int8_t *with = bytes;
                 struct sums s[2];
                 FORGET(from); /* or gcc keeps what both halves load, and spills it */
-                FORGET(with);
                 X86_UNROLL
                 for (int v = 0; v < nv; v++)
                     s[v].low[0] = s[v].low[1] = s[v].high[0] = s[v].high[1] =
                         _mm256_setzero_si256();
-                for (int i = 0; i < steps; i++)
-                    add_step(s, nv, from + 32 * bits * i, bits, half, with + 32 * i, stride);
+                if (wide)
+                    add_group(s, nv, from, bits, half, &x, stride, k, steps, true);
+                else
+                    add_group(s, nv, from, bits, half, &x, stride, k, steps, false);
                 X86_UNROLL
                 for (int v = 0; v < nv; v++) {
-                    int32_t x = group_x(sums + (size_t)v * sum_stride, steps);
-                    __m256 sum = group_floats(s[v], x86_has_min(kind) ? 0 : m->offset * x);
+                    const size_t skip = (size_t)v * stride / 4;
+                    const float c = group_x(x.x16 + skip + k / 16, x.x32 + skip + k / 32, group);
+                    __m256 sum = group_floats(s[v], bits, offset, c);
                     sum = _mm256_mul_ps(half ? scale.hi : scale.lo, sum);
                     acc[v][half] = _mm256_add_ps(acc[v][half], sum);
                     if (!x86_has_min(kind)) continue;
-                    sum = _mm256_mul_ps(half ? min.hi : min.lo, _mm256_set1_ps((float)x));
+                    sum = _mm256_mul_ps(half ? min.hi : min.lo, _mm256_set1_ps(c));
                     acc[v][half] = _mm256_add_ps(acc[v][half], sum);
                 }
             }
@@ -168,30 +217,30 @@ X86_INLINE void dot_tile(float *y, size_t y_stride, int nv, const struct lutra_m
     }
 }
 
-#define DOT(name, nv, bits, group, kind)                                                           \
+#define DOT(name, nv, bits, group, offset, kind)                                                           \
     static void name(float *y, size_t y_stride, const struct lutra_mat *m,                         \
                      const struct lutra_act *a, int v, int tile)                                   \
     {                                                                                              \
-        dot_tile(y, y_stride, nv, m, a, v, tile, bits, group, kind);                               \
+        dot_tile(y, y_stride, nv, m, a, v, tile, bits, group, offset, kind);                               \
     }
 
 /* One vector: code for each type. Two: for each width. */
-DOT(one_q4_0, 1, 4, 32, LUTRA_SCALE_F16)
-DOT(one_q4_1, 1, 4, 32, LUTRA_SCALE_F16_MIN)
-DOT(one_q5_0, 1, 5, 32, LUTRA_SCALE_F16)
-DOT(one_q5_1, 1, 5, 32, LUTRA_SCALE_F16_MIN)
-DOT(one_q2_k, 1, 2, 16, LUTRA_SCALE_SUB_MIN4)
-DOT(one_q3_k, 1, 3, 16, LUTRA_SCALE_SUB)
-DOT(one_q4_k, 1, 4, 32, LUTRA_SCALE_SUB_MIN)
-DOT(one_q5_k, 1, 5, 32, LUTRA_SCALE_SUB_MIN)
-DOT(one_q6_k, 1, 6, 16, LUTRA_SCALE_SUB)
-DOT(one_2_bits, 1, 2, m->group, LUTRA_SCALE_F16) /* groups of 64 or more: a loop in any case */
-DOT(two_2_bits, 2, 2, m->group, LUTRA_SCALE_F16)
-DOT(two_q2_k, 2, 2, 16, LUTRA_SCALE_SUB_MIN4)
-DOT(two_q3_k, 2, 3, 16, LUTRA_SCALE_SUB)
-DOT(two_4_bits, 2, 4, 32, m->scales)
-DOT(two_5_bits, 2, 5, 32, m->scales)
-DOT(two_q6_k, 2, 6, 16, LUTRA_SCALE_SUB)
+DOT(one_q4_0, 1, 4, 32, 8, LUTRA_SCALE_F16)
+DOT(one_q4_1, 1, 4, 32, 0, LUTRA_SCALE_F16_MIN)
+DOT(one_q5_0, 1, 5, 32, 16, LUTRA_SCALE_F16)
+DOT(one_q5_1, 1, 5, 32, 0, LUTRA_SCALE_F16_MIN)
+DOT(one_q2_k, 1, 2, 16, 0, LUTRA_SCALE_SUB_MIN4)
+DOT(one_q3_k, 1, 3, 16, 4, LUTRA_SCALE_SUB)
+DOT(one_q4_k, 1, 4, 32, 0, LUTRA_SCALE_SUB_MIN)
+DOT(one_q5_k, 1, 5, 32, 0, LUTRA_SCALE_SUB_MIN)
+DOT(one_q6_k, 1, 6, 16, 32, LUTRA_SCALE_SUB)
+DOT(one_2_bits, 1, 2, m->group, 1, LUTRA_SCALE_F16) /* groups of 64 or more: a loop in any case */
+DOT(two_2_bits, 2, 2, m->group, 1, LUTRA_SCALE_F16)
+DOT(two_q2_k, 2, 2, 16, 0, LUTRA_SCALE_SUB_MIN4)
+DOT(two_q3_k, 2, 3, 16, 4, LUTRA_SCALE_SUB)
+DOT(two_4_bits, 2, 4, 32, m->offset, m->scales)
+DOT(two_5_bits, 2, 5, 32, m->offset, m->scales)
+DOT(two_q6_k, 2, 6, 16, 32, LUTRA_SCALE_SUB)
 
 typedef void dot_fn(float *, size_t, const struct lutra_mat *, const struct lutra_act *, int, int);
 
@@ -229,15 +278,48 @@ void lutra_dot_planes_avxvnni(float *y, size_t y_stride, const struct lutra_mat 
         for (int v = v0; v < v1; v += 2) (v1 - v > 1 ? two : one)(y, y_stride, m, a, v, t);
 }
 
-void lutra_split_codes_avxvnni(int8_t *bytes, const int16_t *codes, int n)
+/* Words to bytes, 32 codes at a time. */
+X86_INLINE void store_bytes(int8_t *to, __m256i a, __m256i b)
 {
-    const __m256i apart =
-        _mm256_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15, 0, 2, 4, 6, 8, 10,
-                         12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
-    const __m256i upper = _mm256_set1_epi16((int16_t)0xff00), half = _mm256_set1_epi16(0x80);
-    for (int k = 0; k < n; k += 16) {
-        __m256i c = x86_load(codes + k);
-        c = _mm256_blendv_epi8(c, _mm256_add_epi16(c, half), upper);
-        _mm256_storeu_si256((__m256i *)(bytes + 2 * k), _mm256_shuffle_epi8(c, apart));
+    _mm256_storeu_si256((__m256i *)to,
+                        _mm256_permute4x64_epi64(_mm256_packs_epi16(a, b), 0xD8));
+}
+
+X86_INLINE int32_t sum_of(__m256i c)
+{
+    __m256i p = _mm256_madd_epi16(c, _mm256_set1_epi16(1));
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(p), _mm256_extracti128_si256(p, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4E));
+    return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xB1)));
+}
+
+/* Words w of which the low byte is signed: the byte. */
+X86_INLINE __m256i low_byte(__m256i w)
+{
+    return _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8);
+}
+
+X86_INLINE __m256i high_byte(__m256i w)
+{
+    return _mm256_srai_epi16(_mm256_add_epi16(w, _mm256_set1_epi16(0x80)), 8);
+}
+
+void lutra_split_codes_avxvnni(const struct lutra_act *a, int v, int k0, int k1)
+{
+    const int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
+    const struct lutra_bytes b = lutra_bytes_of(a, v);
+    for (int k = k0; k < k1; k += 32) {
+        const __m256i c = x86_load(codes + k), d = x86_load(codes + k + 16);
+        const int first = sum_of(c), second = sum_of(d);
+        store_bytes(b.low + k, low_byte(c), low_byte(d));
+        store_bytes(b.high + k, high_byte(c), high_byte(d));
+        b.x16[k / 16] = (float)first;
+        b.x16[k / 16 + 1] = (float)second;
+        b.x32[k / 32] = (float)(first + second);
+        for (int i = 0; i < 4; i++) {
+            int64_t eight;
+            memcpy(&eight, b.high + k + 8 * i, sizeof eight);
+            b.wide[k / 8 + i] = eight != 0;
+        }
     }
 }

@@ -43,10 +43,10 @@ void lutra_mm_init_amx(struct lutra_ops *ops);
 enum { LUTRA_DOT_MOST_AVX512 = 11, LUTRA_DOT_MOST_AVXVNNI = 3 };
 void lutra_dot_planes_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
                              const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
-void lutra_split_codes_avx512(int8_t *bytes, const int16_t *codes, int n);
+void lutra_split_codes_avx512(const struct lutra_act *a, int v, int k0, int k1);
 void lutra_dot_planes_avxvnni(float *y, size_t y_stride, const struct lutra_mat *m,
                               const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
-void lutra_split_codes_avxvnni(int8_t *bytes, const int16_t *codes, int n);
+void lutra_split_codes_avxvnni(const struct lutra_act *a, int v, int k0, int k1);
 
 /* Parts of AVX-512's panel_mul and its exact_mul; each needs so many bytes of scratch. */
 void lutra_tern_mul_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
