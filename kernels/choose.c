@@ -56,13 +56,14 @@ struct crossover {
  *            N=128      39    36    31    31    32    37     27    26      26
  *   One bit of 640 columns, all of them wide: 35 looked up, 55 as a panel.
  *
- * Up to dot_most vectors AVX-512 multiplies planes as they lie. us per vector at 4096 x 4096 from the
- * cache, looked up; then N=1 2 4 8, and a panel of 8:
- *     Q2_K 165; 176 148 128 119, 120     Q4_0 212; 140 117 111 105, 128     Q3_K 191; 182 at N=1
- *     Q5_K 246; 161 130 110 102, 137     Q6_K 294; 182 153 129 119, 145     Q2_0 89; 127 100 95 94
- * AVX-VNNI does so up to three (best of many, but on a busy machine); then N=1 2 3:
- *     Q2_K 264; 397 355 366   Q4_0 317; 321 293 298   Q3_K 368; 348 352 348
- *     Q5_K 493; 380 370 370   Q6_K 510; 420 395 405
+ * Up to dot_most vectors AVX-512 multiplies planes as they lie. us per vector of 4096 normally
+ * distributed columns, 256 rows, on a busy Zen 4 core, looked up; then N=1 2 4 8:
+ *     Q2_K 20.0; 17.8 14.2 12.2 11.5   Q4_0 21.8; 11.7 9.3 8.2 7.9    Q3_K 22.7; 17.3 14.1 12.5 11.5
+ *     Q5_0 28.0; 15.1 12.2 9.9 8.5     Q6_K 36.6; 19.6 15.1 12.6 11.3 Q2_0 11.8; 11.0 10.0 10.0 8.4
+ * If all codes are wide two bits are looked up (short_twos): Q2_K 19.9; 22.6 19.1, Q2_0 11.8; 15.3 14.8.
+ * AVX-VNNI does so up to three; then N=1 2 (as AVX512-VL with 16 registers):
+ *     Q2_K 20.8; 24.5 21.1   Q4_0 25.4; 17.1 16.4   Q3_K 28.7; 22.6 19.4
+ *     Q5_0 37.6; 20.6 19.6   Q6_K 40.5; 27.2 21.9
  *
  * Scalar: lookups of planes only pay for one vector (5.1 ms against 5.5, then 3.0 of Q4_0), base-3
  * codes up to 24 (0.9 ms). NEON and dotprod: no such machine was there to measure; the figures come
@@ -82,10 +83,10 @@ static const struct crossover crossovers[] = {
 #else
     {"ssse3", {0, EVER, 4, 3, 2, 2, 2, 1, 1}, {0, EVER, 16, 1, 1, 1, 1, 1, 1}, EVER, 0, 0},
     {"avx2", {0, EVER, 7, 3, 3, 3, 3, 3, 3}, {0, EVER, EVER, 7, 5, 4, 3, 3, 3}, 4, 3, 12},
-    {"avx2vnni", {0, EVER, 5, 0, 1, 0, 0, 0, 0}, {0, EVER, 16, 5, 4, 3, 3, 3, 3}, 4, 1, 5},
-    {"avx512", {0, EVER, 1, 0, 0, 0, 0, 0, 0}, {0, 6, 3, 0, 0, 0, 0, 0, 0}, 7, 0, 0},
+    {"avx2vnni", {0, EVER, 5, 0, 0, 0, 0, 0, 0}, {0, EVER, 16, 5, 4, 3, 3, 3, 3}, 4, 1, 5},
+    {"avx512", {0, EVER, 0, 0, 0, 0, 0, 0, 0}, {0, 6, 0, 0, 0, 0, 0, 0, 0}, 7, 0, 0},
     /* as avx512, but one bit is multiplied where lutra_panel_in_tiles */
-    {"amx", {0, 15, 1, 0, 0, 0, 0, 0, 0}, {0, 6, 3, 0, 0, 0, 0, 0, 0}, 7, 0, 0},
+    {"amx", {0, 15, 0, 0, 0, 0, 0, 0, 0}, {0, 6, 0, 0, 0, 0, 0, 0, 0}, 7, 0, 0},
 #endif
 };
 enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
@@ -97,6 +98,14 @@ static const struct {
     int from, from_lut;
 } vector_tables[] = {{"avx2", 27, 17},  {"avx2vnni", 0, 17}, {"neon", 21, 21},
                      {"dotprod", 0, 21}, {"i8mm", 0, 21}};
+
+/* Two bits in vectors so short that all their codes have two bytes (LUTRA_NEAR_COLS), where that is
+ * another number. */
+static const struct {
+    const char *level;
+    int small, large;
+} short_twos[] = {{"avx512", 1, 10}, {"amx", 1, 10}};
+enum { N_SHORT_TWOS = sizeof short_twos / sizeof *short_twos };
 
 /* A level without a row of its own has the kernels of the last one, or better. */
 static const struct crossover *row_of(const struct lutra_ops *ops)
@@ -115,6 +124,9 @@ int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m)
         return bytes && m->n_cols >= LUTRA_NEAR_COLS ? QUINT_MOST : EVER;
     }
     if (m->kind != LUTRA_MAT_PLANES || m->bits > MAX_BITS) return 0;
+    for (int i = 0; i < N_SHORT_TWOS && m->bits == 2 && m->n_cols < LUTRA_NEAR_COLS; i++)
+        if (strcmp(short_twos[i].level, ops->name) == 0)
+            return m->group > 32 ? short_twos[i].large : short_twos[i].small;
     bool small = m->bits == 1 ? m->n_cols < LUTRA_NEAR_COLS : m->group <= 32;
     return small ? c->small[m->bits] : c->large[m->bits];
 }
@@ -138,6 +150,9 @@ int lutra_lookup_most(const struct lutra_ops *ops, enum lutra_mode mode)
         if (c->small[i] > most) most = c->small[i];
         if (c->large[i] > most) most = c->large[i];
     }
+    for (int i = 0; i < N_SHORT_TWOS; i++)
+        if (strcmp(short_twos[i].level, ops->name) == 0 && short_twos[i].large > most)
+            most = short_twos[i].large;
     return most < STEP ? most : STEP;
 }
 

@@ -60,7 +60,7 @@ struct lutra_ops {
     void (*quint_tables)(uint8_t *tab, const int16_t *codes, int n);
     size_t quint_bytes;
 
-    /* Codes of columns [k0, k1) (multiples of 32) of vector v -> its lutra_bytes. */
+    /* Codes and their sums of columns [k0, k1) (multiples of 32) of vector v -> its lutra_bytes. */
     void (*split_codes)(const struct lutra_act *a, int v, int k0, int k1);
 
     bool packs_quint; /* this level looks QUINT up faster than planes: pack ternary tensors so */

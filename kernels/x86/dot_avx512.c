@@ -132,7 +132,7 @@ X512_INLINE struct sums block_sums(const struct block *b, const int8_t *low, con
 
 /* S - offset * X as floats of 16 rows, 16 times that in rows 8 to 15 if paired: all of it integers
  * below 2^24, and 2^24 times 16, of which nothing is rounded. */
-X512_INLINE __m512 group_floats(struct sums s, int bits, int offset, float x)
+X512_INLINE __m512 group_floats(struct sums s, int bits, enum lutra_scale_kind kind, float x)
 {
     const __m512i even =
         _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
@@ -141,10 +141,10 @@ X512_INLINE __m512 group_floats(struct sums s, int bits, int offset, float x)
     __m512 sum = _mm512_cvtepi32_ps(
         _mm512_add_epi32(_mm512_permutex2var_epi32(s.half[0], even, s.half[1]),
                          _mm512_permutex2var_epi32(s.half[0], odd, s.half[1])));
-    if (!offset) return sum;
-    const float top = (float)(paired(bits) ? 16 * offset : offset);
-    const __m512 by = _mm512_mask_blend_ps(0xff00, _mm512_set1_ps((float)offset), _mm512_set1_ps(top));
-    return _mm512_fnmadd_ps(by, _mm512_set1_ps(x), sum);
+    if (x512_has_min(kind)) return sum;
+    const float by = bits == 2 ? 1 : (float)(1 << (bits - 1)), top = paired(bits) ? 16 * by : by;
+    const __m512 each = _mm512_mask_blend_ps(0xff00, _mm512_set1_ps(by), _mm512_set1_ps(top));
+    return _mm512_fnmadd_ps(each, _mm512_set1_ps(x), sum);
 }
 
 /* D for what group_floats gives. */
@@ -179,10 +179,9 @@ X512_INLINE int scale_bytes(enum lutra_scale_kind kind)
     return x512_has_min(kind) ? 64 : 32;
 }
 
-/* One tile. bits are a constant of every caller; group, offset and kind are where there is one
- * vector. */
+/* One tile. bits are a constant of every caller; group and kind are where there is one vector. */
 X512_INLINE void dot_tile(const struct few *f, int nv, const struct lutra_mat *m, int tile,
-                          int bits, int group, int offset, enum lutra_scale_kind kind)
+                          int bits, int group, enum lutra_scale_kind kind)
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
     const int unit_k = is_super ? 256 : group, steps = group / 16;
@@ -223,7 +222,7 @@ X512_INLINE void dot_tile(const struct few *f, int nv, const struct lutra_mat *m
                         continue;
                     }
                     const float sum = group_x(sums + skip / 4, group);
-                    acc[v] = x512_add_product(acc[v], scale, group_floats(s, bits, offset, sum));
+                    acc[v] = x512_add_product(acc[v], scale, group_floats(s, bits, kind, sum));
                     if (x512_has_min(kind))
                         acc[v] = x512_add_min(kind, acc[v], min, _mm512_set1_ps(sum));
                 }
@@ -245,53 +244,53 @@ X512_INLINE void dot_tile(const struct few *f, int nv, const struct lutra_mat *m
 typedef void dot_fn(const struct few *, const struct lutra_mat *, int, int);
 
 /* One vector: code for each type. */
-#define ONE(name, bits, group, offset, kind)                                                               \
+#define ONE(name, bits, group, kind)                                                               \
     static void name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)         \
     {                                                                                              \
-        for (int t = tile0; t < tile1; t++) dot_tile(f, 1, m, t, bits, group, offset, kind);               \
+        for (int t = tile0; t < tile1; t++) dot_tile(f, 1, m, t, bits, group, kind);               \
     }
 
-ONE(one_q4_0, 4, 32, 8, LUTRA_SCALE_F16)
-ONE(one_q4_1, 4, 32, 0, LUTRA_SCALE_F16_MIN)
-ONE(one_q5_0, 5, 32, 16, LUTRA_SCALE_F16)
-ONE(one_q5_1, 5, 32, 0, LUTRA_SCALE_F16_MIN)
-ONE(one_q2_k, 2, 16, 0, LUTRA_SCALE_SUB_MIN4)
-ONE(one_q3_k, 3, 16, 4, LUTRA_SCALE_SUB)
-ONE(one_q4_k, 4, 32, 0, LUTRA_SCALE_SUB_MIN)
-ONE(one_q5_k, 5, 32, 0, LUTRA_SCALE_SUB_MIN)
-ONE(one_q6_k, 6, 16, 32, LUTRA_SCALE_SUB)
-ONE(one_2_bits, 2, m->group, 1, LUTRA_SCALE_F16) /* groups of 64 or more: a loop in any case */
+ONE(one_q4_0, 4, 32, LUTRA_SCALE_F16)
+ONE(one_q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
+ONE(one_q5_0, 5, 32, LUTRA_SCALE_F16)
+ONE(one_q5_1, 5, 32, LUTRA_SCALE_F16_MIN)
+ONE(one_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
+ONE(one_q3_k, 3, 16, LUTRA_SCALE_SUB)
+ONE(one_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
+ONE(one_q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
+ONE(one_q6_k, 6, 16, LUTRA_SCALE_SUB)
+ONE(one_2_bits, 2, m->group, LUTRA_SCALE_F16) /* groups of 64 or more: a loop in any case */
 
 /* Several: code for each width, and of four bits for each type: what they cost then is a fifth less. */
-#define SOME(name, bits, group, offset, kind)                                                              \
+#define SOME(name, bits, group, kind)                                                              \
     static void name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)         \
     {                                                                                              \
         for (int t = tile0; t < tile1; t++) {                                                      \
             switch (f->nv) {                                                                       \
             case 2:                                                                                \
-                dot_tile(f, 2, m, t, bits, group, offset, kind);                                           \
+                dot_tile(f, 2, m, t, bits, group, kind);                                           \
                 break;                                                                             \
             case 3:                                                                                \
-                dot_tile(f, 3, m, t, bits, group, offset, kind);                                           \
+                dot_tile(f, 3, m, t, bits, group, kind);                                           \
                 break;                                                                             \
             case 4:                                                                                \
-                dot_tile(f, 4, m, t, bits, group, offset, kind);                                           \
+                dot_tile(f, 4, m, t, bits, group, kind);                                           \
                 break;                                                                             \
             default:                                                                               \
-                dot_tile(f, f->nv, m, t, bits, group, offset, kind);                                       \
+                dot_tile(f, f->nv, m, t, bits, group, kind);                                       \
                 break;                                                                             \
             }                                                                                      \
         }                                                                                          \
     }
 
-SOME(some_2_bits, 2, m->group, 1, LUTRA_SCALE_F16)
-SOME(some_q2_k, 2, 16, 0, LUTRA_SCALE_SUB_MIN4)
-SOME(some_q3_k, 3, 16, 4, LUTRA_SCALE_SUB)
-SOME(some_q4_0, 4, 32, 8, LUTRA_SCALE_F16)
-SOME(some_q4_1, 4, 32, 0, LUTRA_SCALE_F16_MIN)
-SOME(some_q4_k, 4, 32, 0, LUTRA_SCALE_SUB_MIN)
-SOME(some_5_bits, 5, 32, m->offset, m->scales)
-SOME(some_q6_k, 6, 16, 32, LUTRA_SCALE_SUB)
+SOME(some_2_bits, 2, m->group, LUTRA_SCALE_F16)
+SOME(some_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
+SOME(some_q3_k, 3, 16, LUTRA_SCALE_SUB)
+SOME(some_q4_0, 4, 32, LUTRA_SCALE_F16)
+SOME(some_q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
+SOME(some_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
+SOME(some_5_bits, 5, 32, m->scales)
+SOME(some_q6_k, 6, 16, LUTRA_SCALE_SUB)
 
 static dot_fn *fn_of(int type, bool one)
 {
@@ -326,23 +325,22 @@ void lutra_dot_planes_avx512(float *y, size_t y_stride, const struct lutra_mat *
     fn_of(m->type, f.nv == 1)(&f, m, tile0, tile1);
 }
 
-/* 32 codes at a time. */
 void lutra_split_codes_avx512(const struct lutra_act *a, int v, int k0, int k1)
 {
     const int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
+    const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
     const struct lutra_bytes b = lutra_bytes_of(a, v);
-    const __m512i half = _mm512_set1_epi16(0x80), ones = _mm512_set1_epi16(1);
+    const __m512i half = _mm512_set1_epi16(0x80);
     for (int k = k0; k < k1; k += 32) {
-        __m512i c = x512_load(codes + k), high = _mm512_srai_epi16(_mm512_add_epi16(c, half), 8);
-        __m512i pairs = _mm512_madd_epi16(c, ones);
-        int first = _mm512_mask_reduce_add_epi32(0x00ff, pairs);
-        int second = _mm512_mask_reduce_add_epi32(0xff00, pairs);
+        __m512i c = x512_load(codes + k), up = _mm512_srli_epi16(_mm512_add_epi16(c, half), 8);
+        __m256i high = _mm512_cvtepi16_epi8(up);
         _mm256_storeu_si256((__m256i *)(b.low + k), _mm512_cvtepi16_epi8(c));
-        _mm256_storeu_si256((__m256i *)(b.high + k), _mm512_cvtepi16_epi8(high));
-        b.x16[k / 16] = (float)first;
-        b.x16[k / 16 + 1] = (float)second;
-        b.x32[k / 32] = (float)(first + second);
-        uint32_t wide = _mm512_test_epi16_mask(high, high);
-        for (int i = 0; i < 4; i++) b.wide[k / 8 + i] = (wide >> 8 * i & 255) != 0;
+        _mm256_storeu_si256((__m256i *)(b.high + k), high);
+        /* bit i to bit 8*i */
+        uint32_t wide = _mm256_test_epi64_mask(high, high) * 0x00204081u & 0x01010101u;
+        memcpy(b.wide + k / 8, &wide, sizeof wide);
+        b.x16[k / 16] = (float)sums[k / 16];
+        b.x16[k / 16 + 1] = (float)sums[k / 16 + 1];
+        b.x32[k / 32] = (float)(sums[k / 16] + sums[k / 16 + 1]);
     }
 }

@@ -75,68 +75,107 @@ X86_INLINE void octet_codes(__m256i q[2], const uint8_t *codes, int bits, int o,
     q[1] = transposed(_mm256_shuffle_epi8(_mm256_unpackhi_epi32(a, b), order(bits, o, 8, 0)));
 }
 
-/* ---- eight rows times one vector or two ---- */
+/* ---- 16 rows times one vector or two ---- */
 
 struct sums {
-    __m256i low[2], high[2]; /* rows as above; a row's two int32 are to be added */
+    __m256i s[2]; /* of a half, rows as above; a row's two int32 are to be added */
 };
 
-X86_INLINE __m256i dot_eight(__m256i s, __m256i q, const int8_t *bytes)
+/* Where the columns of a group are, of the first vector; the other's are `stride` further. */
+struct columns {
+    const int8_t *low, *high;
+    const uint8_t *wide;
+    size_t stride;
+};
+
+X86_INLINE void clear(struct sums *s)
+{
+    s->s[0] = s->s[1] = _mm256_setzero_si256();
+}
+
+X86_INLINE void dot_eight(struct sums *s, const __m256i q[2], const int8_t *bytes)
 {
     int64_t eight;
     memcpy(&eight, bytes, sizeof eight);
-    return _mm256_dpbusd_avx_epi32(s, q, _mm256_set1_epi64x(eight));
+    X86_UNROLL
+    for (int j = 0; j < 2; j++) {
+        s->s[j] = _mm256_dpbusd_avx_epi32(s->s[j], q[j], _mm256_set1_epi64x(eight));
+        X86_PIN(s->s[j]);
+    }
 }
 
-/* A group of `steps` times 16 columns, from column k on; x is the first vector's, `stride` apart.
- * high: look for high bytes. */
-X86_INLINE void add_group(struct sums *s, int nv, const uint8_t *codes, int bits, int half,
-                          const struct lutra_bytes *x, size_t stride, int k, int steps, bool high)
+/* low + 256 * high, into low. */
+X86_INLINE void add_high(struct sums *low, const struct sums *high)
 {
-    for (int i = 0; i < steps; i++, codes += 32 * bits, k += 16) {
+    X86_UNROLL
+    for (int j = 0; j < 2; j++)
+        low->s[j] = _mm256_add_epi32(low->s[j], _mm256_slli_epi32(high->s[j], 8));
+}
+
+/* Which bytes: the low ones; the high ones too, where there are any; all. */
+enum bytes { LOW, SOME, ALL };
+
+/* Halves [h0, h1) of a group of `steps` times 16 columns. */
+X86_INLINE void group_sums(struct sums s[2][2], int nv, int h0, int h1, const uint8_t *codes,
+                           int bits, const struct columns *x, int steps, enum bytes take)
+{
+    struct sums high[2][2];
+    size_t at = 0;
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
         X86_UNROLL
-        for (int o = 0; o < 2; o++) {
-            __m256i q[2];
-            octet_codes(q, codes, bits, o, half);
+        for (int h = h0; h < h1; h++) {
+            clear(&s[v][h]);
+            clear(&high[v][h]);
+        }
+    }
+    for (int i = 0; i < steps; i++, codes += 32 * bits) {
+        X86_UNROLL
+        for (int o = 0; o < 2; o++, at += 8) {
             X86_UNROLL
-            for (int v = 0; v < nv; v++) {
-                const size_t at = (size_t)v * stride + (size_t)k + 8 * (size_t)o;
+            for (int h = h0; h < h1; h++) {
+                __m256i q[2];
+                octet_codes(q, codes, bits, o, h);
                 X86_UNROLL
-                for (int j = 0; j < 2; j++) {
-                    s[v].low[j] = dot_eight(s[v].low[j], q[j], x->low + at);
-                    X86_PIN(s[v].low[j]);
+                for (int v = 0; v < nv; v++) {
+                    const size_t skip = (size_t)v * x->stride;
+                    dot_eight(&s[v][h], q, x->low + skip + at);
+                    if (take == ALL || (take == SOME && x->wide[skip + at / 8]))
+                        dot_eight(&high[v][h], q, x->high + skip + at);
                 }
-                if (!high || !x->wide[(size_t)v * stride + (size_t)k / 8 + (size_t)o]) continue;
-                X86_UNROLL
-                for (int j = 0; j < 2; j++)
-                    s[v].high[j] = dot_eight(s[v].high[j], q[j], x->high + at);
             }
         }
+    }
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
+        X86_UNROLL
+        for (int h = h0; h < h1; h++)
+            if (take != LOW) add_high(&s[v][h], &high[v][h]);
     }
 }
 
 /* Has one of the vectors a high byte in the group? */
-X86_INLINE bool group_wide(const uint8_t *wide, size_t stride, int nv, int steps)
+X86_INLINE bool group_wide(const struct columns *x, int nv, int steps)
 {
     uint32_t any = 0;
     for (int v = 0; v < nv; v++)
-        for (int i = 0; i < steps; i += steps == 1 ? 1 : 2) {
+        for (int i = 0; i < steps; i += 2) {
             uint32_t some = 0;
-            memcpy(&some, wide + (size_t)v * stride + 2 * i, steps == 1 ? 2 : 4);
+            memcpy(&some, x->wide + (size_t)v * x->stride + 2 * i, steps == 1 ? 2 : 4);
             any |= some;
         }
     return any != 0;
 }
 
-/* low + 256 * high - offset * X as floats of eight rows, of rows 2, 3, 6, 7 16 times that if paired. */
-X86_INLINE __m256 group_floats(struct sums s, int bits, int offset, float x)
+/* S - offset * X as floats of eight rows, of rows 2, 3, 6, 7 16 times that if paired: all of it
+ * integers below 2^24, and 2^24 times 16, of which nothing is rounded. */
+X86_INLINE __m256 group_floats(const struct sums *s, int bits, enum lutra_scale_kind kind, float x)
 {
-    __m256i a = _mm256_add_epi32(s.low[0], _mm256_slli_epi32(s.high[0], 8));
-    __m256i b = _mm256_add_epi32(s.low[1], _mm256_slli_epi32(s.high[1], 8));
+    __m256i a = s->s[0], b = s->s[1];
     if (paired(bits)) b = _mm256_sub_epi32(b, a);
     __m256 sum = _mm256_cvtepi32_ps(_mm256_hadd_epi32(a, b));
-    if (!offset) return sum;
-    const float top = (float)(paired(bits) ? 16 * offset : offset), by = (float)offset;
+    if (x86_has_min(kind)) return sum;
+    const float by = bits == 2 ? 1 : (float)(1 << (bits - 1)), top = paired(bits) ? 16 * by : by;
     const __m256 each = _mm256_setr_ps(by, by, top, top, by, by, top, top);
     return _mm256_sub_ps(sum, _mm256_mul_ps(each, _mm256_set1_ps(x)));
 }
@@ -150,63 +189,90 @@ X86_INLINE struct x86_rows rows_d(struct x86_rows d, int bits)
     return paired(bits) ? x86_mul(d, each) : d;
 }
 
-/* Sum of the codes of a group. */
-X86_INLINE float group_x(const float *x16, const float *x32, int group)
+/* Sum of the codes of a group, from sums of 32. */
+X86_INLINE float group_x(const float *sums, int group)
 {
-    float x = group == 16 ? *x16 : *x32;
-    for (int i = 1; i < group / 32; i++) x += x32[i];
+    float x = sums[0];
+    for (int i = 1; i < group / 32; i++) x += sums[i];
     return x;
 }
 
-/* One tile times vectors v0, v0 + 1. bits and nv are constants of every caller; group, offset and kind
- * are where there is one vector. */
+/* What a group's sums are multiplied with. */
+struct factors {
+    struct x86_rows d, m;
+};
+
+/* Half h of a group is done. */
+X86_INLINE void add_floats(__m256 acc[2][2], struct sums s[2][2], int nv, int h, int bits,
+                           enum lutra_scale_kind kind, const struct factors *f,
+                           const float *sums, size_t stride, int group)
+{
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
+        const float x = group_x(sums + (size_t)v * stride / 4, group);
+        __m256 sum = group_floats(&s[v][h], bits, kind, x);
+        acc[v][h] = _mm256_add_ps(acc[v][h], _mm256_mul_ps(h ? f->d.hi : f->d.lo, sum));
+        if (!x86_has_min(kind)) continue;
+        sum = _mm256_mul_ps(h ? f->m.hi : f->m.lo, _mm256_set1_ps(x));
+        acc[v][h] = _mm256_add_ps(acc[v][h], sum);
+    }
+}
+
+/* One tile times vectors v0, v0 + 1. bits, nv and all are constants of every caller; group and
+ * kind are where there is one vector. all: most octets have high bytes. */
 X86_INLINE void dot_tile(float *y, size_t y_stride, int nv, const struct lutra_mat *m,
                          const struct lutra_act *a, int v0, int tile, int bits, int group,
-                         int offset, enum lutra_scale_kind kind)
+                         enum lutra_scale_kind kind, bool all)
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
+    const bool has_min = x86_has_min(kind);
     const int unit_k = is_super ? 256 : group, steps = group / 16;
-    const size_t stride = a->bytes_stride;
-    const struct lutra_bytes x = lutra_bytes_of(a, v0);
+    const struct lutra_bytes b = lutra_bytes_of(a, v0);
+    struct columns x = {b.low, b.high, b.wide, a->bytes_stride};
+    const float *sums = group == 16 ? b.x16 : b.x32;
     const uint8_t *unit = lutra_mat_tile(m, tile);
     __m256 acc[2][2];
     X86_UNROLL
     for (int v = 0; v < nv; v++) acc[v][0] = acc[v][1] = _mm256_setzero_ps();
-    for (int k = 0; k < m->n_cols; unit += m->unit_bytes) {
+    for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
         struct x86_rows d = rows_d(x86_halves(unit), bits), dmin = d;
         const uint8_t *codes = unit + m->scale_bytes;
-        if (x86_has_min(kind)) dmin = x86_halves(unit + 32);
-        for (int g = 0; g < unit_k / group; g++, k += group) {
-            struct x86_rows scale = x86_group_d(kind, unit, g, d), min = dmin;
-            const bool wide = group_wide(x.wide + k / 8, stride, nv, steps);
-            if (x86_has_min(kind)) min = x86_group_m(kind, unit, g, dmin);
+        if (has_min) dmin = x86_halves(unit + 32);
+        for (int g = 0; g < unit_k / group; g++) {
+            struct factors f = {x86_group_d(kind, unit, g, d), dmin};
+            struct sums s[2][2];
             x86_prefetch(codes, 2 * (size_t)(bits * group));
-            X86_UNROLL
-            for (int half = 0; half < 2; half++) {
-                const uint8_t *from = codes;
-                struct sums s[2];
-                FORGET(from); /* or gcc keeps what both halves load, and spills it */
+            if (has_min) f.m = x86_group_m(kind, unit, g, dmin);
+            if (all) { /* there are registers for one half at a time */
                 X86_UNROLL
-                for (int v = 0; v < nv; v++)
-                    s[v].low[0] = s[v].low[1] = s[v].high[0] = s[v].high[1] =
-                        _mm256_setzero_si256();
-                if (wide)
-                    add_group(s, nv, from, bits, half, &x, stride, k, steps, true);
-                else
-                    add_group(s, nv, from, bits, half, &x, stride, k, steps, false);
-                X86_UNROLL
-                for (int v = 0; v < nv; v++) {
-                    const size_t skip = (size_t)v * stride / 4;
-                    const float c = group_x(x.x16 + skip + k / 16, x.x32 + skip + k / 32, group);
-                    __m256 sum = group_floats(s[v], bits, offset, c);
-                    sum = _mm256_mul_ps(half ? scale.hi : scale.lo, sum);
-                    acc[v][half] = _mm256_add_ps(acc[v][half], sum);
-                    if (!x86_has_min(kind)) continue;
-                    sum = _mm256_mul_ps(half ? min.hi : min.lo, _mm256_set1_ps(c));
-                    acc[v][half] = _mm256_add_ps(acc[v][half], sum);
+                for (int h = 0; h < 2; h++) {
+                    const uint8_t *from = codes;
+                    struct columns with = x;
+                    FORGET(from); /* or gcc keeps what both halves load, and spills it */
+                    FORGET(with.low);
+                    FORGET(with.high);
+                    group_sums(s, nv, h, h + 1, from, bits, &with, steps, ALL);
+                    add_floats(acc, s, nv, h, bits, kind, &f, sums, x.stride, group);
                 }
+            } else {
+                if (LUTRA_LIKELY(!group_wide(&x, nv, steps))) {
+                    group_sums(s, nv, 0, 2, codes, bits, &x, steps, LOW);
+                } else {
+                    X86_UNROLL
+                    for (int v = 0; v < nv; v++) { /* for both there are not registers enough */
+                        const size_t skip = (size_t)v * x.stride;
+                        struct columns one = {x.low + skip, x.high + skip, x.wide + skip, 0};
+                        group_sums(&s[v], 1, 0, 2, codes, bits, &one, steps, SOME);
+                    }
+                }
+                add_floats(acc, s, nv, 0, bits, kind, &f, sums, x.stride, group);
+                add_floats(acc, s, nv, 1, bits, kind, &f, sums, x.stride, group);
             }
             codes += 2 * bits * group;
+            x.low += group;
+            x.high += group;
+            x.wide += group / 8;
+            sums += group == 16 ? 1 : group / 32;
         }
     }
     X86_UNROLL
@@ -217,63 +283,88 @@ X86_INLINE void dot_tile(float *y, size_t y_stride, int nv, const struct lutra_m
     }
 }
 
-#define DOT(name, nv, bits, group, offset, kind)                                                           \
+#define DOT(name, nv, bits, group, kind, all)                                                      \
     static void name(float *y, size_t y_stride, const struct lutra_mat *m,                         \
                      const struct lutra_act *a, int v, int tile)                                   \
     {                                                                                              \
-        dot_tile(y, y_stride, nv, m, a, v, tile, bits, group, offset, kind);                               \
+        dot_tile(y, y_stride, nv, m, a, v, tile, bits, group, kind, all);                          \
     }
 
-/* One vector: code for each type. Two: for each width. */
-DOT(one_q4_0, 1, 4, 32, 8, LUTRA_SCALE_F16)
-DOT(one_q4_1, 1, 4, 32, 0, LUTRA_SCALE_F16_MIN)
-DOT(one_q5_0, 1, 5, 32, 16, LUTRA_SCALE_F16)
-DOT(one_q5_1, 1, 5, 32, 0, LUTRA_SCALE_F16_MIN)
-DOT(one_q2_k, 1, 2, 16, 0, LUTRA_SCALE_SUB_MIN4)
-DOT(one_q3_k, 1, 3, 16, 4, LUTRA_SCALE_SUB)
-DOT(one_q4_k, 1, 4, 32, 0, LUTRA_SCALE_SUB_MIN)
-DOT(one_q5_k, 1, 5, 32, 0, LUTRA_SCALE_SUB_MIN)
-DOT(one_q6_k, 1, 6, 16, 32, LUTRA_SCALE_SUB)
-DOT(one_2_bits, 1, 2, m->group, 1, LUTRA_SCALE_F16) /* groups of 64 or more: a loop in any case */
-DOT(two_2_bits, 2, 2, m->group, 1, LUTRA_SCALE_F16)
-DOT(two_q2_k, 2, 2, 16, 0, LUTRA_SCALE_SUB_MIN4)
-DOT(two_q3_k, 2, 3, 16, 4, LUTRA_SCALE_SUB)
-DOT(two_4_bits, 2, 4, 32, m->offset, m->scales)
-DOT(two_5_bits, 2, 5, 32, m->offset, m->scales)
-DOT(two_q6_k, 2, 6, 16, 32, LUTRA_SCALE_SUB)
+/* One vector: code for each type. Two: for each width, and for vectors so short that all codes have two
+ * bytes. */
+DOT(one_q4_0, 1, 4, 32, LUTRA_SCALE_F16, false)
+DOT(one_q4_1, 1, 4, 32, LUTRA_SCALE_F16_MIN, false)
+DOT(one_q5_0, 1, 5, 32, LUTRA_SCALE_F16, false)
+DOT(one_q5_1, 1, 5, 32, LUTRA_SCALE_F16_MIN, false)
+DOT(one_q2_k, 1, 2, 16, LUTRA_SCALE_SUB_MIN4, false)
+DOT(one_q3_k, 1, 3, 16, LUTRA_SCALE_SUB, false)
+DOT(one_q4_k, 1, 4, 32, LUTRA_SCALE_SUB_MIN, false)
+DOT(one_q5_k, 1, 5, 32, LUTRA_SCALE_SUB_MIN, false)
+DOT(one_q6_k, 1, 6, 16, LUTRA_SCALE_SUB, false)
+DOT(one_2_bits, 1, 2, m->group, LUTRA_SCALE_F16, false) /* groups of 64 or more: a loop in any case */
+DOT(two_2_bits, 2, 2, m->group, LUTRA_SCALE_F16, false)
+DOT(two_q2_k, 2, 2, 16, LUTRA_SCALE_SUB_MIN4, false)
+DOT(two_q3_k, 2, 3, 16, LUTRA_SCALE_SUB, false)
+DOT(two_4_bits, 2, 4, 32, m->scales, false)
+DOT(two_5_bits, 2, 5, 32, m->scales, false)
+DOT(two_q6_k, 2, 6, 16, LUTRA_SCALE_SUB, false)
+DOT(all_2_bits, 2, 2, m->group, LUTRA_SCALE_F16, true)
+DOT(all_q2_k, 2, 2, 16, LUTRA_SCALE_SUB_MIN4, true)
+DOT(all_q3_k, 2, 3, 16, LUTRA_SCALE_SUB, true)
+DOT(all_4_bits, 2, 4, 32, m->scales, true)
+DOT(all_5_bits, 2, 5, 32, m->scales, true)
+DOT(all_q6_k, 2, 6, 16, LUTRA_SCALE_SUB, true)
 
 typedef void dot_fn(float *, size_t, const struct lutra_mat *, const struct lutra_act *, int, int);
 
-static dot_fn *fn_of(int type, bool one)
+static dot_fn *one_of(int type)
 {
     switch (type) {
     case LUTRA_TYPE_Q4_0:
-        return one ? one_q4_0 : two_4_bits;
+        return one_q4_0;
     case LUTRA_TYPE_Q4_1:
-        return one ? one_q4_1 : two_4_bits;
+        return one_q4_1;
     case LUTRA_TYPE_Q4_K:
-        return one ? one_q4_k : two_4_bits;
+        return one_q4_k;
     case LUTRA_TYPE_Q5_0:
-        return one ? one_q5_0 : two_5_bits;
+        return one_q5_0;
     case LUTRA_TYPE_Q5_1:
-        return one ? one_q5_1 : two_5_bits;
+        return one_q5_1;
     case LUTRA_TYPE_Q5_K:
-        return one ? one_q5_k : two_5_bits;
+        return one_q5_k;
     case LUTRA_TYPE_Q2_K:
-        return one ? one_q2_k : two_q2_k;
+        return one_q2_k;
     case LUTRA_TYPE_Q3_K:
-        return one ? one_q3_k : two_q3_k;
+        return one_q3_k;
     case LUTRA_TYPE_Q6_K:
-        return one ? one_q6_k : two_q6_k;
+        return one_q6_k;
     default:
-        return one ? one_2_bits : two_2_bits; /* Q2_0, TQ1_0, TQ2_0 */
+        return one_2_bits; /* Q2_0, TQ1_0, TQ2_0 */
+    }
+}
+
+static dot_fn *two_of(const struct lutra_mat *m)
+{
+    const bool all = m->n_cols < LUTRA_NEAR_COLS;
+    switch (m->bits) {
+    case 3:
+        return all ? all_q3_k : two_q3_k;
+    case 4:
+        return all ? all_4_bits : two_4_bits;
+    case 5:
+        return all ? all_5_bits : two_5_bits;
+    case 6:
+        return all ? all_q6_k : two_q6_k;
+    default:
+        if (m->group == 16) return all ? all_q2_k : two_q2_k;
+        return all ? all_2_bits : two_2_bits;
     }
 }
 
 void lutra_dot_planes_avxvnni(float *y, size_t y_stride, const struct lutra_mat *m,
                               const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
-    dot_fn *one = fn_of(m->type, true), *two = fn_of(m->type, false);
+    dot_fn *one = one_of(m->type), *two = two_of(m);
     for (int t = tile0; t < tile1; t++)
         for (int v = v0; v < v1; v += 2) (v1 - v > 1 ? two : one)(y, y_stride, m, a, v, t);
 }
@@ -283,14 +374,6 @@ X86_INLINE void store_bytes(int8_t *to, __m256i a, __m256i b)
 {
     _mm256_storeu_si256((__m256i *)to,
                         _mm256_permute4x64_epi64(_mm256_packs_epi16(a, b), 0xD8));
-}
-
-X86_INLINE int32_t sum_of(__m256i c)
-{
-    __m256i p = _mm256_madd_epi16(c, _mm256_set1_epi16(1));
-    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(p), _mm256_extracti128_si256(p, 1));
-    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4E));
-    return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xB1)));
 }
 
 /* Words w of which the low byte is signed: the byte. */
@@ -307,15 +390,15 @@ X86_INLINE __m256i high_byte(__m256i w)
 void lutra_split_codes_avxvnni(const struct lutra_act *a, int v, int k0, int k1)
 {
     const int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
+    const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
     const struct lutra_bytes b = lutra_bytes_of(a, v);
     for (int k = k0; k < k1; k += 32) {
         const __m256i c = x86_load(codes + k), d = x86_load(codes + k + 16);
-        const int first = sum_of(c), second = sum_of(d);
         store_bytes(b.low + k, low_byte(c), low_byte(d));
         store_bytes(b.high + k, high_byte(c), high_byte(d));
-        b.x16[k / 16] = (float)first;
-        b.x16[k / 16 + 1] = (float)second;
-        b.x32[k / 32] = (float)(first + second);
+        b.x16[k / 16] = (float)sums[k / 16];
+        b.x16[k / 16 + 1] = (float)sums[k / 16 + 1];
+        b.x32[k / 32] = (float)(sums[k / 16] + sums[k / 16 + 1]);
         for (int i = 0; i < 4; i++) {
             int64_t eight;
             memcpy(&eight, b.high + k + 8 * i, sizeof eight);
