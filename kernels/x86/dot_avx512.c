@@ -130,6 +130,13 @@ X512_INLINE struct sums block_sums(const struct block *b, const int8_t *low, con
     return s;
 }
 
+/* a in rows 0 to 7, b in the others. */
+X512_INLINE __m512 halves(float a, float b)
+{
+    const float each[16] = {a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b};
+    return _mm512_loadu_ps(each);
+}
+
 /* S - offset * X as floats of 16 rows, 16 times that in rows 8 to 15 if paired: all of it integers
  * below 2^24, and 2^24 times 16, of which nothing is rounded. */
 X512_INLINE __m512 group_floats(struct sums s, int bits, enum lutra_scale_kind kind, float x)
@@ -143,15 +150,13 @@ X512_INLINE __m512 group_floats(struct sums s, int bits, enum lutra_scale_kind k
                          _mm512_permutex2var_epi32(s.half[0], odd, s.half[1])));
     if (x512_has_min(kind)) return sum;
     const float by = bits == 2 ? 1 : (float)(1 << (bits - 1)), top = paired(bits) ? 16 * by : by;
-    const __m512 each = _mm512_mask_blend_ps(0xff00, _mm512_set1_ps(by), _mm512_set1_ps(top));
-    return _mm512_fnmadd_ps(each, _mm512_set1_ps(x), sum);
+    return _mm512_sub_ps(sum, _mm512_mul_ps(halves(by, top), _mm512_set1_ps(x)));
 }
 
 /* D for what group_floats gives. */
 X512_INLINE __m512 rows_d(__m512 d, int bits)
 {
-    const __m512 by = _mm512_mask_blend_ps(0xff00, _mm512_set1_ps(1.0f), _mm512_set1_ps(1.0f / 16));
-    return paired(bits) ? _mm512_mul_ps(d, by) : d;
+    return paired(bits) ? _mm512_mul_ps(d, halves(1, 1.0f / 16)) : d;
 }
 
 /* Sum of the codes of a group, from sums of 32. */
