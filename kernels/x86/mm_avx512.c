@@ -374,11 +374,11 @@ static bool all_wide(const struct lutra_act *a)
     return a->k < LUTRA_NEAR_COLS && a->code_max > LUTRA_CODE_MAX_INT8;
 }
 
-/* Planes as they lie: MAC/ns of Q4_0, N=2 4 8 11: 74 78 84 86, a panel 49 97 126 130; of 14 bits in all
- * columns a panel takes about half as many. */
-static int dot_most(const struct lutra_act *a)
+/* Planes as they lie: MAC/ns of Q4_0, N=4 8 11: 127 135 138, a panel 90 118 123; of Q2_K, N=4 5 6: 86
+ * 86 88, a panel 84 82 98. */
+static int dot_most(const struct lutra_mat *m)
 {
-    return all_wide(a) ? LUTRA_DOT_MOST_AVX512 : 3;
+    return m->group == 16 ? 5 : LUTRA_DOT_MOST_AVX512;
 }
 
 static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
@@ -393,7 +393,7 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
     else if (m->kind == LUTRA_MAT_BOOK && all_wide(a))
         lutra_book_mul_avx512(y, y_stride, m, a, v0, v1, tile0, tile1);
     else if (m->kind == LUTRA_MAT_PLANES && m->bits > 1 && a->bytes &&
-             v1 - v0 <= dot_most(a))
+             v1 - v0 <= dot_most(m))
         lutra_dot_planes_avx512(y, y_stride, m, a, v0, v1, tile0, tile1);
     else
         bands(scratch, y, y_stride, m, a, v0, v1, tile0, tile1);
