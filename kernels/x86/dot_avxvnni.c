@@ -290,8 +290,8 @@ X86_INLINE void dot_tile(float *y, size_t y_stride, int nv, const struct lutra_m
         dot_tile(y, y_stride, nv, m, a, v, tile, bits, group, kind, all);                          \
     }
 
-/* One vector: code for each type. Two: for each width, and for vectors so short that all codes have two
- * bytes. */
+/* One vector: code for each type. Two: for each width, and, where it gains, for vectors so short that
+ * all codes have two bytes. */
 DOT(one_q4_0, 1, 4, 32, LUTRA_SCALE_F16, false)
 DOT(one_q4_1, 1, 4, 32, LUTRA_SCALE_F16_MIN, false)
 DOT(one_q5_0, 1, 5, 32, LUTRA_SCALE_F16, false)
@@ -308,12 +308,8 @@ DOT(two_q3_k, 2, 3, 16, LUTRA_SCALE_SUB, false)
 DOT(two_4_bits, 2, 4, 32, m->scales, false)
 DOT(two_5_bits, 2, 5, 32, m->scales, false)
 DOT(two_q6_k, 2, 6, 16, LUTRA_SCALE_SUB, false)
-DOT(all_2_bits, 2, 2, m->group, LUTRA_SCALE_F16, true)
-DOT(all_q2_k, 2, 2, 16, LUTRA_SCALE_SUB_MIN4, true)
-DOT(all_q3_k, 2, 3, 16, LUTRA_SCALE_SUB, true)
 DOT(all_4_bits, 2, 4, 32, m->scales, true)
 DOT(all_5_bits, 2, 5, 32, m->scales, true)
-DOT(all_q6_k, 2, 6, 16, LUTRA_SCALE_SUB, true)
 
 typedef void dot_fn(float *, size_t, const struct lutra_mat *, const struct lutra_act *, int, int);
 
@@ -348,16 +344,15 @@ static dot_fn *two_of(const struct lutra_mat *m)
     const bool all = m->n_cols < LUTRA_NEAR_COLS;
     switch (m->bits) {
     case 3:
-        return all ? all_q3_k : two_q3_k;
+        return two_q3_k;
     case 4:
         return all ? all_4_bits : two_4_bits;
     case 5:
         return all ? all_5_bits : two_5_bits;
     case 6:
-        return all ? all_q6_k : two_q6_k;
+        return two_q6_k;
     default:
-        if (m->group == 16) return all ? all_q2_k : two_q2_k;
-        return all ? all_2_bits : two_2_bits;
+        return m->group == 16 ? two_q2_k : two_2_bits;
     }
 }
 
