@@ -147,7 +147,7 @@ $(TEST_EXE): $(BUILD)/%$(EXE): $(BUILD)/tests/%.o $(TEST_OBJ) $(TOOL_LIB) $(BUIL
 THIS    := $(firstword $(MAKEFILE_LIST))
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@{ echo '$(CC) $(BASE) $(CFLAGS) $(FAST)'; grep '^[^#]*\(SYS\|ISA\)FLAGS :=\|^SMALL' $(THIS); } > $@.now
+	@{ echo '$(CC) $(BASE) $(CFLAGS) $(FAST) $(LARGE)'; grep '^[^#]*\(SYSFLAGS\|ISAFLAGS\|UNWIND\) :=' $(THIS); } > $@.now
 	@cmp -s $@.now $@ && rm $@.now || mv $@.now $@
 
 $(BUILD)/link: FORCE
