@@ -11,6 +11,9 @@
  * with their size and zero means default: `memset(&o, 0, sizeof o); o.size = sizeof o;`. They grow at the end only, and a
  * program compiled with an older header goes on running.
  *
+ * Callbacks return: no C++ exception and no longjmp may leave one. The library has no unwind tables, so an exception would
+ * end the program; remember it, ask to stop with the callback's result, and throw when the call has returned.
+ *
  *   lutra_error err;
  *   lutra_model *m; lutra_session *s;
  *   if (lutra_model_open(&m, "model.gguf", NULL, &err)) return puts(err.msg);
