@@ -84,11 +84,11 @@ static void panel_type(const struct lutra_ops *ops, const struct case_type *ct)
             panel_case(ops, ct, 1 + (fill + 2 * i) % 9, rows[(i + 3 * fill) % 7], case_cols(ct, i),
                        (enum check_fill)fill, CASE_RANDOM, max[(i + fill) % 3]);
     for (int fill = 0; fill < CHECK_N_FILLS; fill++) { /* the largest sums */
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 3; i++) {
             panel_case(ops, ct, 5, 3, 2560, (enum check_fill)fill, CASE_ONES, max[i]);
             panel_case(ops, ct, 2, 3, 2560, (enum check_fill)fill, CASE_TWOS, max[i]);
+            panel_case(ops, ct, 1, 3, 2560, (enum check_fill)fill, CASE_ZEROS, max[i]);
         }
-        panel_case(ops, ct, 1, 3, 2560, (enum check_fill)fill, CASE_ZEROS, LUTRA_CODE_MAX);
     }
     for (int n = 1; n <= ops->dot_most + 1; n++)
         panel_case(ops, ct, n, 33, 512, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX);

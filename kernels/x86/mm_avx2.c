@@ -4,6 +4,7 @@
 #include "kernels/lut_init.h"
 #include "kernels/ops.h"
 #include "kernels/x86/x86.h"
+#include "kernels/x86/x86_init.h"
 
 struct sums {
     __m256i lo, hi; /* rows 0-7, 8-15 */
@@ -17,24 +18,30 @@ X86_INLINE void add_pairs(struct sums *s, __m256i lo, __m256i hi, __m256i x)
     X86_PIN(s->hi);
 }
 
-/* Two columns to an int16, at most 2 * 2 * 127 = 508 in size: 64 of them are 32512. */
-X86_INLINE void add_trits(struct sums *s, __m256i lo, __m256i hi, __m256i x)
+/* Two columns to an int16, minus: see strip_avx2.h. Weights are at most 63, so that 2 * 63 * 128 does
+ * not saturate. */
+X86_INLINE __m256i add_quad(__m256i s, __m256i w, __m256i x)
 {
-    s->lo = _mm256_add_epi16(s->lo, _mm256_maddubs_epi16(lo, x));
-    s->hi = _mm256_add_epi16(s->hi, _mm256_maddubs_epi16(hi, x));
-    X86_PIN(s->lo);
-    X86_PIN(s->hi);
+    return _mm256_sub_epi16(s, _mm256_maddubs_epi16(w, x));
 }
 
-X86_INLINE __m256i trit_sum(__m256i v)
+X86_INLINE __m256i whole(__m256i v)
 {
-    return _mm256_madd_epi16(v, _mm256_set1_epi16(1));
+    return _mm256_madd_epi16(v, _mm256_set1_epi16(-1));
 }
 
+X86_INLINE __m256i less(__m256i a, __m256i b)
+{
+    return _mm256_sub_epi16(a, b);
+}
+
+#define SUMS16 1
+#define WIDE 5 /* with six, whose products need the four registers left, gcc moves sums about */
 #include "kernels/x86/strip_avx2.h"
 
 enum {
     QUAD = 4,      /* I8 and exact_mul: vectors whose sums stand in registers */
+    BOOK_PAIRS = 16, /* vectors from which codebooks that need int16 are unpacked */
     EXACT_BLOCK = 64 /* exact_mul: vectors that share a decoded run */
 };
 
@@ -116,6 +123,11 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
         i8_tiles(y, y_stride, m, a, v0, v1, tile0, tile1);
         return;
     }
+    /* MAC per ns of 8, 16, 32 vectors of IQ4_NL: 57, 66, 71 as a panel, else 63, 62, 62 */
+    if (m->kind == LUTRA_MAT_BOOK && v1 - v0 < BOOK_PAIRS && !bytes_do(m)) {
+        lutra_book_mul_avx2(y, y_stride, m, a, v0, v1, tile0, tile1);
+        return;
+    }
     strips_mul(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
 }
 
@@ -127,37 +139,37 @@ struct exact {
     float w[PANEL_K][16];          /* one half of the run as floats */
 };
 
-/* Codes of one half of the panel as weights w = D*q, then + M, for 8 rows starting at r of columns
- * [k, end), all of one group. A pair of int16 codes becomes two columns. */
-X86_INLINE void decode_group(struct exact *s, const int16_t *codes, __m256 d, const float *min,
-                             int r, int k, int end)
+/* Bytes of one half of the panel as weights w = D*q, then + M, for 8 rows starting at r of columns
+ * [k, end), all of one group. */
+X86_INLINE void decode_group(struct exact *s, const uint8_t *bytes, __m256 d, const float *min,
+                             __m256i zero, int r, int k, int end)
 {
-    for (; k < end; k += 2) {
-        __m256i two = x86_load(codes + 16 * k + 2 * r); /* column k low, k+1 high */
-        __m256i even = _mm256_srai_epi32(_mm256_slli_epi32(two, 16), 16);
-        __m256 w0 = _mm256_mul_ps(d, _mm256_cvtepi32_ps(even));
-        __m256 w1 = _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_srai_epi32(two, 16)));
-        if (min) {
-            w0 = _mm256_add_ps(w0, _mm256_load_ps(min));
-            w1 = _mm256_add_ps(w1, _mm256_load_ps(min));
+    const __m256i low = _mm256_set1_epi32(255);
+    for (; k < end; k += 4) {
+        __m256i four = x86_load(bytes + 16 * k + 4 * r);
+        X86_UNROLL
+        for (int j = 0; j < 4; j++) {
+            __m256i q = _mm256_and_si256(_mm256_srli_epi32(four, 8 * j), low);
+            __m256 w = _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_sub_epi32(q, zero)));
+            if (min) w = _mm256_add_ps(w, _mm256_load_ps(min));
+            _mm256_store_ps(s->w[k + j] + r, w);
         }
-        _mm256_store_ps(s->w[k] + r, w0);
-        _mm256_store_ps(s->w[k + 1] + r, w1);
     }
 }
 
 static void decode_half(struct exact *s, const struct lutra_mat *m, int half, int n)
 {
-    const int16_t *codes = s->panel.codes[half];
+    const uint8_t *bytes = s->panel.bytes[half];
+    const __m256i zero = _mm256_set1_epi32(panel_zero(m));
     for (int r = 0; r < 16; r += 8) {
         if (m->kind == LUTRA_MAT_TERN) {
-            decode_group(s, codes, _mm256_set1_ps(m->scale), NULL, r, 0, n);
+            decode_group(s, bytes, _mm256_set1_ps(m->scale), NULL, zero, r, 0, n);
             continue;
         }
         for (int g = 0; g * m->group < n; g++) {
             __m256 d = _mm256_load_ps(s->panel.d[half][g] + r);
             const float *min = x86_has_min(m->scales) ? s->panel.m[g] + r : NULL;
-            decode_group(s, codes, d, min, r, g * m->group, (g + 1) * m->group);
+            decode_group(s, bytes, d, min, zero, r, g * m->group, (g + 1) * m->group);
         }
     }
 }
@@ -209,6 +221,12 @@ static void exact_block(struct exact *s, const struct lutra_act *a, int half, in
     }
 }
 
+/* The row of a tile whose panel row (half * 16 + row) is i, i + 1, i + 2, i + 3: the first of four. */
+static int panel_row(const struct lutra_mat *m, int i)
+{
+    return m->kind == LUTRA_MAT_TERN ? (i & 16) / 2 + (i & 8) / 2 + (i & 4) * 4 : i;
+}
+
 static void exact_tile(struct exact *s, float *y, size_t y_stride, const struct lutra_mat *m,
                        const struct lutra_act *a, int v0, int v1, int tile)
 {
@@ -216,21 +234,20 @@ static void exact_tile(struct exact *s, float *y, size_t y_stride, const struct 
     memset(s->acc, 0, (size_t)(v1 - v0) * sizeof s->acc[0]);
     for (int k = 0; k < m->n_cols; k += n) {
         n = panel_run(m, k);
-        panel_fill(&s->panel, m, panel_unit(m, lutra_mat_tile(m, tile), k), n, false, X86_AHEAD);
+        panel_fill(&s->panel, m, panel_unit(m, lutra_mat_tile(m, tile), k), n, X86_AHEAD);
         n = min_int(n, m->n_cols - k);
         for (int half = 0; half < m->tile_rows / 16; half++) {
             decode_half(s, m, half, n);
             exact_block(s, a, half, v0, v1, k, n);
         }
     }
-    for (int v = v0; v < v1; v++) {
-        for (int half = 0; half < m->tile_rows / 16; half++) {
-            int row = tile * m->tile_rows + 16 * half, left = min_int(16, m->n_rows - row);
+    for (int v = v0; v < v1; v++)
+        for (int i = 0; i < m->tile_rows; i += 4) {
+            int row = tile * m->tile_rows + panel_row(m, i), left = min_int(4, m->n_rows - row);
             if (left > 0)
-                memcpy(y + (size_t)v * y_stride + row, s->acc[v - v0][half],
+                memcpy(y + (size_t)v * y_stride + row, s->acc[v - v0][i / 16] + i % 16,
                        (size_t)left * sizeof *y);
         }
-    }
 }
 
 static void exact_mul(float *y, size_t y_stride, const struct lutra_mat *m,

@@ -23,19 +23,23 @@ X86_INLINE void add_pairs(struct sums *s, __m256i lo, __m256i hi, __m256i x)
     X86_PIN(s->hi);
 }
 
-X86_INLINE void add_trits(struct sums *s, __m256i lo, __m256i hi, __m256i x)
+X86_INLINE __m256i add_quad(__m256i s, __m256i w, __m256i x)
 {
-    s->lo = _mm256_dpbusd_avx_epi32(s->lo, lo, x);
-    s->hi = _mm256_dpbusd_avx_epi32(s->hi, hi, x);
-    X86_PIN(s->lo);
-    X86_PIN(s->hi);
+    return _mm256_dpbusd_avx_epi32(s, w, x);
 }
 
-X86_INLINE __m256i trit_sum(__m256i v)
+X86_INLINE __m256i whole(__m256i v)
 {
     return v;
 }
 
+X86_INLINE __m256i less(__m256i a, __m256i b)
+{
+    return _mm256_sub_epi32(a, b);
+}
+
+#define SUMS16 0
+#define WIDE 6
 #include "kernels/x86/strip_avx2.h"
 
 /* ---- I8, one vector: straight from the packed bytes ---- */
