@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Cycles per weight of the ARM kernels, counted without an ARM machine: qemu writes down every instruction of one
-# call of a kernel (one tile of rows, all operands small), llvm-mca works out how long a Neoverse N1, which is the
+# call of a kernel (one tile of rows, all operands small; of panels two), llvm-mca works out how long a Neoverse N1, which is the
 # Cortex-A76 core, takes for that stream if every load hits L1 and every branch is guessed. Not a measurement.
 #   tests/arm_mca.sh                                           the table of kernels/README.md, some minutes
-#   tests/arm_mca.sh LEVEL TYPE lookup|panel|tables|vector N [int8]   one line: one kernel, N vectors
+#   tests/arm_mca.sh LEVEL TYPE lookup|panel|book|tables|vector N [normal|int8|wide|heavy]   one kernel, N vectors, codes
 # Environment: BUILD (default build-arm), MCPU (neoverse-n1; neoverse-n2 for i8mm), KEEP=FILE keeps the assembly,
 # LEVELS, VECTORS and TYPES narrow the table, BUILT=1 takes the library as it lies in BUILD.
 set -u
@@ -21,7 +21,7 @@ $GCC -std=c11 -D_GNU_SOURCE -I. -O1 -static -pthread -o "$exe" tests/arm_trace.c
 aarch64-linux-gnu-objdump -d --no-show-raw-insn "$exe" >"$tmp/code"
 
 # address -> instruction, targets of branches and pages replaced by a number
-count() { # LEVEL TYPE KERNEL N [int8]
+cycles() { # LEVEL TYPE KERNEL N CODES TILES: instructions and cycles of one call
     $QEMU -cpu max,sve=off -singlestep -d exec,nochain -D "$tmp/trace" "$exe" "$@" >"$tmp/weights" || return 1
     awk -v keep="${KEEP:-$tmp/asm}" '
         FNR == NR {
@@ -46,9 +46,23 @@ count() { # LEVEL TYPE KERNEL N [int8]
     # MTE and the like do not occur; what llvm-mca cannot read it names
     $MCA -mtriple=aarch64 -mcpu="${MCPU:-neoverse-n1}" -mattr=+dotprod,+i8mm,+fullfp16 -iterations=1 --instruction-info=0 \
         --resource-pressure=0 "${KEEP:-$tmp/asm}" >"$tmp/mca" 2>"$tmp/err" || { head -5 "$tmp/err"; return 1; }
-    awk -v n="$4" -v what="$*" -v weights="$(cat "$tmp/weights")" '
-        /^Instructions:/ { i = $2 } /^Total Cycles:/ { c = $3 }
-        END { printf "%-36s %8d cycles  %6.2f weights per cycle  %5.2f instructions per cycle\n", what, c, weights * n / c, i / c }' "$tmp/mca"
+    awk '/^Instructions:/ { i = $2 } /^Total Cycles:/ { print i, $3 }' "$tmp/mca"
+}
+
+# Panels arrange the codes of their vectors once for all rows of a call, which are 256 where there are so many: 16 tiles,
+# or 8 of twice the rows, reckoned from one and two. Of other kernels each tile costs the same.
+count() { # LEVEL TYPE KERNEL N [CODES]
+    local i c i2=0 c2=0 weights codes=${5:-normal}
+    if [ "$3" = panel ]; then
+        read -r i2 c2 < <(cycles "$1" "$2" "$3" "$4" "$codes" 2)
+    fi
+    read -r i c < <(cycles "$1" "$2" "$3" "$4" "$codes" 1)
+    weights=$(cat "$tmp/weights")
+    awk -v n="$4" -v what="$*" -v w="$weights" -v i="$i" -v c="$c" -v i2="$i2" -v c2="$c2" -v panel="$3" -v type="$2" 'BEGIN {
+        tiles = type == "TERN" || type == "Q1_0" ? 8 : 16
+        if (panel == "panel") { i += (tiles - 1) * (i2 - i); c += (tiles - 1) * (c2 - c); w *= tiles }
+        if (!c) exit 1
+        printf "%-36s %8d cycles  %6.2f weights per cycle  %5.2f instructions per cycle\n", what, c, w * n / c, i / c }'
 }
 
 [ $# -gt 0 ] && { count "$@"; exit; }
@@ -65,7 +79,7 @@ row() { # row NAME LEVEL KERNEL N TYPE...: one line of the table
     printf '| %s ' "$name"
     for type in "$@"; do
         case $kernel-$type in
-        lookup-Q8_0 | lookup-MXFP4 | lookup-IQ4_NL) printf '| - ' ;; # no tables
+        lookup-Q8_0 | lookup-MXFP4 | lookup-IQ4_XS | lookup-NVFP4) printf '| - ' ;; # no tables
         *-TERN) printf '| %s ' "$(rate $level $type $kernel $n int8)" ;;
         *) printf '| %s ' "$(rate $level $type $kernel $n)" ;;
         esac

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs one product kernel once, between calls of two empty functions, for tests/arm_mca.sh to cut
  * its instructions out of a trace:
- *   arm_trace LEVEL TYPE lookup|panel|tables|vector VECTORS [int8]
+ *   arm_trace LEVEL TYPE lookup|panel|book|tables|vector VECTORS [normal|int8|wide|heavy [TILES]]
  * TYPE is a type's name, TERN (base 3) or BITS1 .. BITS8. Weights are random bytes: no path of a
- * kernel depends on them. Prints the number of weights that one vector meets (`tables`: columns). */
+ * kernel depends on them. Of codes the shares of those that exceed a byte count: one in 1024, as
+ * normally distributed vectors have after quantize, one in 50 (`heavy`), all that may (`wide`) or
+ * none (`int8`). Prints the number of weights that one vector meets (`tables`: columns). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,20 +28,20 @@ void trace_end(void)
 
 enum { COLS = 512, TERN_COLS = 768, STRIP = 256 /* rows of vector tables */ };
 
-static lutra_status plan(struct lutra_mat *m, const char *type, int rows)
+static lutra_status plan(struct lutra_mat *m, const char *type, int rows, int tiles)
 {
     lutra_error err;
 
     if (strncmp(type, "BITS", 4) == 0)
         return lutra_pack_plan_bits(m, atoi(type + 4), 0, LUTRA_BIT_ROWS, COLS, &err);
     if (strcmp(type, "TERN") == 0)
-        return lutra_pack_plan(m, LUTRA_TYPE_TQ2_0, rows, TERN_COLS, true, &err);
+        return lutra_pack_plan(m, LUTRA_TYPE_TQ2_0, rows * tiles, TERN_COLS, true, &err);
     for (uint32_t i = 0; i < 1000; i++) {
         const struct lutra_type_info *ti = lutra_type_info(i);
         if (!ti || !ti->name || strcmp(ti->name, type) != 0) continue;
         lutra_status s = lutra_pack_plan(m, (int)i, 16, COLS, false, &err);
-        if (s || m->tile_rows <= 16) return s;
-        return lutra_pack_plan(m, (int)i, m->tile_rows, COLS, false, &err);
+        if (s) return s;
+        return lutra_pack_plan(m, (int)i, m->tile_rows * tiles, COLS, false, &err);
     }
     return LUTRA_EINVAL;
 }
@@ -52,12 +54,16 @@ static unsigned next(void)
     return x >> 16;
 }
 
-static void fill(struct lutra_act *a, bool int8)
+static void fill(struct lutra_act *a, const char *codes)
 {
-    a->code_max = int8 ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
+    const unsigned rare = codes[0] == 'h' ? 50 : codes[0] == 'n' ? 1024 : 1;
+
+    a->code_max = codes[0] == 'i' ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
     for (int i = 0; i < a->n; i++) a->scale[i] = 1.0f;
-    for (int i = 0; i < a->n * a->k_pad; i++)
-        a->codes[i] = (int16_t)((int)(next() % (2u * (unsigned)a->code_max + 1)) - a->code_max);
+    for (int i = 0; i < a->n * a->k_pad; i++) {
+        const int max = next() % rare == 0 ? a->code_max : LUTRA_CODE_MAX_INT8;
+        a->codes[i] = (int16_t)((int)(next() % (2u * (unsigned)max + 1)) - max);
+    }
 }
 
 static void run(const struct lutra_ops *ops, const struct lutra_mat *m, struct lutra_act *a,
@@ -73,7 +79,7 @@ static void run(const struct lutra_ops *ops, const struct lutra_mat *m, struct l
         ops->trip_tables(a->trips, a->codes, a->k_pad);
     else if (kernel[0] == 't')
         ops->quad_tables(a->quads, a->codes, a->k_pad);
-    else if (kernel[0] == 'p' && m->kind == LUTRA_MAT_BOOK)
+    else if (kernel[0] == 'b' || (m->kind == LUTRA_MAT_BOOK && !ops->book_panel))
         ops->book_mul(y, stride, m, a, 0, a->n, 0, tiles);
     else if (kernel[0] == 'p')
         ops->panel_mul(y, stride, m, a, 0, a->n, 0, tiles, scratch);
@@ -95,15 +101,16 @@ int main(int argc, char **argv)
     struct lutra_ops ops;
     struct lutra_mat m = {0};
 
-    int rows = argv[3][0] == 'v' ? STRIP : 32;
-    if (!level || n < 1 || plan(&m, argv[2], rows) || m.kind >= LUTRA_MAT_F32) return 2;
+    if (!level || n < 1) return 2;
+    int rows = argv[3][0] == 'v' ? STRIP : 32, tiles = argc > 6 ? atoi(argv[6]) : 1;
+    if (plan(&m, argv[2], rows, tiles) || m.kind >= LUTRA_MAT_F32) return 2;
     lutra_ops_init(&ops, level->features);
     m.scale = 1.0f;
     m.data = aligned_alloc(LUTRA_ALIGN, lutra_round_up(m.bytes, LUTRA_ALIGN));
     for (size_t i = 0; i < m.bytes; i++) m.data[i] = (uint8_t)next();
     void *mem = calloc(1, lutra_act_bytes(&ops, n, m.n_cols, parts) + LUTRA_ALIGN);
     lutra_act_bind(&a, &ops, (void *)lutra_round_up((size_t)mem, LUTRA_ALIGN), n, m.n_cols, parts);
-    fill(&a, argc > 5);
+    fill(&a, argc > 5 ? argv[5] : "normal");
     run(&ops, &m, &a, argv[3], malloc((size_t)n * (size_t)m.n_rows * sizeof(float)),
         aligned_alloc(LUTRA_ALIGN, lutra_round_up(lutra_engine_scratch(&ops) + 1, LUTRA_ALIGN)));
     printf("%d\n", argv[3][0] == 't' ? a.k_pad : m.n_rows * m.n_cols);

@@ -13,7 +13,7 @@ void lutra_bits_init_dotprod(struct lutra_ops *ops);
 /* planes_lookup alone, over what NEON has filled in; needs LUTRA_CPU_DOTPROD. */
 void lutra_lut_init_dotprod(struct lutra_ops *ops);
 
-/* panel_mul alone. */
+/* panel_mul alone, and BOOK by it. */
 void lutra_mm_init_dotprod(struct lutra_ops *ops);
 
 /* panel_mul again; needs LUTRA_CPU_I8MM. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* BOOK matrices with NEON: what book_quarter_body.h asks for. Bytes of low and of high nibbles
  * pass through the book; even and odd bytes, widened to 16 bits, are columns 2i, 2i+1 of a row, two
- * rows to a half register. Sums of even and odd columns stay apart until the group's end. Used by
- * the level dotprod too: codes of 14 bits would cost two SDOT, and memory is the limit. */
+ * rows to a half register. Sums of even and odd columns stay apart until the group's end. With SDOT
+ * a panel is faster, even for one vector: see book_panel. */
 #include "kernels/book.h"
 #include "kernels/ops.h"
 #include "kernels/arm/arm.h"

@@ -8,7 +8,7 @@
 #error "compile with -march=armv8.2-a+dotprod (the Makefile does so for *_dotprod.c)"
 #endif
 
-enum { LEAST = 1 };
+enum { LEAST = 1, COLS = 4, SCALES = 4 };
 
 /* ---- panels: [column / 4][16 rows][4] ---- */
 
@@ -50,53 +50,80 @@ ARM_INLINE void put_pairs(int8_t *w, const uint8_t *code)
     }
 }
 
-/* ---- products: 16 rows of a panel with up to four vectors ---- */
-
-/* s[b] += four columns of the panel times quad `lane` of x[b]; a macro, as lanes must be literals
- */
-#define QUAD(s, nv, w, x, lane)                                                                    \
-    do {                                                                                           \
-        ARM_FENCE();                                                                               \
-        const int8x16_t w_[4] = {vld1q_s8((w) + 64 * (lane)), vld1q_s8((w) + 64 * (lane) + 16),    \
-                                 vld1q_s8((w) + 64 * (lane) + 32),                                 \
-                                 vld1q_s8((w) + 64 * (lane) + 48)};                                \
-        ARM_UNROLL                                                                                 \
-        for (int n_ = 0; n_ < 4 * (nv); n_++)                                                      \
-            (s).v[n_ / 4][n_ % 4] =                                                                \
-                vdotq_laneq_s32((s).v[n_ / 4][n_ % 4], w_[n_ % 4], (x)[n_ / 4], lane);             \
-    } while (0)
-
-/* The low or the high bytes of 16 codes. */
-ARM_INLINE int8x16_t split_codes(const int16_t *c, bool high)
+/* Rows 4i .. of an octet of BOOK. */
+ARM_INLINE void put_quads(int8_t *w, int i, int8x16_t first, int8x16_t second)
 {
-    int16x8_t a = vld1q_s16(c), b = vld1q_s16(c + 8);
-
-    if (high) return vrshrn_high_n_s16(vrshrn_n_s16(a, SPLIT_BITS), b, SPLIT_BITS);
-    return vuzp1q_s8(vreinterpretq_s8_s16(a), vreinterpretq_s8_s16(b));
+    vst1q_s8(w + 16 * i, first);
+    vst1q_s8(w + 16 * i + 64, second);
 }
 
-/* s + `cols` columns times one half of the codes, `cols` a multiple of 16. By value, to stay in
- * registers. */
-ARM_INLINE struct sums dot_columns(struct sums s, int nv, const int8_t *w,
-                                   const int16_t *const c[WIDE], int cols, bool high)
-{
-    for (int k = 0; k < cols; k += 16, w += 256) {
-        int8x16_t x[WIDE];
+/* ---- codes: [column / 4][vector][4] ---- */
 
-        ARM_UNROLL
-        for (int b = 0; b < nv; b++) x[b] = split_codes(c[b] + k, high);
-        QUAD(s, nv, w, x, 0);
-        QUAD(s, nv, w, x, 1);
-        QUAD(s, nv, w, x, 2);
-        QUAD(s, nv, w, x, 3);
-    }
+ARM_INLINE void lay_codes(int8_t *to, const int8x16_t x[WIDE])
+{
+    const int32x4_t a = vreinterpretq_s32_s8(x[0]), b = vreinterpretq_s32_s8(x[1]);
+    const int32x4_t c = vreinterpretq_s32_s8(x[2]), d = vreinterpretq_s32_s8(x[3]);
+    const int64x2_t p = vreinterpretq_s64_s32(vzip1q_s32(a, b));
+    const int64x2_t q = vreinterpretq_s64_s32(vzip1q_s32(c, d));
+    const int64x2_t r = vreinterpretq_s64_s32(vzip2q_s32(a, b));
+    const int64x2_t s = vreinterpretq_s64_s32(vzip2q_s32(c, d));
+
+    vst1q_s8(to, vreinterpretq_s8_s64(vzip1q_s64(p, q)));
+    vst1q_s8(to + 16, vreinterpretq_s8_s64(vzip2q_s64(p, q)));
+    vst1q_s8(to + 32, vreinterpretq_s8_s64(vzip1q_s64(r, s)));
+    vst1q_s8(to + 48, vreinterpretq_s8_s64(vzip2q_s64(r, s)));
+}
+
+ARM_INLINE void lay_x(float *to, float32x4_t x)
+{
+    vst1q_f32(to, x);
+}
+
+/* ---- products; sums are [vector][rows 4i..4i+3] ---- */
+
+/* s + rows times the four codes of one vector: lanes must be literals */
+ARM_INLINE int32x4_t add_quad(int32x4_t s, int8x16_t rows, int8x16_t codes, int vector)
+{
+    if (vector == 0) return vdotq_laneq_s32(s, rows, codes, 0);
+    if (vector == 1) return vdotq_laneq_s32(s, rows, codes, 1);
+    return vector == 2 ? vdotq_laneq_s32(s, rows, codes, 2) : vdotq_laneq_s32(s, rows, codes, 3);
+}
+
+ARM_INLINE struct sums dot_step(struct sums s, int nv, int rows, const int8_t *w, const int8_t *x)
+{
+    const int8x16_t codes = vld1q_s8(x);
+    int8x16_t r[4];
+
+    ARM_UNROLL
+    for (int i = 0; i < rows / 4; i++) r[i] = vld1q_s8(w + 16 * i);
+    ARM_UNROLL
+    for (int i = 0; i < nv * rows / 4; i++)
+        s.v[i] = add_quad(s.v[i], r[i % (rows / 4)], codes, i / (rows / 4));
     return s;
 }
 
-ARM_INLINE struct sums sums_rows(struct sums s, int nv) /* they stand so already */
+ARM_INLINE void spread_rows(float *to, struct lutra_rows r)
 {
-    (void)nv;
-    return s;
+    rows_store(to, r);
+}
+
+ARM_INLINE float32x4_t times_x(float32x4_t m, const float *x, int vector)
+{
+    const float32x4_t all = vld1q_f32(x);
+
+    if (vector == 0) return vmulq_laneq_f32(m, all, 0);
+    if (vector == 1) return vmulq_laneq_f32(m, all, 1);
+    return vector == 2 ? vmulq_laneq_f32(m, all, 2) : vmulq_laneq_f32(m, all, 3);
+}
+
+ARM_INLINE void sums_of_rows(float32x4_t *t, int nv, int rows) /* they stand so already */
+{
+    (void)t, (void)nv, (void)rows;
+}
+
+ARM_INLINE void rows_of_sums(float32x4_t *t, int nv, int rows)
+{
+    (void)t, (void)nv, (void)rows;
 }
 
 #include "kernels/arm/panel_body.h"
@@ -104,5 +131,6 @@ ARM_INLINE struct sums sums_rows(struct sums s, int nv) /* they stand so already
 void lutra_mm_init_dotprod(struct lutra_ops *ops)
 {
     ops->panel_mul = panel_mul;
+    ops->book_panel = 1; /* weights per cycle of 1, 4, 12 vectors: 4.4, 11, 15; NEON's 2.3, 3.6, 3.6 */
     if (ops->panel_scratch < sizeof(struct panel)) ops->panel_scratch = sizeof(struct panel);
 }

@@ -9,7 +9,7 @@
 #error "compile with -march=armv8.2-a+dotprod+i8mm (the Makefile does so for *_i8mm.c)"
 #endif
 
-enum { LEAST = 2 };
+enum { LEAST = 2, COLS = 8, SCALES = 8 };
 
 /* ---- panels: [column / 8][16 rows][8] ---- */
 
@@ -62,52 +62,96 @@ ARM_INLINE void put_pairs(int8_t *w, const uint8_t *code)
     put_rows(w + 64, p + 4);
 }
 
-/* ---- products: 16 rows of a panel with up to four vectors ---- */
-
-/* The low or the high bytes of eight codes of two vectors. */
-ARM_INLINE int8x16_t split_codes(const int16_t *c, const int16_t *d, bool high)
+/* Rows 4i .. of an octet of BOOK. */
+ARM_INLINE void put_quads(int8_t *w, int i, int8x16_t first, int8x16_t second)
 {
-    int16x8_t a = vld1q_s16(c), b = vld1q_s16(d);
+    const int32x4_t a = vreinterpretq_s32_s8(first), b = vreinterpretq_s32_s8(second);
 
-    if (high) return vrshrn_high_n_s16(vrshrn_n_s16(a, SPLIT_BITS), b, SPLIT_BITS);
-    return vuzp1q_s8(vreinterpretq_s8_s16(a), vreinterpretq_s8_s16(b));
+    vst1q_s8(w + 32 * i, vreinterpretq_s8_s32(vzip1q_s32(a, b)));
+    vst1q_s8(w + 32 * i + 16, vreinterpretq_s8_s32(vzip2q_s32(a, b)));
 }
 
-/* s + `cols` columns times one half of the codes, `cols` a multiple of 8: as long as sums grow,
- * v[2p + i/4][i%4] belongs to vectors 2p, 2p+1 and rows 2i, 2i+1. */
-ARM_INLINE struct sums dot_columns(struct sums s, int nv, const int8_t *w,
-                                   const int16_t *const c[WIDE], int cols, bool high)
-{
-    for (int k = 0; k < cols; k += 8, w += 128) {
-        int8x16_t x[WIDE / 2];
+/* ---- codes: [column / 8][vector][8] ---- */
 
+ARM_INLINE void lay_codes(int8_t *to, const int8x16_t x[WIDE])
+{
+    ARM_UNROLL
+    for (int i = 0; i < WIDE; i += 2) {
+        const int64x2_t a = vreinterpretq_s64_s8(x[i]), b = vreinterpretq_s64_s8(x[i + 1]);
+        vst1q_s8(to + 8 * i, vreinterpretq_s8_s64(vzip1q_s64(a, b)));
+        vst1q_s8(to + 8 * i + 32, vreinterpretq_s8_s64(vzip2q_s64(a, b)));
+    }
+}
+
+ARM_INLINE void lay_x(float *to, float32x4_t x) /* twice: of vectors 0 1 0 1 2 3 2 3 */
+{
+    const float64x2_t two = vreinterpretq_f64_f32(x);
+
+    vst1q_f32(to, vreinterpretq_f32_f64(vdupq_laneq_f64(two, 0)));
+    vst1q_f32(to + 4, vreinterpretq_f32_f64(vdupq_laneq_f64(two, 1)));
+}
+
+/* ---- products; sums are [pair of vectors][pair of rows]: row 2i of both, then row 2i+1 ---- */
+
+ARM_INLINE struct sums dot_step(struct sums s, int nv, int rows, const int8_t *w, const int8_t *x)
+{
+    const int each = rows / 2;
+    int8x16_t codes[WIDE / 2];
+
+    ARM_UNROLL
+    for (int p = 0; p < nv / 2; p++) codes[p] = vld1q_s8(x + 16 * p);
+    ARM_UNROLL
+    for (int i = 0; i < each; i++) {
+        const int8x16_t two = vld1q_s8(w + 16 * i);
         ARM_UNROLL
-        for (int p = 0; p < nv / 2; p++) x[p] = split_codes(c[2 * p] + k, c[2 * p + 1] + k, high);
-        ARM_UNROLL
-        for (int i = 0; i < 8; i++) {
-            const int8x16_t rows = vld1q_s8(w + 16 * i);
-            if (i % 4 == 3) ARM_FENCE();
-            ARM_UNROLL
-            for (int p = 0; p < nv / 2; p++)
-                s.v[2 * p + i / 4][i % 4] = vmmlaq_s32(s.v[2 * p + i / 4][i % 4], rows, x[p]);
-        }
+        for (int p = 0; p < nv / 2; p++)
+            s.v[each * p + i] = vmmlaq_s32(s.v[each * p + i], two, codes[p]);
     }
     return s;
 }
 
-/* Row 2i of both vectors and row 2i+1 of both: apart. */
-ARM_INLINE struct sums sums_rows(struct sums s, int nv)
+ARM_INLINE void spread_rows(float *to, struct lutra_rows r)
 {
-    struct sums r;
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) {
+        vst1q_f32(to + 8 * i, vzip1q_f32(r.v[i], r.v[i]));
+        vst1q_f32(to + 8 * i + 4, vzip2q_f32(r.v[i], r.v[i]));
+    }
+}
+
+ARM_INLINE float32x4_t times_x(float32x4_t m, const float *x, int pair)
+{
+    return vmulq_f32(m, vld1q_f32(x + 4 * pair));
+}
+
+ARM_INLINE void sums_of_rows(float32x4_t *t, int nv, int rows)
+{
+    const int each = rows / 4;
+    float32x4_t r[SUMS];
 
     ARM_UNROLL
-    for (int i = 0; i < 2 * nv; i++) {
-        const int p = i / 4, j = i % 4;
-        int32x4_t a = s.v[2 * p + j / 2][2 * j % 4], b = s.v[2 * p + j / 2][2 * j % 4 + 1];
-        r.v[2 * p][j] = vuzp1q_s32(a, b);
-        r.v[2 * p + 1][j] = vuzp2q_s32(a, b);
+    for (int i = 0; i < nv * each; i++) r[i] = t[i];
+    ARM_UNROLL
+    for (int i = 0; i < nv / 2 * each; i++) {
+        const int a = i / each * 2 * each + i % each; /* vector 2p, rows 4 * (i % each) */
+        t[2 * i] = vzip1q_f32(r[a], r[a + each]);
+        t[2 * i + 1] = vzip2q_f32(r[a], r[a + each]);
     }
-    return r;
+}
+
+ARM_INLINE void rows_of_sums(float32x4_t *t, int nv, int rows)
+{
+    const int each = rows / 4;
+    float32x4_t s[SUMS];
+
+    ARM_UNROLL
+    for (int i = 0; i < nv * each; i++) s[i] = t[i];
+    ARM_UNROLL
+    for (int i = 0; i < nv / 2 * each; i++) {
+        const int a = i / each * 2 * each + i % each;
+        t[a] = vuzp1q_f32(s[2 * i], s[2 * i + 1]);
+        t[a + each] = vuzp2q_f32(s[2 * i], s[2 * i + 1]);
+    }
 }
 
 #include "kernels/arm/panel_body.h"
@@ -115,5 +159,6 @@ ARM_INLINE struct sums sums_rows(struct sums s, int nv)
 void lutra_mm_init_i8mm(struct lutra_ops *ops)
 {
     ops->panel_mul = panel_mul;
+    ops->book_panel = 1; /* weights per cycle of 1, 4, 64 vectors: 3.3, 11, 25; NEON's 2.5, 3.6, 3.6 */
     if (ops->panel_scratch < sizeof(struct panel)) ops->panel_scratch = sizeof(struct panel);
 }
