@@ -49,7 +49,7 @@ struct crossover {
  *     Q2_K 20.0; 17.8 14.2 12.2 11.5   Q4_0 21.8; 11.7 9.3 8.2 7.9    Q3_K 22.7; 17.3 14.1 12.5 11.5
  *     Q5_0 28.0; 15.1 12.2 9.9 8.5     Q6_K 36.6; 19.6 15.1 12.6 11.3 Q2_0 11.8; 11.0 10.0 10.0 8.4
  * If all codes are wide two bits are looked up (short_twos): Q2_K 19.9; 22.6 19.1, Q2_0 11.8; 15.3 14.8.
- * AVX-VNNI does so up to three; then N=1 2 (as AVX512-VL with 16 registers):
+ * AVX-VNNI does so up to two; N=1 2 (as AVX512-VL with 16 registers):
  *     Q2_K 20.8; 24.5 21.1   Q4_0 25.4; 17.1 16.4   Q3_K 28.7; 22.6 19.4
  *     Q5_0 37.6; 20.6 19.6   Q6_K 40.5; 27.2 21.9
  *
