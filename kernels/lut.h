@@ -344,6 +344,15 @@ static inline struct lutra_bytes lutra_bytes_of(const struct lutra_act *a, int v
     return b;
 }
 
+/* The sums of columns [k0, k1), multiples of 32: the part of split_codes that all levels share. */
+static inline void lutra_bytes_sums(const struct lutra_act *a, int v, int k0, int k1)
+{
+    const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
+    const struct lutra_bytes b = lutra_bytes_of(a, v);
+    for (int i = k0 / 16; i < k1 / 16; i++) b.x16[i] = (float)sums[i];
+    for (int i = k0 / 32; i < k1 / 32; i++) b.x32[i] = (float)(sums[2 * i] + sums[2 * i + 1]);
+}
+
 struct lutra_ops;
 /* Bytes that lutra_act_bind carves up for n vectors of at most k columns with all of `parts`. */
 size_t lutra_act_bytes(const struct lutra_ops *ops, int n, int k, unsigned parts);

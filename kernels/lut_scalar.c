@@ -37,10 +37,8 @@ static void trip_tables(uint8_t *tab, const int16_t *codes, int n)
 static void split_codes(const struct lutra_act *a, int v, int k0, int k1)
 {
     const int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
-    const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
     const struct lutra_bytes b = lutra_bytes_of(a, v);
-    for (int i = k0 / 16; i < k1 / 16; i++) b.x16[i] = (float)sums[i];
-    for (int i = k0 / 32; i < k1 / 32; i++) b.x32[i] = (float)(sums[2 * i] + sums[2 * i + 1]);
+    lutra_bytes_sums(a, v, k0, k1);
     for (int k = k0; k < k1; k++) {
         b.low[k] = (int8_t)codes[k];
         b.high[k] = (int8_t)((codes[k] - b.low[k]) / 256);

@@ -105,6 +105,13 @@ static bool pack_tile(const struct lutra_mat *m, int t, uint8_t *rows, int n)
     return ok;
 }
 
+static uint32_t next_random(uint32_t r)
+{
+    r ^= r << 13;
+    r ^= r >> 17;
+    return r ^ r << 5;
+}
+
 /* Random codes of no type. */
 static bool pack_bits(struct lutra_mat *m)
 {
@@ -116,9 +123,7 @@ static bool pack_bits(struct lutra_mat *m)
     for (int t = 0; ok && t < lutra_mat_tiles(m); t++) {
         int left = m->n_rows - t * m->tile_rows;
         for (size_t i = 0; i < n; i++) {
-            r ^= r << 13;
-            r ^= r >> 17;
-            r ^= r << 5;
+            r = next_random(r);
             q[i] = (uint8_t)(r >> (32 - m->bits));
             scales[i] = 0.01f + (float)(r & 255) * 1e-4f;
         }
@@ -187,9 +192,7 @@ static void fill_normal(float *x, size_t n)
     double u[2];
     for (size_t i = 0; i < n; i++) {
         for (int j = 0; j < 2; j++) {
-            r ^= r << 13;
-            r ^= r >> 17;
-            r ^= r << 5;
+            r = next_random(r);
             u[j] = ((double)r + 0.5) / 4294967296.0;
         }
         x[i] = (float)(sqrt(-2 * log(u[0])) * cos(6.283185307179586 * u[1]));

@@ -147,14 +147,10 @@ static void weave_some(int32_t *dst, int nv, const void *src, size_t stride, int
 /* 32 codes as low and high bytes, if there may be any; a bit for each quad with a high one. */
 X86_INLINE uint64_t split_codes(int8_t *low, int8_t *high, const int16_t *c)
 {
-    const __m256i byte = _mm256_set1_epi16(255), half = _mm256_set1_epi16(128);
-    __m256i a = x86_load(c), b = x86_load(c + 16);
-    __m256i l = _mm256_packus_epi16(_mm256_and_si256(a, byte), _mm256_and_si256(b, byte));
-    _mm256_storeu_si256((__m256i *)low, _mm256_permute4x64_epi64(l, 0xD8));
+    const __m256i a = x86_load(c), b = x86_load(c + 16);
+    _mm256_storeu_si256((__m256i *)low, x86_low_bytes(a, b));
     if (!high) return 0;
-    a = _mm256_srai_epi16(_mm256_add_epi16(a, half), 8);
-    b = _mm256_srai_epi16(_mm256_add_epi16(b, half), 8);
-    __m256i h = _mm256_permute4x64_epi64(_mm256_packs_epi16(a, b), 0xD8);
+    __m256i h = x86_high_bytes(a, b);
     _mm256_storeu_si256((__m256i *)high, h);
     h = _mm256_cmpeq_epi32(h, _mm256_setzero_si256());
     return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(h)) ^ 255u;

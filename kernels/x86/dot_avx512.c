@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Integer dots of a few vectors straight from bit planes, with AVX-512 VBMI, VNNI and GFNI.
  *
- * A byte of a plane is one bit of eight columns. The planes of a row's octet, brought together in
- * one qword, are an 8 x 8 matrix of bits, and its transpose is the eight codes. Up to four bits a
- * qword has room for two rows, A and B, and a byte of the transpose is A + 16*B:
+ * Planes become codes as planes_avx512.h says, up to four bits two rows, A and B, to a byte:
  *
- *   vpermb / vpermi2b    bytes 7, 6, ... of a qword = planes 0, 1, ... of A; 3, 2, ... = of B
- *   vgf2p8affineqb       byte c = codes of column c
- *   vpandd               A alone
- *   vpdpbusd             A, and A + 16*B, times the low bytes of the activations
+ *   vpermb, vgf2p8affineqb    A + 16*B
+ *   vpandd                    A alone
+ *   vpdpbusd                  A, and A + 16*B, times the low bytes of the activations
  *
  * Five instructions for 128 weights of up to four bits and one vector, six of five or six bits; two
  * more for each further vector. Octets in which the activations have high bytes, few, meet them
  * too. Tables take 12 (4 bits) to 18 (6 bits), for each. */
 #include "kernels/ops.h"
-#include "kernels/x86/x512.h"
+#include "kernels/x86/planes_avx512.h"
 #include "kernels/x86/x86_init.h"
-
-#if !defined(__GFNI__)
-#error "compile with -mgfni (the Makefile does so for *_avx512.c)"
-#endif
 
 enum { MOST = LUTRA_DOT_MOST_AVX512 }; /* vectors that pass over an unpacked block */
 
@@ -29,50 +22,6 @@ enum { MOST = LUTRA_DOT_MOST_AVX512 }; /* vectors that pass over an unpacked blo
 X512_INLINE bool paired(int bits)
 {
     return bits <= 4;
-}
-
-/* Where plane p of a row lies in what is loaded. */
-X512_INLINE uint8_t plane_at(int bits, int o, int row, int p)
-{
-    const int slot = 2 * lutra_lut_slot(row);
-    if ((bits & 1) && p == bits - 1) return (uint8_t)(64 + slot + o);
-    if (bits == 6 && p >= 4) return (uint8_t)(64 + 32 + slot + (p & 1));
-    return (uint8_t)((bits < 4 ? 32 * o : p / 2 * 32) + slot + (p & 1));
-}
-
-/* Byte index: the planes of a row of rows 8*half .. from byte 7 down and, if paired, those of the row
- * 8 further from byte 3 down. */
-X512_INLINE __m512i order(int bits, int o, int half)
-{
-    uint8_t s[64] = {0};
-    X512_UNROLL
-    for (int i = 0; i < 8; i++) {
-        for (int p = 0; p < bits; p++) {
-            s[8 * i + 7 - p] = plane_at(bits, o, 8 * half + i, p);
-            if (paired(bits)) s[8 * i + 3 - p] = plane_at(bits, o, 8 + i, p);
-        }
-    }
-    return x512_load(s);
-}
-
-/* Transposed planes of eight columns of octet o of a step. */
-X512_INLINE __m512i octet_codes(const uint8_t *codes, int bits, int o, int half)
-{
-    const unsigned used = 0xffu & 0xff00u >> bits;
-    const __mmask64 planes = 0x0101010101010101u * (paired(bits) ? used | used >> 4 : used);
-    const __m512i columns = _mm512_set1_epi64((int64_t)0x8040201008040201u);
-    /* both octets' pair of planes is one load; of three pairs, what is left is another */
-    const uint8_t *at = codes + (bits < 4 ? 0 : bits / 2 * 32 * o);
-    __m512i x = x512_load(at), rows;
-    if (bits == 4) {
-        rows = _mm512_permutexvar_epi8(order(bits, o, half), x);
-    } else if (bits == 2) {
-        rows = _mm512_maskz_permutexvar_epi8(planes, order(bits, o, half), x);
-    } else {
-        __m512i rest = bits == 6 ? x512_load(at + 32) : x512_load_half(codes + bits / 2 * 64);
-        rows = _mm512_maskz_permutex2var_epi8(planes, x, order(bits, o, half), rest);
-    }
-    return _mm512_gf2p8affine_epi64_epi8(columns, rows, 0);
 }
 
 /* Codes of 16 or 32 columns: what stays in registers while the vectors pass. */
@@ -88,9 +37,9 @@ X512_INLINE void take_block(struct block *b, const uint8_t *codes, int bits, int
         x512_prefetch(step, 32 * (size_t)bits);
         X512_UNROLL
         for (int o = 0; o < 2; o++) {
-            __m512i x = octet_codes(step, bits, o, 0);
+            __m512i x = planes_octet(step, bits, o, 0, paired(bits));
             b->q[i][o][0] = paired(bits) ? _mm512_and_si512(x, _mm512_set1_epi8(15)) : x;
-            b->q[i][o][1] = paired(bits) ? x : octet_codes(step, bits, o, 1);
+            b->q[i][o][1] = paired(bits) ? x : planes_octet(step, bits, o, 1, false);
         }
     }
 }
@@ -333,9 +282,9 @@ void lutra_dot_planes_avx512(float *y, size_t y_stride, const struct lutra_mat *
 void lutra_split_codes_avx512(const struct lutra_act *a, int v, int k0, int k1)
 {
     const int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
-    const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
     const struct lutra_bytes b = lutra_bytes_of(a, v);
     const __m512i half = _mm512_set1_epi16(0x80);
+    lutra_bytes_sums(a, v, k0, k1);
     for (int k = k0; k < k1; k += 32) {
         __m512i c = x512_load(codes + k), up = _mm512_srli_epi16(_mm512_add_epi16(c, half), 8);
         __m256i high = _mm512_cvtepi16_epi8(up);
@@ -344,8 +293,5 @@ void lutra_split_codes_avx512(const struct lutra_act *a, int v, int k0, int k1)
         /* bit i to bit 8*i */
         uint32_t wide = _mm256_test_epi64_mask(high, high) * 0x00204081u & 0x01010101u;
         memcpy(b.wide + k / 8, &wide, sizeof wide);
-        b.x16[k / 16] = (float)sums[k / 16];
-        b.x16[k / 16 + 1] = (float)sums[k / 16 + 1];
-        b.x32[k / 32] = (float)(sums[k / 16] + sums[k / 16 + 1]);
     }
 }

@@ -364,36 +364,15 @@ void lutra_dot_planes_avxvnni(float *y, size_t y_stride, const struct lutra_mat 
         for (int v = v0; v < v1; v += 2) (v1 - v > 1 ? two : one)(y, y_stride, m, a, v, t);
 }
 
-/* Words to bytes, 32 codes at a time. */
-X86_INLINE void store_bytes(int8_t *to, __m256i a, __m256i b)
-{
-    _mm256_storeu_si256((__m256i *)to,
-                        _mm256_permute4x64_epi64(_mm256_packs_epi16(a, b), 0xD8));
-}
-
-/* Words w of which the low byte is signed: the byte. */
-X86_INLINE __m256i low_byte(__m256i w)
-{
-    return _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8);
-}
-
-X86_INLINE __m256i high_byte(__m256i w)
-{
-    return _mm256_srai_epi16(_mm256_add_epi16(w, _mm256_set1_epi16(0x80)), 8);
-}
-
 void lutra_split_codes_avxvnni(const struct lutra_act *a, int v, int k0, int k1)
 {
     const int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
-    const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
     const struct lutra_bytes b = lutra_bytes_of(a, v);
+    lutra_bytes_sums(a, v, k0, k1);
     for (int k = k0; k < k1; k += 32) {
         const __m256i c = x86_load(codes + k), d = x86_load(codes + k + 16);
-        store_bytes(b.low + k, low_byte(c), low_byte(d));
-        store_bytes(b.high + k, high_byte(c), high_byte(d));
-        b.x16[k / 16] = (float)sums[k / 16];
-        b.x16[k / 16 + 1] = (float)sums[k / 16 + 1];
-        b.x32[k / 32] = (float)(sums[k / 16] + sums[k / 16 + 1]);
+        _mm256_storeu_si256((__m256i *)(b.low + k), x86_low_bytes(c, d));
+        _mm256_storeu_si256((__m256i *)(b.high + k), x86_high_bytes(c, d));
         for (int i = 0; i < 4; i++) {
             int64_t eight;
             memcpy(&eight, b.high + k + 8 * i, sizeof eight);

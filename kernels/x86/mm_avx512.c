@@ -85,6 +85,13 @@ X512_INLINE void dot_quads(struct sums *s, int nv, const uint8_t *w, const int8_
     }
 }
 
+/* 256 times the sums of high bytes, and what is taken off for the weights' zero. */
+X512_INLINE __m512i start_sum(__m512i high, const struct share *p, int v, bool has_min)
+{
+    if (has_min) return high; /* zero is zero there */
+    return _mm512_add_epi32(high, _mm512_set1_epi32(p->x[PANEL_GROUPS * v].start));
+}
+
 /* What the low bytes of a group are added to. */
 X512_INLINE void begin_group(struct sums *s, const struct share *p, int nv, bool has_min)
 {
@@ -92,12 +99,8 @@ X512_INLINE void begin_group(struct sums *s, const struct share *p, int nv, bool
     for (int v = 0; v < nv; v++) {
         const uint8_t *high = p->sums + p->high[PANEL_GROUPS * v];
         X512_UNROLL
-        for (int h = 0; h < 2; h++) {
-            s->t[v][h] = _mm512_load_si512(high + 64 * h);
-            if (!has_min)
-                s->t[v][h] = _mm512_add_epi32(s->t[v][h],
-                                              _mm512_set1_epi32(p->x[PANEL_GROUPS * v].start));
-        }
+        for (int h = 0; h < 2; h++)
+            s->t[v][h] = start_sum(_mm512_load_si512(high + 64 * h), p, v, has_min);
     }
 }
 
@@ -113,12 +116,8 @@ X512_INLINE void begin_dense(struct sums *s, const struct share *p, int nv, int 
     X512_UNROLL
     for (int v = 0; v < nv; v++) {
         X512_UNROLL
-        for (int h = 0; h < 2; h++) {
-            s->t[v][h] = _mm512_slli_epi32(s->t[v][h], 8);
-            if (!has_min)
-                s->t[v][h] = _mm512_add_epi32(s->t[v][h],
-                                              _mm512_set1_epi32(p->x[PANEL_GROUPS * v].start));
-        }
+        for (int h = 0; h < 2; h++)
+            s->t[v][h] = start_sum(_mm512_slli_epi32(s->t[v][h], 8), p, v, has_min);
     }
 }
 
@@ -225,40 +224,33 @@ static void store_band(float *y, size_t y_stride, struct scratch *s, const struc
     }
 }
 
-/* Vectors [v0, v1) of a block times tiles [tile0, tile1) of a band, `each` tiles to a strip. */
-static void band(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
-                 const struct lutra_act *a, int v0, int v1, int tile0, int tile1, int each)
+/* Unpacks columns [k, k + n) of strip i of tiles [tile0, tile1). */
+static void fill_strip(struct panel *p, const struct lutra_mat *m, int tile0, int tile1, int i,
+                       int k, int n)
 {
-    const int nb = v1 - v0;
-    for (int i = 0; i * each < tile1 - tile0; i++)
-        memset(s->acc[i], 0, (size_t)nb * sizeof s->acc[i][0]);
-    for (int k = 0; k < m->n_cols; k += PANEL_K) {
-        const int n = min_int(PANEL_K, m->n_cols - k);
-        many_copy(&s->codes, m, a, v0, nb, k, n);
-        for (int t = tile0; t < tile1; t += each) {
-            const int tiles = min_int(each, tile1 - t);
-            const bool last = t + each >= tile1;
-            const uint8_t *next = lutra_mat_tile(m, last ? tile0 : t + each) +
-                                  (size_t)((last ? k + n : k) / m->unit_k) * m->unit_bytes;
-            panel_fill(&s->panel, m, t, tiles, k, n, next);
-            strip_run(s, m, (t - tile0) / each, n);
-        }
+    if (m->kind == LUTRA_MAT_QUINT) { /* two strips to a tile */
+        for (int half = 0; half < 2; half++)
+            panel_quint(p, half, m, tile0 + i / 2, i % 2 * 2 + half, k);
+        return;
     }
-    store_band(y, y_stride, s, m, a, v0, v1, tile0 * m->tile_rows, tile1 * m->tile_rows);
+    const int each = 32 / m->tile_rows, t = tile0 + i * each;
+    const bool last = t + each >= tile1;
+    const uint8_t *next = lutra_mat_tile(m, last ? tile0 : t + each) +
+                          (size_t)((last ? k + n : k) / m->unit_k) * m->unit_bytes;
+    panel_fill(p, m, t, min_int(each, tile1 - t), k, n, next);
 }
 
-/* The same of QUINT, two strips to a tile. */
-static void quint_band(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
-                       const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
+/* Vectors [v0, v1) of a block times tiles [tile0, tile1) of a band. */
+static void band(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
+                 const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
-    const int nb = v1 - v0, strips = 2 * (tile1 - tile0);
+    const int nb = v1 - v0, strips = ((tile1 - tile0) * m->tile_rows + 31) / 32;
     for (int i = 0; i < strips; i++) memset(s->acc[i], 0, (size_t)nb * sizeof s->acc[i][0]);
     for (int k = 0; k < m->n_cols; k += PANEL_K) {
         const int n = min_int(PANEL_K, m->n_cols - k);
         many_copy(&s->codes, m, a, v0, nb, k, n);
         for (int i = 0; i < strips; i++) {
-            for (int half = 0; half < 2; half++)
-                panel_quint(&s->panel, half, m, tile0 + i / 2, i % 2 * 2 + half, k);
+            fill_strip(&s->panel, m, tile0, tile1, i, k, n);
             strip_run(s, m, i, n);
         }
     }
@@ -268,16 +260,11 @@ static void quint_band(struct scratch *s, float *y, size_t y_stride, const struc
 static void bands(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
                   const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
-    const bool quint = m->kind == LUTRA_MAT_QUINT;
-    const int each = quint ? 0 : 32 / m->tile_rows, most = quint ? STRIPS / 2 : STRIPS * each;
+    const int most = STRIPS * 32 / m->tile_rows;
     for (int v = v0, some; v < v1; v += some) {
         some = x512_share(v1 - v, MANY_BLOCK, MANY_WIDE);
-        for (int t = tile0; t < tile1; t += most) {
-            if (quint)
-                quint_band(s, y, y_stride, m, a, v, v + some, t, min_int(t + most, tile1));
-            else
-                band(s, y, y_stride, m, a, v, v + some, t, min_int(t + most, tile1), each);
-        }
+        for (int t = tile0; t < tile1; t += most)
+            band(s, y, y_stride, m, a, v, v + some, t, min_int(t + most, tile1));
     }
 }
 

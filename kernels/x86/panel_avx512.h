@@ -64,8 +64,8 @@ X512_INLINE void unpack_steps(uint8_t *q, const uint8_t *codes, int bits, int n)
     for (int k = 0; k < n; k += LUTRA_STEP_K, codes += 32 * bits) {
         X512_UNROLL
         for (int o = 0; o < 2; o++, q += 2 * PANEL_QUAD) {
-            const __m512i upper = planes_octet(codes, bits, o, 0); /* a qword for each row */
-            const __m512i lower = planes_octet(codes, bits, o, 1);
+            const __m512i upper = planes_octet(codes, bits, o, 0, false); /* a qword for each row */
+            const __m512i lower = planes_octet(codes, bits, o, 1, false);
             _mm512_store_si512(q, _mm512_permutex2var_epi32(upper, even, lower));
             _mm512_store_si512(q + PANEL_QUAD, _mm512_permutex2var_epi32(upper, odd, lower));
         }

@@ -50,6 +50,22 @@ X86_INLINE __m256i x86_load_twice(const void *p)
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)p));
 }
 
+/* Words a, b = low + 256 * high: the low bytes, signed, in order. */
+X86_INLINE __m256i x86_low_bytes(__m256i a, __m256i b)
+{
+    const __m256i byte = _mm256_set1_epi16(255);
+    a = _mm256_packus_epi16(_mm256_and_si256(a, byte), _mm256_and_si256(b, byte));
+    return _mm256_permute4x64_epi64(a, 0xD8);
+}
+
+X86_INLINE __m256i x86_high_bytes(__m256i a, __m256i b)
+{
+    const __m256i half = _mm256_set1_epi16(128);
+    a = _mm256_srai_epi16(_mm256_add_epi16(a, half), 8);
+    b = _mm256_srai_epi16(_mm256_add_epi16(b, half), 8);
+    return _mm256_permute4x64_epi64(_mm256_packs_epi16(a, b), 0xD8);
+}
+
 X86_INLINE void x86_prefetch(const uint8_t *p, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i += 64)
