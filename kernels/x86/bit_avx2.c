@@ -62,9 +62,9 @@ X86_INLINE struct bit_rows bit_tile(const struct lutra_mat *m, const uint8_t *un
         const uint8_t *codes = unit + m->scale_bytes;
         struct bit_sums s = {{zero, zero}, {zero, zero}};
         int32_t x = 0;
-        x86_prefetch(unit, m->scale_bytes);
+        x86_prefetch_tables(unit, m->scale_bytes);
         for (int i = 0; i < m->unit_k; i += LUTRA_STEP_K, codes += 64, tab += 128) {
-            x86_prefetch(codes, 64);
+            x86_prefetch_tables(codes, 64);
             add_octet(&s, codes, tab);
             add_octet(&s, codes + 32, tab + 64);
             x += *sums++;

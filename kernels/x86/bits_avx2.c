@@ -92,7 +92,7 @@ X86_INLINE struct totals unit_sums(const uint8_t *codes, int bits, int n, const 
     if (bits & 1) {
         zero_sums(&s);
         for (int k = 0; k < n; k += LUTRA_STEP_K, codes += 64) {
-            x86_prefetch(codes, 64);
+            x86_prefetch_tables(codes, 64);
             add_plane(&s, codes, tab + 8 * k);
         }
         add_sums(&t, &s);
@@ -100,7 +100,7 @@ X86_INLINE struct totals unit_sums(const uint8_t *codes, int bits, int n, const 
     for (int p = 0; p < bits / 2; p++) {
         zero_sums(&s);
         for (int k = 0; k < n; k += LUTRA_STEP_K, codes += 128) {
-            x86_prefetch(codes, 128);
+            x86_prefetch_tables(codes, 128);
             add_pair(&s, codes, tab + 8 * k);
         }
         add_sums(&t, &s);

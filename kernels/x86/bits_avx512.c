@@ -64,7 +64,7 @@ X512_INLINE void unit_sums(struct sums *sum, const uint8_t *codes, int bits, int
     if (bits & 1) {
         const __m512i weights = _mm512_set1_epi8((char)(1 << (bits - 1)));
         for (int k = 0; k < n; k += LUTRA_STEP_K, codes += 64) {
-            x512_prefetch(codes, 64);
+            x512_prefetch_tables(codes, 64);
             add_plane(&s, codes, weights, step_quads(tab + 8 * k));
         }
     }
@@ -72,7 +72,7 @@ X512_INLINE void unit_sums(struct sums *sum, const uint8_t *codes, int bits, int
         const int w = 1 << 2 * p;
         const __m512i weights = x512_four_bytes(w, 2 * w, w, 2 * w);
         for (int k = 0; k < n; k += LUTRA_STEP_K, codes += 128) {
-            x512_prefetch(codes, 128);
+            x512_prefetch_tables(codes, 128);
             add_pair(&s, codes, weights, step_quads(tab + 8 * k));
         }
     }

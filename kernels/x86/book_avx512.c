@@ -104,7 +104,7 @@ X512_INLINE void long_tile(float *y, size_t y_stride, int nv, const struct lutra
     for (int v = 0; v < nv; v++) acc[v] = _mm512_setzero_ps();
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes;
-        x512_prefetch(unit, m->unit_bytes);
+        x512_prefetch_tables(unit, m->unit_bytes);
         if (kind == LUTRA_SCALE_SUB) half = x512_halves(unit);
         for (int g = 0; g * group < unit_k; g++, codes += 8 * group, c += group) {
             __m512 d = x512_group_d(kind, unit, g, half);

@@ -180,7 +180,7 @@ X86_INLINE struct x86_rows planes_tile(const struct lutra_mat *m, const uint8_t 
             if (weighs_sums(bits, kind)) { /* a group of 16 is one step */
                 x = *sums++;
                 if (!x86_has_min(kind)) s = split_value(-m->offset * x);
-                x86_prefetch(codes, 32 * (size_t)bits);
+                x86_prefetch_tables(codes, 32 * (size_t)bits);
                 add_step(&s, codes, bits, tab);
                 add_weighted(&acc, unit, g, kind, &s, d);
                 if (x86_has_min(kind)) subtract_minima(&acc, unit, g, dmin, (float)x);
@@ -189,7 +189,7 @@ X86_INLINE struct x86_rows planes_tile(const struct lutra_mat *m, const uint8_t 
                 continue;
             }
             for (int i = 0; i < steps; i++, codes += 32 * bits, tab += 128) {
-                x86_prefetch(codes, 32 * (size_t)bits);
+                x86_prefetch_tables(codes, 32 * (size_t)bits);
                 add_step(&s, codes, bits, tab);
                 x += *sums++;
             }
@@ -370,7 +370,7 @@ static void tern_tile(int32_t *sum, const uint8_t *tile, const uint8_t *tab, int
         int run = units < TERN_RUN ? units : TERN_RUN;
         struct wide wl = {zero, zero}, wh = {zero, zero};
         for (int u = 0; u < run; u++, p += 160, tab += 8 * TRIP_BYTES) {
-            x86_prefetch(p, 160);
+            x86_prefetch_tables(p, 160);
             add_tern(&wl, &wh, p, tab);
         }
         flush_wide(sum, &wl, 1, run);

@@ -151,13 +151,13 @@ X512_INLINE __m512 planes_tile(const struct lutra_mat *m, const uint8_t *unit, c
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
         __m512 d = x512_halves(unit), dmin = d;
         const uint8_t *codes = unit + m->scale_bytes;
-        x512_prefetch(unit, m->scale_bytes);
+        x512_prefetch_tables(unit, m->scale_bytes);
         if (x512_has_min(kind)) dmin = x512_halves(unit + 32);
         for (int g = 0; g < unit_k / group; g++) {
             struct sums s = {{zero, zero}, {zero, zero}};
             int32_t x = 0;
             for (int i = 0; i < steps; i++, codes += 32 * bits, tab += 128) {
-                x512_prefetch(codes, 32 * (size_t)bits);
+                x512_prefetch_tables(codes, 32 * (size_t)bits);
                 add_step(&s, codes, bits, tab);
                 x += *sums++;
             }
@@ -233,13 +233,13 @@ X512_INLINE void bit_tile(__m512 acc[2], const struct lutra_mat *m, const uint8_
         const uint8_t *codes = unit + m->scale_bytes;
         struct sums s[2] = {{{zero, zero}, {zero, zero}}, {{zero, zero}, {zero, zero}}};
         int32_t x = 0;
-        x512_prefetch(unit, m->scale_bytes);
+        x512_prefetch_tables(unit, m->scale_bytes);
         for (int i = 0; i < m->unit_k; i += 2 * LUTRA_STEP_K) {
             X512_UNROLL
             for (int j = 0; j < 2; j++, codes += 64, tab += 128) {
                 const struct quads q = step_quads(tab);
                 const __m512i two = x512_load(codes);
-                x512_prefetch(codes, 64);
+                x512_prefetch_tables(codes, 64);
                 add_bits(&s[0], j, two, 0, q);
                 add_bits(&s[1], j, two, 1, q);
                 x += *sums++;
@@ -412,7 +412,7 @@ static void tern_tile(__m512i sum[2], const uint8_t *tile, const uint8_t *tab, i
     const uint8_t *p = tile + 4 * LUTRA_TERN_ROWS;
     struct sums s = {{zero, zero}, {zero, zero}}; /* by half of the rows */
     for (int u = 0; u < units; u++, p += 160, tab += UNIT_TRIPLES * TRIP_BYTES) {
-        x512_prefetch(p, 160);
+        x512_prefetch_tables(p, 160);
         add_tern(&s, p, tab);
     }
     for (int h = 0; h < 2; h++)

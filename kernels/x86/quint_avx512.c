@@ -136,7 +136,7 @@ X512_INLINE void add_steps(struct sums s[QUARTERS], const struct quint_split *k,
         const struct step t = load_step(tab);
         X512_UNROLL
         for (int i = 0; i < QUARTERS; i++) {
-            x512_prefetch(codes + 64 * i, 64);
+            x512_prefetch_tables(codes + 64 * i, 64);
             s[i] = add_step(s[i], k, codes + 64 * i, &t, ones);
         }
     }
@@ -159,7 +159,7 @@ X512_INLINE void split_step(__m512 acc[QUARTERS], struct sums s[QUARTERS],
     const struct step t = load_step(tab);
     X512_UNROLL
     for (int i = 0; i < QUARTERS; i++) {
-        x512_prefetch(codes + 64 * i, 64);
+        x512_prefetch_tables(codes + 64 * i, 64);
         s[i] = add_step(s[i], k, codes + 64 * i, &t, first);
         acc[i] = close_group(acc[i], s[i], d + 32 * i);
         s[i] = add_step(none, k, codes + 64 * i, &t, rest);
@@ -198,7 +198,7 @@ static void tile_groups(__m512 acc[QUARTERS], const struct lutra_mat *m, const u
     for (int k = 0, subs; k < m->n_cols; k += 64 * subs, tab += UNIT_STEPS * STEP_TABLE) {
         subs = lutra_quint_subs(m->n_cols, k);
         const uint8_t *codes = unit + lutra_quint_scales(m, subs);
-        x512_prefetch(unit, (size_t)(codes - unit));
+        x512_prefetch_tables(unit, (size_t)(codes - unit));
         unit_groups(acc, &split, unit, codes, tab, subs, m->group);
         unit = codes + (size_t)lutra_quint_steps(subs) * LUTRA_QUINT_STEP;
     }
