@@ -106,14 +106,23 @@ $(BUILD)/liblutra.so: $(BUILD)/liblutra.so.$(VERSION)
 
 # instruction-set flags by suffix; under a sanitizer what is inlined whole takes compilers minutes at -O3
 FAST    := $(if $(SANITIZE),-O1,-O3)
-%_avx2.o: ISAFLAGS := $(FAST) -mavx2 -mf16c -mno-fma -mtune=haswell
+SHORT   := $(if $(SANITIZE),-O1,-O2)
+AVX2    := -mavx2 -mf16c -mno-fma -mtune=haswell
+AVXVNNI := $(AVX2) -mavxvnni -mgfni
+AVX512  := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mgfni -mf16c
+%_avx2.o: ISAFLAGS := $(FAST) $(AVX2)
 # the specification, which hardly a machine runs: vectors, but no copies of loops; clang has other names for that
 %_scalar.o: ISAFLAGS := $(if $(SANITIZE),-O1,-O2) -fvect-cost-model -Wno-ignored-optimization-argument
 $(BUILD)/kernels/vec_scalar.o: ISAFLAGS := $(if $(SANITIZE),-O1,-Os)
-%_avxvnni.o: ISAFLAGS := $(FAST) -mavx2 -mf16c -mavxvnni -mgfni -mno-fma -mtune=haswell
-%_ssse3.o: ISAFLAGS := $(FAST) -mssse3
-%_avx512.o: ISAFLAGS := $(FAST) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mgfni -mf16c
-$(BUILD)/kernels/x86/%_amx.o: ISAFLAGS := $(FAST) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mgfni -mf16c -mamx-tile -mamx-int8
+%_avxvnni.o: ISAFLAGS := $(FAST) $(AVXVNNI)
+%_ssse3.o: ISAFLAGS := $(if $(SANITIZE),-O1,-Os) -mssse3
+%_avx512.o: ISAFLAGS := $(FAST) $(AVX512)
+$(BUILD)/kernels/x86/%_amx.o: ISAFLAGS := $(FAST) $(AVX512) -mamx-tile -mamx-int8
+# loops for every type and number of vectors: copies of them would gain nothing
+$(BUILD)/kernels/x86/mm_ssse3.o: ISAFLAGS := $(SHORT) -mssse3
+$(addprefix $(BUILD)/kernels/x86/,mm_avx2.o book_avx2.o): ISAFLAGS := $(SHORT) $(AVX2)
+$(BUILD)/kernels/x86/mm_avxvnni.o: ISAFLAGS := $(SHORT) $(AVXVNNI)
+$(addprefix $(BUILD)/kernels/x86/,dot_avx512.o mm_avx512.o): ISAFLAGS := $(SHORT) $(AVX512)
 %_neon.o: ISAFLAGS := $(FAST)
 %_dotprod.o: ISAFLAGS := $(FAST) -march=armv8.2-a+dotprod
 %_i8mm.o: ISAFLAGS := $(FAST) -march=armv8.2-a+dotprod+i8mm

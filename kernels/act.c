@@ -95,8 +95,7 @@ unsigned lutra_act_parts(const struct lutra_engine *e, const struct lutra_mat *c
             break;
         case LUTRA_PATH_PANEL:
             parts |= LUTRA_ACT_CODES;
-            if (mats[i]->kind == LUTRA_MAT_PLANES && mats[i]->bits > 1 && n <= e->ops->dot_most)
-                parts |= LUTRA_ACT_BYTES;
+            if (n <= lutra_bytes_most(e->ops, mats[i])) parts |= LUTRA_ACT_BYTES;
             break;
         case LUTRA_PATH_VECTOR:
             parts |= LUTRA_ACT_CODES;

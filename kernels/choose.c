@@ -30,54 +30,63 @@ struct crossover {
  * tables built within the time, best of 10 interleaved rounds. us per vector; Q4_1 is as Q4_0, Q5_1
  * as Q5_0; TQ2_0 means two planes in groups of 256:
  *
- *                     Q2_K  Q3_K  Q4_0  Q4_K  Q5_0  Q5_K  Q6_K  TQ2_0  base-3
- *   ssse3, lookup      239   277   305   284   405   380   377    121      94
- *     panel, N=2       329   343   350   349   436   431   427    235     255
- *            N=3       272   279   279   284   336   335   329    197     231
- *            N=5       230   220   217   220   250   257   259    163     194
- *            N=512     168   144   132   145   136   147   150    119     153
+ *   ssse3 (Zen 4)     Q2_K  Q3_K  Q4_0  Q4_K  Q5_0  Q5_K  Q6_K  TQ2_0  base-3
+ *     lookup           175   278   298   247   398   362   393    126      94
+ *     panel, N=2       230   236   251   236   326   334   347    162     169
+ *            N=4       173   165   179   168   213   221   238    122     123
+ *            N=10      138                                         96      94
+ *            N=32      123   106   113   108   117   126   142     85      82
+ *     DENSE, N=1             291   166   131   248   235   265
+ *            N=2             196   176   134   212   216   233
+ *            N=4             146   140   137   159   164   181
+ *   Two bits of 768 columns, all of them wide, MAC/ns of N=16 24 64: Q2_K 29 31 34, lookups 31; Q2_0 33
+ *   35 38, lookups 36; TQ2_0 34 36 39, lookups 44.
  *   avx512 (Zen 4)    Q2_K  Q3_K  Q4_0  Q4_K  Q5_0  Q6_K  TQ2_0  Q1_0  base-3
- *     lookup           106   122   110   120   143   186     56    36      44
- *     panel, N=4        63    62    55    54    58    65     42    41      50
- *            N=8        48    48    42    41    44    49     33    33      37
- *            N=16       42    41    36    37    37    44     29    29      31
- *            N=128      39    36    31    31    32    37     27    26      26
+ *     lookup            86   115   110   114   143   186     55    36      44
+ *     N=4               45    52    42    39    50    62     32    44      50
+ *       8               40    43    40    36    44    50     29    35      37
+ *       16              34    33    37    35    37    42     29    30      31
+ *       128             30    27    31    31    31    37     26    26      26
  *   One bit of 640 columns, all of them wide: 35 looked up, 55 as a panel.
  *
  * Up to dot_most vectors AVX-512 multiplies planes as they lie. us per vector of 4096 normally
- * distributed columns, 256 rows, on a busy Zen 4 core, looked up; then N=1 2 4 8:
- *     Q2_K 20.0; 17.8 14.2 12.2 11.5   Q4_0 21.8; 11.7 9.3 8.2 7.9    Q3_K 22.7; 17.3 14.1 12.5 11.5
- *     Q5_0 28.0; 15.1 12.2 9.9 8.5     Q6_K 36.6; 19.6 15.1 12.6 11.3 Q2_0 11.8; 11.0 10.0 10.0 8.4
- * If all codes are wide two bits are looked up (short_twos): Q2_K 19.9; 22.6 19.1, Q2_0 11.8; 15.3 14.8.
+ * distributed columns, 256 rows, on a Zen 4 core, looked up; then N=1 2 4 8:
+ *     Q2_K 15.9; 12.9 10.2 8.9 8.2   Q4_0 22.1; 11.8 9.6 8.3 8.0   Q3_K 21.9; 14.7 11.7 10.2 8.5
+ *     Q4_K 22.3; 10.6 8.3 7.5 7.0    Q5_0 28.7; 15.4 12.6 9.8 8.6  Q5_K 28.5; 15.3 12.4 9.8 8.9
+ *     Q6_K 37.3; 19.4 14.6 12.2 10.1 Q2_0 12.1; 11.7 10.0 8.3 7.5
+ * If all codes are wide two bits are looked up (short_twos), N=1 2 of 1024 x 768: Q2_K 13.1; 14.0 12.3,
+ * Q2_0 9.0; 12.0 11.1.
  * AVX-VNNI does so up to two; N=1 2 (as AVX512-VL with 16 registers):
- *     Q2_K 20.8; 24.5 21.1   Q4_0 25.4; 17.1 16.4   Q3_K 28.7; 22.6 19.4
- *     Q5_0 37.6; 20.6 19.6   Q6_K 40.5; 27.2 21.9
+ *     Q4_0 25.4; 17.1 16.4   Q5_0 37.6; 20.6 19.6   Q6_K 40.5; 27.2 21.9
  *
  * AVX2 and AVX-VNNI on a Zen 4 that others used too, best of 14, so only rows of it compare with each
- * other; AVX-VNNI's in AVX-512's encoding of the same instructions, N=1 and 2 with planes as they lie:
+ * other; AVX-VNNI's in AVX-512's encoding of the same instructions, N=1 and 2 with planes as they lie but
+ * for Q2_K to Q5_K:
  *
  *                     Q1_0  Q2_K  Q2_0  TQ2_0 Q3_K  Q4_0  Q4_K  Q5_0  Q5_K  Q6_K  base-3
- *   avx2, lookup        40   107    65    59   146   129   137   189   200   202      46
- *     panel, N=2        83   151   105    92   157   145   141   178   182   198     102
- *            N=3        61   108    74    66   110   103   102   124   131   138      72
- *            N=4        52    92    63    57    91    86    86   101   108   111      61
- *            N=8        44    75    50    45    70    64    67    72    79    81      47
- *            N=32       39    66    42    38    57    49    53    52    59    60      38
+ *   avx2, lookup        40    84    65    59   126   129   124   189   185   202      46
+ *     panel, N=2        83   113   105    92   129   145   129   178   172   198     102
+ *            N=3        61    85    74    66    94   103    96   124   127   138      72
+ *            N=4        52    72    63    57    78    86    80   101   103   111      61
+ *            N=8        44    58    50    45    59    64    61    72    75    81      47
+ *            N=32       39    48    42    38    45    49    47    52    55    60      38
  *     vector tables, N=24 32                                                     38 29
- *   avx2vnni, N=1      144   163   109    95   146   112   127   129   149   166     184
- *            N=2        78   122    83    68   111   110   121   109   121   130      95
- *            N=4        47    87    56    49    84    73    78    88    93   101      55
- *            N=6        39    71    46    41    67    61    62    72    72    79      44
- *            N=32       31    57    33    31    47    39    43    42    46    49      31
+ *   avx2vnni, N=1      144   270   109    95   294   112   220   129   286   166     184
+ *            N=2        78   139    83    68   150   110   124   109   156   130      95
+ *            N=4        47    76    56    49    80    73    73    88    90   101      55
+ *            N=6        39    60    46    41    62    61    62    72    74    79      44
+ *            N=32       31    38    33    31    35    39    41    42    46    49      31
  *
  * With AVX2 one bit of short vectors, all of whose codes are wide, takes 62 as a panel, so it stays
  * with lookups. AVX-VNNI's N=3 with planes as they lie, 109 to 141, is more than a panel would take,
- * by its N=4 and 6.
+ * by its N=4 and 6. Q2_K and Q3_K are looked up there (84 and 126; panels of N=3 97 and 104).
  *
  * Scalar: lookups of planes only pay for one vector (5.1 ms against 5.5, then 3.0 of Q4_0), base-3
  * codes up to 24 (0.9 ms). NEON and dotprod: no such machine was there to measure; the figures come
- * of cycles counted by llvm-mca (kernels/README.md), without the making of tables. Bits that no
- * type has take a neighbour's figure.
+ * of cycles counted by llvm-mca (kernels/README.md), without the making of tables. Where dotprod has
+ * planes of 2 to 6 bits at all, and not DENSE, vectors are short and all codes wide: panels of 2 and 4
+ * make 4.1 and 6.1 weights a cycle of Q2_K, 3.9 and 5.7 of Q4_0, 2.9 and 4.4 of Q6_K, lookups 4.6, 4.6 and
+ * 2.6. Bits that no type has take a neighbour's figure.
  *
  * Q8_0 is never looked up. While there are few vectors its bytes need not be unpacked: AVX2 does
  * three at a time (us per vector of 1, 2, 3, 4, 6, 12: 110 86 77 85 77 76; as a panel of 8 and 32: 92
@@ -87,12 +96,12 @@ static const struct crossover crossovers[] = {
     {"scalar", {0, 1, 1, 1, 1, 1, 1, 1, 1}, {0, 1, 1, 1, 1, 1, 1, 1, 1}, 24, 0, 0},
 #if defined(__aarch64__)
     {"neon", {0, EVER, EVER, 15, 7, 6, 3, 3, 3}, {0, EVER, EVER, 15, 7, 6, 3, 3, 3}, EVER, 0, 0},
-    {"dotprod", {0, 8, 1, 1, 1, 1, 1, 1, 1}, {0, 8, 3, 1, 1, 1, 1, 1, 1}, 4, 0, 0},
+    {"dotprod", {0, 8, 2, 2, 3, 2, 1, 1, 1}, {0, 8, 3, 1, 1, 1, 1, 1, 1}, 4, 0, 0},
     {"i8mm", {0, 6, 2, 1, 1, 1, 1, 1, 1}, {0, 6, 3, 1, 1, 1, 1, 1, 1}, 3, 0, 0},
 #else
-    {"ssse3", {0, EVER, 4, 3, 2, 2, 2, 1, 1}, {0, EVER, 16, 1, 1, 1, 1, 1, 1}, EVER, 0, 0},
+    {"ssse3", {0, EVER, 4, 1, 1, 1, 1, 1, 1}, {0, EVER, 3, 1, 1, 1, 1, 1, 1}, 10, 0, 0},
     {"avx2", {0, EVER, 3, 2, 2, 1, 1, 1, 1}, {0, EVER, 3, 2, 2, 1, 1, 1, 1}, 8, 3, 12},
-    {"avx2vnni", {0, 7, 2, 0, 0, 0, 0, 0, 0}, {0, 7, 3, 0, 0, 0, 0, 0, 0}, 5, 1, 1},
+    {"avx2vnni", {0, 7, 3, 2, 2, 1, 1, 1, 1}, {0, 7, 3, 2, 2, 1, 1, 1, 1}, 5, 1, 1},
     {"avx512", {0, EVER, 0, 0, 0, 0, 0, 0, 0}, {0, 6, 0, 0, 0, 0, 0, 0, 0}, 7, 0, 0},
     /* as avx512, but one bit is multiplied where lutra_panel_in_tiles */
     {"amx", {0, 15, 0, 0, 0, 0, 0, 0, 0}, {0, 6, 0, 0, 0, 0, 0, 0, 0}, 7, 0, 0},
@@ -113,7 +122,7 @@ static const struct {
 static const struct {
     const char *level;
     int small, large;
-} short_twos[] = {{"avx512", 1, 10}, {"amx", 1, 10}};
+} short_twos[] = {{"ssse3", 20, EVER}, {"avx512", 1, 10}, {"amx", 1, 10}};
 enum { N_SHORT_TWOS = sizeof short_twos / sizeof *short_twos };
 
 /* A level without a row of its own has the kernels of the last one, or better. */
@@ -138,6 +147,24 @@ int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m)
             return m->group > 32 ? short_twos[i].large : short_twos[i].small;
     bool small = m->bits == 1 ? m->n_cols < LUTRA_NEAR_COLS : m->group <= 32;
     return small ? c->small[m->bits] : c->large[m->bits];
+}
+
+enum lutra_packing lutra_codes_packing(const struct lutra_ops *ops, int type, int n_cols, bool planes)
+{
+    const struct lutra_code_info *ci = lutra_code_info(type);
+    bool dense = ci && !planes && ops->dense_bits >> ci->bits & 1 && n_cols >= ops->dense_cols;
+    return dense ? LUTRA_PACK_DENSE : LUTRA_PACK_CODES;
+}
+
+int lutra_bytes_most(const struct lutra_ops *ops, const struct lutra_mat *m)
+{
+    if (m->kind == LUTRA_MAT_DENSE) return ops->dense_most;
+    return m->kind == LUTRA_MAT_PLANES && m->bits > 1 ? ops->dot_most : 0;
+}
+
+int lutra_bytes_ever(const struct lutra_ops *ops)
+{
+    return ops->dot_most > ops->dense_most ? ops->dot_most : ops->dense_most;
 }
 
 int lutra_vector_from(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode)

@@ -14,12 +14,24 @@
  *   c[k] integer codes of the activations, q[r][k] unsigned codes of the weights. mul is 1, and 2
  *   for one bit, where q = 0, 1 weighs -1, +1: 2*S - X is the sum of +-c, exact like S.
  *
+ * Where D = d * sc with sc an integer (Q2_K to Q5_K) groups are first added up with sc, and X with mn,
+ * in int32 over a run of as many columns as that can hold, and then, runs ascending:
+ *
+ *              ( d[r] * (float)(sum over the run's groups of sc[r][g] * (S[r][g] - offset * X[g]))
+ *              - dmin[r] * (float)(sum over the run's groups of mn[r][g] * X[g]) )
+ *
+ *   |sum| <= code * sc * LUTRA_CODE_MAX * columns: Q2_K 3 * 15 * 8128 * 256 = 94e6, Q3_K 4 * 32 * 8128 *
+ *   256 = 266e6, Q4_K 15 * 63 * 8128 * 256 = 1966e6, Q5_K 31 * 63 * 8128 * 128 = 2032e6 < 2^31. Q6_K,
+ *   32 * 128 * 8128 * 64 = 2131e6, would gain nothing from runs of four groups.
+ *
  * Any instruction set, any number of threads and any number of vectors give the same bits, because
  * the integers are exact and the float part has one order. Summation starts from 0.0f.
  *
  * ---- kinds ----
  * PLANES  bit planes of 2..6 bits, looked up.      tile: 16 rows
  *         one bit, looked up.                      tile: 32 rows
+ * DENSE   the same codes of 2..6 bits as nibbles, pairs and single bits: integer dot, for levels
+ *         without an instruction that transposes planes.   tile: 16 rows
  * BITS    planes of 1..8 bits of codes that no file type has, looked up; any number of columns; for
  *         measuring what a bit costs.              tile: 32 rows
  * TERN    base-3 codes, sign apart, 1.667 bits.    tile: 32 rows  (true ternary, one scale per
@@ -75,6 +87,15 @@
  * One bit: a group of 128 columns is 32 quads, low and high sums are <= 32 * 128 = 4096; int16
  * would do for 1020 columns. mul * S - offset * X stays below 2^24 for groups of up to 256 columns
  * of one and two bits, so its float is exact too.
+ *
+ * ---- DENSE codes ----  (16 rows, 2..6 bits; everything but the codes is as in PLANES)
+ * Columns in blocks of 32. The bits of a code are cut into parts, from the lowest up, of 4, then 2, then
+ * 1 of them: 6 = 4 + 2, 5 = 4 + 1, 3 = 2 + 1. A part of w bits is w vectors of 64 bytes, four of each
+ * row in order; a vector has 8/w quads of columns side by side in every byte:
+ *
+ *   vector j, byte 4*row + i, bits w*s .. w*s + w-1:  column 4 * (8/w * j + s) + i of the block
+ *
+ * Shifted and masked, four columns of a row stand in a lane of 32 bits: the operand of an integer dot.
  *
  * ---- BITS codes ----  (32 rows, columns padded to a multiple of 16: codes of activations are 0)
  * The tile begins with D f32[32] if there is one scale per row, else each unit of `group` columns
@@ -145,6 +166,7 @@ enum {
     LUTRA_BIT_ROWS = 32,        /* PLANES of one bit */
     LUTRA_TERN_ROWS = 32,
     LUTRA_STEP_K = 16,
+    LUTRA_DENSE_K = 32,
     LUTRA_BITS_UNIT = 256,  /* BITS of one scale per row: columns of a unit ... */
     LUTRA_BITS_RUN = 1024,  /* ... and of an int32 sum */
     LUTRA_TERN_K = 24,
@@ -160,6 +182,7 @@ enum lutra_mat_kind {
     LUTRA_MAT_BITS,
     LUTRA_MAT_BOOK,
     LUTRA_MAT_QUINT,
+    LUTRA_MAT_DENSE,
     LUTRA_MAT_F32,
     LUTRA_MAT_F16,
     LUTRA_MAT_BF16
@@ -185,8 +208,9 @@ struct lutra_mat {
     int type;        /* enum lutra_type it was read from */
     int n_rows;
     int n_cols;      /* a multiple of the type's block */
-    int bits;        /* PLANES, BITS; 4 in BOOK */
+    int bits;        /* PLANES, DENSE, BITS; 4 in BOOK */
     int group;       /* columns per scale: 16, 32, 64, 128, 256; all of them */
+    int run;         /* PLANES, DENSE: columns whose sums are weighed by sc in int32; group if none are */
     int mul;         /* of every code, 1 or 2 (one bit), ... */
     int offset;      /* ... from which this is subtracted */
     int unit_k;      /* 32, 64, 128 or 256 */
@@ -243,7 +267,8 @@ enum lutra_packing {
     LUTRA_PACK_TERN,      /* base 3, one scale: mat->scale */
     LUTRA_PACK_TERN_ROWS, /* base 3, a scale per row: mat->scale is 1, y[r] is multiplied last */
     LUTRA_PACK_QUINT,     /* five trits a byte, the type's scales */
-    LUTRA_PACK_QUINT_ROWS /* the same, a scale per row: other float sums than planes have */
+    LUTRA_PACK_QUINT_ROWS, /* the same, a scale per row: other float sums than planes have */
+    LUTRA_PACK_DENSE       /* DENSE where the type would be PLANES of 2 to 6 bits, else as CODES */
 };
 
 lutra_status lutra_pack_plan_as(struct lutra_mat *m, int type, int n_rows, int n_cols,
@@ -286,8 +311,8 @@ float lutra_ternary_row_scale(int type, const void *file_row, int n_cols);
 void lutra_ternary_probe(struct lutra_ternary *t, int type, const void *file_rows, int n,
                          int n_cols);
 
-/* Row r of a packed matrix as floats: w = D * (mul * q - offset), then + M if the type has minima,
- * in f32, in this order. dst holds n_cols. */
+/* Row r of a packed matrix as floats: w = D * (mul * q - offset), D = d * sc, then + M if the type has
+ * minima, in f32, in this order. dst holds n_cols. */
 void lutra_mat_row(const struct lutra_mat *m, int r, float *dst);
 
 /* Activations: n vectors of k columns, quantized once and shared by every matrix that takes them.
@@ -298,7 +323,7 @@ enum {
     LUTRA_ACT_QUADS = 2, /* + quad tables  (vectors looked up in PLANES) */
     LUTRA_ACT_TRIPS = 4, /* + triple tables (vectors looked up in TERN) */
     LUTRA_ACT_QUINTS = 8, /* + quint tables (vectors looked up in QUINT) */
-    LUTRA_ACT_BYTES = 16, /* + split codes (a few vectors multiplied with PLANES) */
+    LUTRA_ACT_BYTES = 16, /* + split codes (a few vectors multiplied with PLANES or DENSE) */
     LUTRA_ACT_ALL = 31
 };
 

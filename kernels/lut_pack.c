@@ -69,19 +69,19 @@ static size_t scale_bytes(enum lutra_scale_kind kind, int groups, int rows)
     }
 }
 
-static bool plan_codes(struct lutra_mat *m, const struct lutra_code_info *ci, int block)
+static void plan_codes(struct lutra_mat *m, const struct lutra_code_info *ci, int block)
 {
     m->kind = ci->bits == 8 ? LUTRA_MAT_I8 : LUTRA_MAT_PLANES;
     m->scales = scale_kind(ci);
     m->bits = ci->bits;
     m->group = ci->group;
+    m->run = !ci->sub || ci->bits == 6 ? ci->group : ci->bits == 5 ? block / 2 : block;
     m->mul = ci->mul;
     m->offset = m->kind == LUTRA_MAT_I8 ? 0 : ci->offset; /* I8 is stored signed */
     m->unit_k = block;
     m->tile_rows = ci->bits == 1 ? LUTRA_BIT_ROWS : LUTRA_TILE_ROWS;
     m->scale_bytes = scale_bytes(m->scales, block / ci->group, m->tile_rows);
     m->unit_bytes = m->scale_bytes + (size_t)block * (size_t)(ci->bits * m->tile_rows) / 8;
-    return true;
 }
 
 /* Bytes of a tile; false if they or those of all tiles are too many. */
@@ -123,7 +123,10 @@ static bool plan_kind(struct lutra_mat *m, const struct lutra_code_info *ci, int
     case LUTRA_PACK_QUINT_ROWS:
         return lutra_quint_plan(m, block, how == LUTRA_PACK_QUINT_ROWS);
     default:
-        return plan_codes(m, ci, block);
+        plan_codes(m, ci, block);
+        if (how == LUTRA_PACK_DENSE && m->kind == LUTRA_MAT_PLANES && m->bits > 1)
+            m->kind = LUTRA_MAT_DENSE;
+        return true;
     }
 }
 
@@ -229,12 +232,34 @@ static void pack_i8(uint8_t *codes, int unit_k, int row, const uint8_t *q)
     }
 }
 
+static void pack_dense(uint8_t *codes, int bits, int unit_k, int row, const uint8_t *q)
+{
+    for (int k = 0; k < unit_k; k += LUTRA_DENSE_K, codes += 64 * bits) {
+        uint8_t *part = codes + 4 * row;
+        for (int w = 4, at = 0; w > 0; w /= 2) {
+            if (!(bits & w)) continue;
+            for (int j = 0; j < w; j++, part += 64)
+                for (int i = 0; i < 4; i++) {
+                    unsigned byte = 0;
+                    for (int s = 0; s < 8 / w; s++)
+                        byte |= (q[k + 4 * (8 / w * j + s) + i] >> at & ((1u << w) - 1)) << w * s;
+                    part[i] = (uint8_t)byte;
+                }
+            at += w;
+        }
+    }
+}
+
 static void pack_row_unit(const struct lutra_mat *m, uint8_t *unit, int row,
                           const struct lutra_split *s)
 {
     uint8_t *codes = unit + m->scale_bytes;
     int slot = lutra_lut_slot(row);
     pack_scales(m, unit, row, s);
+    if (m->kind == LUTRA_MAT_DENSE) {
+        pack_dense(codes, m->bits, m->unit_k, row, s->q);
+        return;
+    }
     switch (m->bits) { /* constant widths let the compiler unroll */
     case 1:
         pack_bits(codes, m->unit_k, lutra_bit_slot(row), s->q);
@@ -336,6 +361,7 @@ void lutra_pack_tile(const struct lutra_mat *m, int tile, const void *file_rows,
     uint8_t *dst = m->data + (size_t)tile * m->tile_bytes;
     switch (m->kind) {
     case LUTRA_MAT_PLANES:
+    case LUTRA_MAT_DENSE:
     case LUTRA_MAT_I8:
         pack_codes_tile(m, dst, file_rows, n);
         break;
@@ -367,7 +393,7 @@ static void unit_row(const struct lutra_mat *m, const uint8_t *unit, int row, fl
             d = lutra_unit_d(m, unit, k / m->group, row);
             min = has_min ? lutra_unit_m(m, unit, k / m->group, row) : 0.0f;
         }
-        uint64_t eight = lutra_unit_octet(codes, m->bits, row, k / 8);
+        uint64_t eight = lutra_mat_octet(m, codes, row, k / 8);
         memcpy(q, &eight, sizeof q);
         for (int i = 0; i < 8; i++) {
             float w = d * (float)(m->mul * q[i] - m->offset);
@@ -423,7 +449,7 @@ void lutra_mat_row(const struct lutra_mat *m, int r, float *dst)
         lutra_bits_row(m, tile, row, dst);
     } else if (m->kind == LUTRA_MAT_BOOK) {
         lutra_book_row(m, tile, row, dst);
-    } else if (m->kind == LUTRA_MAT_PLANES || m->kind == LUTRA_MAT_I8) {
+    } else if (m->kind == LUTRA_MAT_PLANES || m->kind == LUTRA_MAT_DENSE || m->kind == LUTRA_MAT_I8) {
         for (int k = 0; k < m->n_cols; k += m->unit_k, tile += m->unit_bytes) {
             if (m->kind == LUTRA_MAT_I8)
                 i8_row(m, tile, row, dst + k);

@@ -94,6 +94,19 @@ static int32_t group_sum(const int32_t *sums, int group)
     return x;
 }
 
+/* The sums of a run are complete: acc[row] += D * total, then + M * minima. They begin anew. */
+static void add_run(float *acc, const struct lutra_mat *m, const uint8_t *unit, int g,
+                    int32_t *total, int32_t *minima)
+{
+    for (int row = 0; row < m->tile_rows; row++) {
+        acc[row] = acc[row] + lutra_unit_run_d(m, unit, g, row) * (float)total[row];
+        total[row] = 0;
+        if (!minima) continue;
+        acc[row] = acc[row] + lutra_unit_run_m(m, unit, g, row) * (float)minima[row];
+        minima[row] = 0;
+    }
+}
+
 /* acc[row] over all groups of one tile. */
 static void planes_tile(float *acc, const struct lutra_mat *m, const uint8_t *unit,
                         const uint8_t *tab, const int32_t *sums)
@@ -104,6 +117,7 @@ static void planes_tile(float *acc, const struct lutra_mat *m, const uint8_t *un
     for (int row = 0; row < m->tile_rows; row++) acc[row] = 0.0f;
     for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes;
+        int32_t total[LUTRA_BIT_ROWS] = {0}, minima[LUTRA_BIT_ROWS] = {0};
         for (int g = 0; g < groups; g++, sums += steps) {
             int32_t s[LUTRA_BIT_ROWS] = {0};
             int32_t x = group_sum(sums, m->group);
@@ -114,10 +128,11 @@ static void planes_tile(float *acc, const struct lutra_mat *m, const uint8_t *un
                     add_step(s, codes, m->bits, tab);
             }
             for (int row = 0; row < m->tile_rows; row++) {
-                acc[row] = acc[row] + lutra_unit_d(m, unit, g, row) *
-                                          (float)(m->mul * s[row] - m->offset * x);
-                if (has_min) acc[row] = acc[row] + lutra_unit_m(m, unit, g, row) * (float)x;
+                total[row] += lutra_unit_weight(m, unit, g, row) * (m->mul * s[row] - m->offset * x);
+                if (has_min) minima[row] += lutra_unit_min_weight(m, unit, g, row) * x;
             }
+            if ((g + 1) * m->group % m->run == 0)
+                add_run(acc, m, unit, g, total, has_min ? minima : NULL);
         }
     }
 }

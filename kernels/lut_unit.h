@@ -64,11 +64,62 @@ static inline float lutra_unit_m(const struct lutra_mat *m, const uint8_t *unit,
     }
 }
 
+/* What group g's sums are multiplied by before they are added to their run's: sc and mn, 1 if groups
+ * stand alone ... */
+static inline int lutra_unit_weight(const struct lutra_mat *m, const uint8_t *unit, int g, int row)
+{
+    if (m->run == m->group) return 1;
+    if (m->scales == LUTRA_SCALE_SUB) return (int8_t)unit[32 + 16 * g + row];
+    return m->scales == LUTRA_SCALE_SUB_MIN4 ? unit[64 + 16 * g + row] & 15
+                                             : unit[64 + 16 * g + row];
+}
+
+static inline int lutra_unit_min_weight(const struct lutra_mat *m, const uint8_t *unit, int g, int row)
+{
+    if (m->run == m->group) return 1;
+    return m->scales == LUTRA_SCALE_SUB_MIN4 ? unit[64 + 16 * g + row] >> 4
+                                             : unit[192 + 16 * g + row];
+}
+
+/* ... and the run's: D and M of group g where that is all of it, else d and -dmin. */
+static inline float lutra_unit_run_d(const struct lutra_mat *m, const uint8_t *unit, int g, int row)
+{
+    return m->run == m->group ? lutra_unit_d(m, unit, g, row) : lutra_unit_half(unit, row);
+}
+
+static inline float lutra_unit_run_m(const struct lutra_mat *m, const uint8_t *unit, int g, int row)
+{
+    return m->run == m->group ? lutra_unit_m(m, unit, g, row) : -lutra_unit_half(unit + 32, row);
+}
+
 /* Spread the 8 bits of `bits` to 8 bytes of 0 or 1, bit 0 first in memory. */
 static inline uint64_t lutra_spread_bits(uint8_t bits)
 {
     uint64_t x = bits * 0x0101010101010101u & 0x8040201008040201u; /* byte i keeps bit i alone */
     return (x + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u;
+}
+
+/* DENSE: bits w*s .. of vector j of the part of w bits, of a row: columns 4 * (8/w * j + s) .. */
+static inline uint32_t lutra_dense_quad(const uint8_t *part, int w, int row, int quad)
+{
+    uint32_t four;
+    memcpy(&four, part + 64 * (quad / (8 / w)) + 4 * row, sizeof four);
+    return four >> quad % (8 / w) * w & 0x01010101u * ((1u << w) - 1);
+}
+
+/* DENSE: as lutra_unit_octet. */
+static inline uint64_t lutra_dense_octet(const uint8_t *codes, int bits, int row, int oct)
+{
+    const uint8_t *part = codes + (size_t)(oct / 4) * (size_t)bits * 64;
+    uint64_t q = 0;
+    for (int w = 4, at = 0; w > 0; w /= 2) {
+        if (!(bits & w)) continue;
+        for (int i = 0; i < 2; i++)
+            q |= (uint64_t)lutra_dense_quad(part, w, row, oct % 4 * 2 + i) << (32 * i + at);
+        part += 64 * w;
+        at += w;
+    }
+    return q;
 }
 
 /* PLANES: the unsigned codes of columns 8*oct .. 8*oct+7 of a row, one per byte. `codes` = unit +
@@ -85,6 +136,13 @@ static inline uint64_t lutra_unit_octet(const uint8_t *codes, int bits, int row,
     }
     if (bits & 1) q |= lutra_spread_bits(p[64 * pairs + o]) << (bits - 1);
     return q;
+}
+
+/* The same of either kind. */
+static inline uint64_t lutra_mat_octet(const struct lutra_mat *m, const uint8_t *codes, int row, int oct)
+{
+    return m->kind == LUTRA_MAT_DENSE ? lutra_dense_octet(codes, m->bits, row, oct)
+                                      : lutra_unit_octet(codes, m->bits, row, oct);
 }
 
 /* TERN: |v| and sign of triple t (0..7) of a row in a group of 24 columns at `p`. */

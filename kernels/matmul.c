@@ -76,6 +76,10 @@ static void panel_tiles(const struct job *j, int tile0, int tile1, void *scratch
         ops->book_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1);
         return;
     }
+    if (j->m->kind == LUTRA_MAT_DENSE) {
+        ops->dense_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1, scratch);
+        return;
+    }
     if (lutra_panel_in_tiles(ops, j->m, j->a->n)) {
         ops->tile_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1, scratch);
         return;
@@ -133,6 +137,8 @@ static void run_tiles(void *arg, int begin, int end, int thread)
     case LUTRA_PATH_EXACT:
         if (j->m->kind == LUTRA_MAT_BOOK)
             ops->book_exact(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end);
+        else if (j->m->kind == LUTRA_MAT_DENSE)
+            ops->dense_exact(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end, scratch);
         else
             ops->exact_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, begin, end, scratch);
         break;

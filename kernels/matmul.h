@@ -47,6 +47,14 @@ enum lutra_path {
  * panel is faster for one vector already. Measured per level, kind and bits. */
 int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m);
 
+/* Up to how many vectors a product with m, and with any matrix, wants LUTRA_ACT_BYTES. */
+int lutra_bytes_most(const struct lutra_ops *ops, const struct lutra_mat *m);
+int lutra_bytes_ever(const struct lutra_ops *ops);
+
+/* How codes of a type are to be packed for this level: DENSE if it prefers them, lookups of planes are not
+ * wanted whatever they cost, and rows are so long that most codes of their inputs are single bytes. */
+enum lutra_packing lutra_codes_packing(const struct lutra_ops *ops, int type, int n_cols, bool planes);
+
 /* From how many vectors on vector tables are the fastest (AUTO) or the fastest tables (LUT); 0: never. */
 int lutra_vector_from(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode);
 

@@ -22,7 +22,7 @@ static void unpack_unit(const struct lutra_mat *m, const uint8_t *unit, int row,
         return;
     }
     for (int oct = 0; oct < m->unit_k / 8; oct++) {
-        uint64_t eight = lutra_unit_octet(codes, m->bits, row, oct);
+        uint64_t eight = lutra_mat_octet(m, codes, row, oct);
         memcpy(q + 8 * oct, &eight, sizeof eight);
     }
     for (int k = 0; k < m->unit_k; k++) q[k] = (int8_t)(m->mul * q[k] - m->offset);
@@ -53,22 +53,29 @@ static int32_t code_sum(const int16_t *c, int n)
     return sum;
 }
 
-/* acc[b] of one row: sum over groups of D*S, then + M*X. */
+/* acc[b] of one row: sum over runs of groups of D*S, then + M*X. */
 static void panel_row(float *acc, const struct lutra_mat *m, const uint8_t *unit, int row,
                       const struct lutra_act *a, int v0, int n)
 {
     bool has_min = lutra_mat_has_min(m);
     int8_t q[MAX_UNIT];
     for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes) {
+        int32_t total[BLOCK] = {0}, minima[BLOCK] = {0};
         unpack_unit(m, unit, row, q);
         for (int g = 0; g < m->unit_k / m->group; g++) {
-            float d = lutra_unit_d(m, unit, g, row);
-            float min = has_min ? lutra_unit_m(m, unit, g, row) : 0.0f;
+            int weight = lutra_unit_weight(m, unit, g, row);
+            int min_weight = has_min ? lutra_unit_min_weight(m, unit, g, row) : 0;
+            float d = lutra_unit_run_d(m, unit, g, row);
+            float min = has_min ? lutra_unit_run_m(m, unit, g, row) : 0.0f;
             for (int b = 0; b < n; b++) {
                 const int16_t *c =
                     a->codes + (size_t)(v0 + b) * (size_t)a->k_pad + k + g * m->group;
-                acc[b] = acc[b] + d * (float)int_dot(q + g * m->group, c, m->group);
-                if (has_min) acc[b] = acc[b] + min * (float)code_sum(c, m->group);
+                total[b] += weight * int_dot(q + g * m->group, c, m->group);
+                if (has_min) minima[b] += min_weight * code_sum(c, m->group);
+                if ((g + 1) * m->group % m->run != 0) continue;
+                acc[b] = acc[b] + d * (float)total[b];
+                if (has_min) acc[b] = acc[b] + min * (float)minima[b];
+                total[b] = minima[b] = 0;
             }
         }
     }
@@ -161,6 +168,8 @@ void lutra_mm_init_scalar(struct lutra_ops *ops)
 {
     ops->panel_mul = panel_mul;
     ops->exact_mul = exact_mul;
+    ops->dense_mul = panel_mul;
+    ops->dense_exact = exact_mul;
     ops->panel_scratch = 0;
     lutra_vlut_init_scalar(ops);
 }

@@ -108,6 +108,18 @@ struct lutra_ops {
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
     int book_panel;
 
+    /* DENSE: which widths this level multiplies faster so than as planes (bit b: codes of b bits), where
+     * `--kernels lut` does not ask for planes; up to dense_most vectors want BYTES. Products and scratch
+     * as panel_mul and exact_mul; the same bits as PLANES. */
+    unsigned dense_bits;
+    int dense_most, dense_cols; /* rows shorter than dense_cols stay planes */
+    void (*dense_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
+                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                      void *scratch);
+    void (*dense_exact)(float *y, size_t y_stride, const struct lutra_mat *m,
+                        const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                        void *scratch);
+
     /* panel_mul takes QUINT whose scales are the groups'. */
     bool panel_quint;
 

@@ -88,6 +88,7 @@ static lutra_status load_weights(struct lutra_net *net, const struct lutra_gguf 
     if ((st = lutra_pool_open(&w.pool, opt->n_threads, NULL, err))) return st;
     w.arena = &net->arena;
     w.ops = &net->ops;
+    w.planes = opt->planes;
     w.head = opt->head;
     w.on_progress = opt->on_progress;
     w.user = opt->user;

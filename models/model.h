@@ -184,6 +184,7 @@ struct lutra_net_options {
     uint32_t features;           /* CPU features to use at most */
     int n_threads;
     enum lutra_head_bits head;
+    bool planes;                 /* LUTRA_MODE_LUT will be asked for: keep what it looks up */
     bool (*on_progress)(void *user, double fraction); /* false: stop. may be NULL */
     void *user;
 };

@@ -285,10 +285,11 @@ static enum lutra_packing packing_of(const struct lutra_weights *w, const struct
                                      const struct lutra_ternary *found)
 {
     bool int8 = w->config->ternary_int8 && (t->type == LUTRA_TYPE_TQ1_0 || t->type == LUTRA_TYPE_TQ2_0);
-    if (!found->ternary) return LUTRA_PACK_CODES;
+    enum lutra_packing codes = lutra_codes_packing(w->ops, (int)t->type, (int)t->ne[0], w->planes);
+    if (!found->ternary) return codes;
     if (int8 && found->equal) return LUTRA_PACK_TERN;
     if (int8 && found->per_row) return LUTRA_PACK_TERN_ROWS;
-    if (!w->ops || !w->ops->packs_quint) return LUTRA_PACK_CODES;
+    if (!w->ops->packs_quint) return codes;
     return LUTRA_PACK_QUINT; /* not QUINT_ROWS: levels with planes add group by group, and bits must not differ */
 }
 
@@ -358,8 +359,8 @@ static lutra_status load_mats(struct lutra_weights *w, const struct lutra_gguf_t
     if (may_ternary) w->has_ternary = true;
     if (w->arena != NULL && may_ternary) {
         if ((st = probe_ternary(w, t, first, n_rows, row_bytes, &found, err))) return st;
-        how = packing_of(w, t, &found);
     }
+    if (w->arena != NULL) how = packing_of(w, t, &found);
     if ((st = plan_mat(w, t, n_rows, may_ternary, how, m, err))) return st;
     if (m->kind == LUTRA_MAT_TERN && m->scales != LUTRA_SCALE_ROW) m->scale = found.scale;
     if (w->arena != NULL && (m->kind == LUTRA_MAT_BOOK || t->type == LUTRA_TYPE_I2_S)) {

@@ -13,7 +13,8 @@ struct lutra_weights {
     const struct lutra_config *config;
     const struct lutra_arch *arch;
     struct lutra_dims dims;
-    const struct lutra_ops *ops;    /* load only: who will multiply */
+    const struct lutra_ops *ops;    /* load only: who will multiply, ... */
+    bool planes;                    /* ... and whether by lookup whatever it costs */
     bool has_ternary;               /* some matrix may turn out ternary */
     struct lutra_arena *arena;      /* NULL: plan only */
     struct lutra_pool *pool;        /* load only */

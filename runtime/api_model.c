@@ -176,7 +176,8 @@ static lutra_status load(lutra_model *m, const struct lutra_gguf *g, struct sett
     if ((st = lutra_model_template(m, g, &s->opt, err))) return st;
     if ((st = copy_name(m, g, err))) return st;
     if ((st = copy_sampling(m, g, err))) return st;
-    struct lutra_net_options o = {.features = s->features, .n_threads = s->n_threads, .head = s->head};
+    struct lutra_net_options o = {.features = s->features, .n_threads = s->n_threads, .head = s->head,
+                                  .planes = s->mode == LUTRA_MODE_LUT};
     if (s->opt.on_progress) {
         o.on_progress = report_progress;
         o.user = s;

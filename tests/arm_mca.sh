@@ -4,7 +4,7 @@
 # call of a kernel (one tile of rows, all operands small; of panels two), llvm-mca works out how long a Neoverse N1, which is the
 # Cortex-A76 core, takes for that stream if every load hits L1 and every branch is guessed. Not a measurement.
 #   tests/arm_mca.sh                                           the table of kernels/README.md, some minutes
-#   tests/arm_mca.sh LEVEL TYPE lookup|panel|book|tables|vector N [normal|int8|wide|heavy]   one kernel, N vectors, codes
+#   tests/arm_mca.sh LEVEL TYPE lookup|panel|dense|book|tables|vector N [normal|int8|wide|heavy]   one kernel, N vectors, codes
 # Environment: BUILD (default build-arm), MCPU (neoverse-n1; neoverse-n2 for i8mm), KEEP=FILE keeps the assembly,
 # LEVELS, VECTORS and TYPES narrow the table, BUILT=1 takes the library as it lies in BUILD.
 set -u
@@ -53,14 +53,14 @@ cycles() { # LEVEL TYPE KERNEL N CODES TILES: instructions and cycles of one cal
 # or 8 of twice the rows, reckoned from one and two. Of other kernels each tile costs the same.
 count() { # LEVEL TYPE KERNEL N [CODES]
     local i c i2=0 c2=0 weights codes=${5:-normal}
-    if [ "$3" = panel ]; then
+    if [ "$3" = panel ] || [ "$3" = dense ]; then
         read -r i2 c2 < <(cycles "$1" "$2" "$3" "$4" "$codes" 2)
     fi
     read -r i c < <(cycles "$1" "$2" "$3" "$4" "$codes" 1)
     weights=$(cat "$tmp/weights")
     awk -v n="$4" -v what="$*" -v w="$weights" -v i="$i" -v c="$c" -v i2="$i2" -v c2="$c2" -v panel="$3" -v type="$2" 'BEGIN {
         tiles = type == "TERN" || type == "Q1_0" ? 8 : 16
-        if (panel == "panel") { i += (tiles - 1) * (i2 - i); c += (tiles - 1) * (c2 - c); w *= tiles }
+        if (panel == "panel" || panel == "dense") { i += (tiles - 1) * (i2 - i); c += (tiles - 1) * (c2 - c); w *= tiles }
         if (!c) exit 1
         printf "%-36s %8d cycles  %6.2f weights per cycle  %5.2f instructions per cycle\n", what, c, w * n / c, i / c }'
 }
@@ -81,6 +81,11 @@ row() { # row NAME LEVEL KERNEL N TYPE...: one line of the table
         case $kernel-$type in
         lookup-Q8_0 | lookup-MXFP4 | lookup-IQ4_XS | lookup-NVFP4) printf '| - ' ;; # no tables
         *-TERN) printf '| %s ' "$(rate $level $type $kernel $n int8)" ;;
+        panel-Q[2-6]*)
+            [ $level = neon ] || kernel=dense
+            printf '| %s ' "$(rate $level $type $kernel $n)"
+            kernel=panel
+            ;;
         *) printf '| %s ' "$(rate $level $type $kernel $n)" ;;
         esac
     done

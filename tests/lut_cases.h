@@ -74,8 +74,8 @@ static inline void case_rows(const struct case_type *ct, uint8_t *rows, int n_ro
 }
 
 /* A random packed matrix whose bytes end at a guard page. */
-static inline void case_mat_open_as(struct case_mat *c, const struct case_type *ct, int n_rows,
-                                    int n_cols, enum case_weights weights)
+static inline void case_mat_open_how(struct case_mat *c, const struct case_type *ct, int n_rows,
+                                     int n_cols, enum case_weights weights, enum lutra_packing how)
 {
     const struct lutra_type_info *ti = lutra_type_info((uint32_t)ct->type);
     lutra_error err;
@@ -84,7 +84,7 @@ static inline void case_mat_open_as(struct case_mat *c, const struct case_type *
     c->row_bytes = (size_t)(n_cols / ti->block) * (size_t)ti->bytes;
     c->rows = check_guard(c->row_bytes * (size_t)n_rows, 1);
     case_rows(ct, c->rows, n_rows, n_cols, weights);
-    CHECK_EQ(lutra_pack_plan(&c->m, ct->type, n_rows, n_cols, ct->ternary, &err), LUTRA_OK);
+    CHECK_EQ(lutra_pack_plan_as(&c->m, ct->type, n_rows, n_cols, how, &err), LUTRA_OK);
     if (ct->ternary)
         CHECK(lutra_pack_is_ternary(ct->type, c->rows, n_rows, n_cols, &c->m.scale, &seen));
     c->m.data = check_guard(c->m.bytes, LUTRA_ALIGN);
@@ -94,6 +94,13 @@ static inline void case_mat_open_as(struct case_mat *c, const struct case_type *
         lutra_pack_tile(&c->m, t, c->rows + (size_t)(t * c->m.tile_rows) * c->row_bytes,
                         left < c->m.tile_rows ? left : c->m.tile_rows);
     }
+}
+
+static inline void case_mat_open_as(struct case_mat *c, const struct case_type *ct, int n_rows,
+                                    int n_cols, enum case_weights weights)
+{
+    case_mat_open_how(c, ct, n_rows, n_cols, weights,
+                      ct->ternary ? LUTRA_PACK_TERN : LUTRA_PACK_CODES);
 }
 
 static inline void case_mat_open(struct case_mat *c, const struct case_type *ct, int n_rows,
@@ -260,16 +267,10 @@ static inline void case_act_copy(struct case_act *dst, const struct case_act *sr
 
 /* ---- the naive reference ---- */
 
-static inline float case_d(const struct lutra_split *s, const struct lutra_code_info *ci, int g)
+/* Columns whose sums are weighed by sc and mn as integers; those of a group if they are not. */
+static inline int case_run(const struct lutra_code_info *ci)
 {
-    float d = lutra_f16_to_f32(s->d);
-    return ci->sub ? d * (float)s->sc[g] : d;
-}
-
-static inline float case_m(const struct lutra_split *s, const struct lutra_code_info *ci, int g)
-{
-    float dmin = lutra_f16_to_f32(s->dmin);
-    return ci->sub ? -(dmin * (float)s->mn[g]) : dmin;
+    return !ci->sub || ci->bits == 6 ? ci->group : ci->bits == 5 ? 128 : 256;
 }
 
 static inline float case_ref_tern(const struct case_mat *c, int row, const int16_t *codes,
@@ -297,16 +298,21 @@ static inline float case_ref(const struct case_mat *c, int row, const int16_t *c
     struct lutra_split s;
     float acc = 0.0f;
     if (c->m.kind == LUTRA_MAT_TERN) return case_ref_tern(c, row, codes, x_scale);
+    const int run = case_run(ci), weighs = run > ci->group;
     for (int k = 0; k < c->m.n_cols; k += ti->block, block += ti->bytes) {
         lutra_split_block(c->m.type, &s, block);
-        for (int g = 0; g < ti->block / ci->group; g++) {
-            int64_t sum = 0, x = 0;
-            for (int i = g * ci->group; i < (g + 1) * ci->group; i++) {
-                sum += s.q[i] * codes[k + i];
-                x += codes[k + i];
+        float d = lutra_f16_to_f32(s.d), m = lutra_f16_to_f32(s.dmin);
+        for (int r = 0; r < ti->block; r += run) {
+            int64_t sum = 0, min = 0;
+            for (int i = r; i < r + run; i++) {
+                int g = i / ci->group;
+                sum += (int64_t)(weighs ? s.sc[g] : 1) * (ci->mul * s.q[i] - ci->offset) * codes[k + i];
+                min += (weighs ? s.mn[g] : 1) * codes[k + i];
             }
-            acc = acc + case_d(&s, ci, g) * (float)(int32_t)(ci->mul * sum - ci->offset * x);
-            if (ci->min) acc = acc + case_m(&s, ci, g) * (float)(int32_t)x;
+            CHECK(sum == (int32_t)sum && min == (int32_t)min);
+            float by = ci->sub && !weighs ? d * (float)s.sc[r / ci->group] : d;
+            acc = acc + by * (float)(int32_t)sum;
+            if (ci->min) acc = acc + (ci->sub ? -m : m) * (float)(int32_t)min;
         }
     }
     return acc * x_scale;

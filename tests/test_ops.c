@@ -166,8 +166,8 @@ static void twin(const struct lutra_kernel_case *c, const struct lutra_kernel_se
             CHECK_NEAR(n.lookups, 2.0 * c->rows * lutra_tern_k_pad(c->cols) / 3, 0);
         } else {
             CHECK_NEAR(n.lookups, weights * m->bits / 2, 0); /* two bytes of a quad, each plane */
-            CHECK(n.float_muls >= weights / m->group &&
-                  n.float_muls <= 4 * weights / m->group + c->rows);
+            CHECK(n.float_muls >= weights / m->run &&
+                  n.float_muls <= 4 * weights / m->run + c->rows);
         }
         CHECK(n.adds >= n.lookups / 2 && n.int_muls <= 1.5 * n.lookups);
         lutra_count_tables(m, c->cols, &n);

@@ -42,7 +42,7 @@ static int quad_entry(struct lutra_op_counts *c, const int16_t *q, int index)
 static int octet(struct lutra_op_counts *c, const struct lutra_mat *m, const uint8_t *codes,
                  int row, int oct, const int16_t *q)
 {
-    uint64_t eight = lutra_unit_octet(codes, m->bits, row, oct);
+    uint64_t eight = lutra_unit_octet(codes, m->bits, row, oct); /* PLANES: DENSE has no tables */
     int sum = 0;
     for (int p = 0; p < m->bits; p++) {
         int index[2] = {0, 0};
@@ -53,21 +53,33 @@ static int octet(struct lutra_op_counts *c, const struct lutra_mat *m, const uin
     return sum;
 }
 
-static float group(struct lutra_op_counts *c, float acc, const struct lutra_mat *m,
-                   const uint8_t *unit, int g, int row, const int16_t *q)
+/* A run of groups from g on: their sums, weighed where there are several. */
+static float run(struct lutra_op_counts *c, float acc, const struct lutra_mat *m,
+                 const uint8_t *unit, int g, int row, const int16_t *q)
 {
     const uint8_t *codes = unit + m->scale_bytes;
-    int s = 0, x = 0, first = g * m->group / 8;
-    for (int o = 0; o < m->group / 8; o++)
-        s = add(c, s, octet(c, m, codes, row, first + o, q + 8 * o));
-    for (int i = 0; i < m->group; i++) x += q[i]; /* once for all rows: act.c */
-    if (m->mul != 1) s = times(c, s, m->mul);
-    if (m->offset) s = add(c, s, -times(c, m->offset, x));
-    if (m->scales != LUTRA_SCALE_F16 && m->scales != LUTRA_SCALE_F16_MIN) c->float_muls++;
-    acc = sum_of(c, acc, scaled(c, lutra_unit_d(m, unit, g, row), (float)s));
-    if (!lutra_mat_has_min(m)) return acc;
-    if (m->scales != LUTRA_SCALE_F16_MIN) c->float_muls++;
-    return sum_of(c, acc, scaled(c, lutra_unit_m(m, unit, g, row), (float)x));
+    const bool weighs = m->run > m->group, has_min = lutra_mat_has_min(m);
+    const float d = lutra_unit_run_d(m, unit, g, row);
+    const float min = has_min ? lutra_unit_run_m(m, unit, g, row) : 0.0f;
+    int total = 0, minima = 0;
+    for (int end = g + m->run / m->group; g < end; g++, q += m->group) {
+        int s = 0, x = 0, first = g * m->group / 8;
+        for (int o = 0; o < m->group / 8; o++)
+            s = add(c, s, octet(c, m, codes, row, first + o, q + 8 * o));
+        for (int i = 0; i < m->group; i++) x += q[i]; /* once for all rows: act.c */
+        if (m->mul != 1) s = times(c, s, m->mul);
+        if (m->offset) s = add(c, s, -times(c, m->offset, x));
+        if (!weighs) {
+            total = s;
+            minima = x;
+            continue;
+        }
+        total = add(c, total, times(c, lutra_unit_weight(m, unit, g, row), s));
+        if (has_min) minima = add(c, minima, times(c, lutra_unit_min_weight(m, unit, g, row), x));
+    }
+    if (!weighs && m->scales == LUTRA_SCALE_SUB) c->float_muls++;
+    acc = sum_of(c, acc, scaled(c, d, (float)total));
+    return has_min ? sum_of(c, acc, scaled(c, min, (float)minima)) : acc;
 }
 
 static float planes_row(struct lutra_op_counts *c, const struct lutra_mat *m, const uint8_t *tile,
@@ -75,8 +87,8 @@ static float planes_row(struct lutra_op_counts *c, const struct lutra_mat *m, co
 {
     float acc = 0.0f;
     for (int k = 0; k < m->n_cols; k += m->unit_k, tile += m->unit_bytes)
-        for (int g = 0; g < m->unit_k / m->group; g++)
-            acc = group(c, acc, m, tile, g, row, q + k + g * m->group);
+        for (int i = 0; i < m->unit_k; i += m->run)
+            acc = run(c, acc, m, tile, i / m->group, row, q + k + i);
     return acc;
 }
 

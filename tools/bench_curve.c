@@ -255,7 +255,7 @@ static lutra_status add_type(struct session *s, struct lutra_kernel_case *c,
     lutra_status st = lutra_kernel_open(b, c, ks, s->sizes.v[s->sizes.n - 1], err);
     if (st == LUTRA_OK) {
         lutra_format(label, sizeof label, "%s as %s, %dx%d, %s",
-                     lutra_type_info((uint32_t)c->type)->name, lutra_kernel_kind(c), c->rows,
+                     lutra_type_info((uint32_t)c->type)->name, lutra_kernel_kind(&b->mats[0]), c->rows,
                      c->cols, b->ops.name);
         st = add_curve(s, label, run_kernel, b, err);
         lutra_kernel_close(b);

@@ -60,14 +60,18 @@ bool lutra_kernel_shape(const char *text, int *rows, int *cols)
 /* The plan of a case. Base-3 codes are padded to whole units, not to the blocks of the type that
  * the file has them in: a row of any length can be held. */
 static lutra_status plan_case(struct lutra_mat *m, const struct lutra_kernel_case *c,
+                              const struct lutra_kernel_settings *s, const struct lutra_ops *ops,
                               lutra_error *err)
 {
     if (c->bits > 0) return lutra_pack_plan_bits(m, c->bits, c->group, c->rows, c->cols, err);
     if (c->quint) return lutra_pack_plan_as(m, c->type, c->rows, c->cols, LUTRA_PACK_QUINT, err);
     int block = lutra_type_info((uint32_t)c->type)->block;
     int whole = (c->cols + block - 1) / block * block;
+    enum lutra_packing how =
+        c->ternary ? LUTRA_PACK_TERN
+                   : lutra_codes_packing(ops, c->type, c->cols, s->mode == LUTRA_MODE_LUT);
     lutra_status st =
-        lutra_pack_plan(m, c->type, c->rows, c->ternary ? whole : c->cols, c->ternary, err);
+        lutra_pack_plan_as(m, c->type, c->rows, c->ternary ? whole : c->cols, how, err);
     if (st != LUTRA_OK || m->n_cols == c->cols) return st;
     int units = (whole + m->unit_k - 1) / m->unit_k, left = (c->cols + m->unit_k - 1) / m->unit_k;
     m->tile_bytes -= (size_t)(units - left) * m->unit_bytes;
@@ -229,7 +233,7 @@ lutra_status lutra_kernel_open(struct lutra_kernel_bench *b, const struct lutra_
     memset(b, 0, sizeof *b);
     lutra_ops_init(&b->ops, s->features);
     b->most_vectors = most_vectors;
-    lutra_status st = plan_case(&b->mats[0], c, err);
+    lutra_status st = plan_case(&b->mats[0], c, s, &b->ops, err);
     if (st == LUTRA_OK) st = lutra_pool_open(&b->pool, s->n_threads, NULL, err);
     if (st != LUTRA_OK) return st;
     b->engine.ops = &b->ops;

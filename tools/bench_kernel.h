@@ -52,8 +52,8 @@ int lutra_kernel_settings(struct lutra_kernel_settings *s, const struct lutra_be
 int lutra_kernel_types(const char *names, struct lutra_kernel_case *types, int cap);
 /* Is this a way that the level of the settings takes? Five trits a byte are AVX-512's. */
 bool lutra_kernel_runs(const struct lutra_kernel_case *c, const struct lutra_kernel_settings *s);
-/* "planes", "base 3", "int8", "float" */
-const char *lutra_kernel_kind(const struct lutra_kernel_case *c);
+/* "planes", "dense", "base 3", "quint", "int8", "book", "float" */
+const char *lutra_kernel_kind(const struct lutra_mat *m);
 
 /* "4096x4096": rows x columns. */
 bool lutra_kernel_shape(const char *text, int *rows, int *cols);

@@ -73,22 +73,28 @@ bool lutra_kernel_runs(const struct lutra_kernel_case *c, const struct lutra_ker
     return !c->quint || ops.packs_quint;
 }
 
-const char *lutra_kernel_kind(const struct lutra_kernel_case *c)
+const char *lutra_kernel_kind(const struct lutra_mat *m)
 {
-    struct lutra_mat m = {.data = NULL};
-    int block = lutra_type_info((uint32_t)c->type)->block;
-    if (c->quint) return "quint";
-    if (lutra_pack_plan(&m, c->type, 1, block, c->ternary, NULL)) return "n/a";
-    return m.kind == LUTRA_MAT_PLANES ? "planes"
-           : m.kind == LUTRA_MAT_TERN ? "base 3"
-           : m.kind == LUTRA_MAT_I8   ? "int8"
-           : m.kind == LUTRA_MAT_BOOK ? "book"
-                                      : "float";
+    switch (m->kind) {
+    case LUTRA_MAT_PLANES:
+        return "planes";
+    case LUTRA_MAT_DENSE:
+        return "dense";
+    case LUTRA_MAT_TERN:
+        return "base 3";
+    case LUTRA_MAT_QUINT:
+        return "quint";
+    case LUTRA_MAT_I8:
+        return "int8";
+    case LUTRA_MAT_BOOK:
+        return "book";
+    default:
+        return "float";
+    }
 }
 
-static void put_time(struct list *l, const struct lutra_kernel_case *c,
-                     const struct lutra_kernel_bench *b, int n, const struct lutra_kernel_time *t,
-                     double relative)
+static void put_time(struct list *l, const struct lutra_kernel_bench *b, int n,
+                     const struct lutra_kernel_time *t, double relative)
 {
     struct lutra_bench_out *w = &l->out;
     const struct lutra_mat *m = &b->mats[0];
@@ -99,7 +105,7 @@ static void put_time(struct list *l, const struct lutra_kernel_case *c,
         lutra_bench_out_text(w, "kernel", b->ops.name);
         lutra_bench_out_int(w, "n_threads", l->settings.n_threads);
         lutra_bench_out_text(w, "type", type);
-        lutra_bench_out_text(w, "kind", lutra_kernel_kind(c));
+        lutra_bench_out_text(w, "kind", lutra_kernel_kind(m));
         lutra_bench_out_int(w, "rows", m->n_rows);
         lutra_bench_out_int(w, "cols", m->n_cols);
         lutra_bench_out_int(w, "vectors", n);
@@ -122,7 +128,7 @@ static void put_time(struct list *l, const struct lutra_kernel_case *c,
         fprintf(w->file,
                 "| %-9s | %-6s | %6.3f | %11s | %4d | %10.1f | %10.2f | %6.1f | %8.1f | %9.1f | "
                 "%8s | %-18s |\n",
-                type, lutra_kernel_kind(c), (double)m->bytes * 8 / weights, shape, n, t->ns / 1e3,
+                type, lutra_kernel_kind(m), (double)m->bytes * 8 / weights, shape, n, t->ns / 1e3,
                 weights / t->ns, (double)m->bytes / t->ns, weights * n / t->ns, t->table_ns / 1e3,
                 isfinite(relative) ? lutra_bench_show(text, sizeof text, "%.2f", relative) : "",
                 l->of);
@@ -155,13 +161,13 @@ static double compare(struct lutra_kernel_bench *b, struct lutra_kernel_bench *o
     return weights / best[0] / (others / best[1]);
 }
 
-static void run_vectors(struct list *l, const struct lutra_kernel_case *c,
-                        struct lutra_kernel_bench *b, struct lutra_kernel_bench *round)
+static void run_vectors(struct list *l, struct lutra_kernel_bench *b,
+                        struct lutra_kernel_bench *round)
 {
     for (int i = 0; i < l->vectors.n; i++) {
         int n = l->vectors.v[i];
         struct lutra_kernel_time t = lutra_kernel_measure(b, n);
-        put_time(l, c, b, n, &t, round ? compare(b, round, n) : NAN);
+        put_time(l, b, n, &t, round ? compare(b, round, n) : NAN);
     }
 }
 
@@ -184,11 +190,11 @@ static void run_case(struct list *l, struct lutra_kernel_case c, int rows, int c
     lutra_status st = lutra_kernel_open(&b[0], &c, &l->settings, most, &err);
     if (st == LUTRA_OK && is_odd) {
         st = lutra_kernel_open(&b[1], &round, &l->settings, most, &err);
-        if (st == LUTRA_OK) run_vectors(l, &c, &b[0], &b[1]);
+        if (st == LUTRA_OK) run_vectors(l, &b[0], &b[1]);
         if (st == LUTRA_OK) lutra_kernel_close(&b[1]);
         lutra_kernel_close(&b[0]);
     } else if (st == LUTRA_OK) {
-        run_vectors(l, &c, &b[0], NULL);
+        run_vectors(l, &b[0], NULL);
         lutra_kernel_close(&b[0]);
     }
     free(b);

@@ -19,7 +19,7 @@ struct count {
     double weights;                         /* in it */
     double lookups;                         /* that the layout asks for; `product` has shuffles */
     int rows, cols;                         /* of it */
-    const char *by, *way;
+    const char *by, *way, *kind;
     bool table_way; /* lookups: integer products are plane weights and signs */
     double tables_share, time_share;
 };
@@ -115,6 +115,7 @@ static lutra_status count_slice(struct count *c, const struct lutra_kernel_case 
     c->cols = slice.cols;
     c->weights = (double)slice.rows * slice.cols;
     c->way = way_name(path);
+    c->kind = lutra_kernel_kind(w.m);
     c->table_way = path == LUTRA_PATH_LOOKUP;
     bool has_twin = w.m->kind == LUTRA_MAT_PLANES || w.m->kind == LUTRA_MAT_TERN;
     if (c->table_way && !has_twin) c->lookups = NAN; /* stepped alone */
@@ -167,7 +168,7 @@ static void put_count(struct lutra_bench_out *w, const char *kernel, const struc
     while (lutra_bench_out_next(w)) {
         lutra_bench_out_text(w, "kernel", kernel);
         lutra_bench_out_text(w, "type", type);
-        lutra_bench_out_text(w, "kind", lutra_kernel_kind(k));
+        lutra_bench_out_text(w, "kind", c->kind);
         lutra_bench_out_text(w, "way", c->way);
         lutra_bench_out_int(w, "rows", k->rows);
         lutra_bench_out_int(w, "cols", k->cols);
@@ -188,7 +189,7 @@ static void put_count(struct lutra_bench_out *w, const char *kernel, const struc
         fprintf(
             w->file,
             "| %-9s | %-6s | %-3s | %7s | %8s | %6s | %6s | %6s | %6s | %6s | %6s | %6s |\n", type,
-            lutra_kernel_kind(k), c->way, lutra_bench_show(a[0], 24, "%.3f", c->lookups / n),
+            c->kind, c->way, lutra_bench_show(a[0], 24, "%.3f", c->lookups / n),
             lutra_bench_show(a[8], 24, "%.3f", c->product.lookups / n),
             lutra_bench_show(a[1], 24, "%.3f", c->product.adds / n),
             lutra_bench_show(a[2], 24, "%.3f", products),

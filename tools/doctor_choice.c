@@ -58,6 +58,9 @@ static const char *kind_of(const struct lutra_mat *m)
     case LUTRA_MAT_PLANES:
         snprintf(text, sizeof text, "%d plane%s", m->bits, m->bits == 1 ? "" : "s");
         return text;
+    case LUTRA_MAT_DENSE:
+        snprintf(text, sizeof text, "%d bits", m->bits);
+        return text;
     case LUTRA_MAT_TERN:
         return "base 3";
     case LUTRA_MAT_QUINT:
@@ -101,7 +104,8 @@ static void add_type(struct group *groups, int *n, const struct lutra_ops *ops, 
     struct lutra_mat m = {.data = NULL};
     struct lutra_engine e;
     char way[WAY_BYTES], name[40];
-    if (lutra_pack_plan(&m, type, 4096, 4096, ternary, NULL)) return;
+    enum lutra_packing how = ternary ? LUTRA_PACK_TERN : lutra_codes_packing(ops, type, 4096, false);
+    if (lutra_pack_plan_as(&m, type, 4096, 4096, how, NULL)) return;
     set_engine(&e, ops, LUTRA_MODE_AUTO, &m);
     say_way(way, sizeof way, &e, &m);
     lutra_format(name, sizeof name, "%s%s", lutra_type_info((uint32_t)type)->name,

@@ -33,13 +33,16 @@ static float next_random(uint32_t *state)
 }
 
 /* A random matrix of one type, packed; ternary types get true ternary rows. */
-static bool make_matrix(struct bench *b, int type, uint32_t *state)
+static bool make_matrix(struct bench *b, int type, bool dense, uint32_t *state)
 {
     const struct lutra_type_info *info = lutra_type_info((uint32_t)type);
     bool ternary = type == LUTRA_TYPE_TQ1_0 || type == LUTRA_TYPE_TQ2_0;
     size_t row_bytes = (size_t)(COLS / info->block * info->bytes);
     float row[COLS];
-    if (lutra_pack_plan(&b->mat, type, ROWS, COLS, ternary, NULL)) return false;
+    enum lutra_packing how = dense     ? LUTRA_PACK_DENSE
+                             : ternary ? LUTRA_PACK_TERN
+                                       : LUTRA_PACK_CODES;
+    if (lutra_pack_plan_as(&b->mat, type, ROWS, COLS, how, NULL)) return false;
     uint8_t *tile = lutra_arena_take(&b->arena, row_bytes * (size_t)b->mat.tile_rows);
     b->mat.data = lutra_arena_take(&b->arena, b->mat.bytes);
     b->mat.scale = 1.0f;
@@ -80,7 +83,7 @@ static bool multiply(struct bench *b, const struct lutra_ops *ops, enum lutra_mo
 }
 
 static bool type_agrees(struct bench *b, const struct lutra_ops *scalar,
-                        const struct lutra_ops *ops, int type)
+                        const struct lutra_ops *ops, int type, bool dense)
 {
     static const struct {
         enum lutra_mode mode;
@@ -89,7 +92,7 @@ static bool type_agrees(struct bench *b, const struct lutra_ops *scalar,
                 {LUTRA_MODE_DEQ, VECTORS}};
     uint32_t state = 88172645u + (uint32_t)type;
     size_t used = b->arena.used;
-    bool ok = make_matrix(b, type, &state);
+    bool ok = make_matrix(b, type, dense, &state);
     for (size_t i = 0; ok && i < sizeof ways / sizeof *ways; i++) {
         int n = ways[i].n;
         memset(b->y[0], 0, VECTORS * ROWS * sizeof(float));
@@ -140,7 +143,9 @@ bool lutra_doctor_kernels(uint32_t features, char *verdict, size_t cap)
         ok = false;
     }
     for (size_t i = 0; ok && i < sizeof types / sizeof *types; i++) {
-        ok = type_agrees(&b, &scalar, &ops, types[i]);
+        ok = type_agrees(&b, &scalar, &ops, types[i], false) &&
+             (lutra_codes_packing(&ops, types[i], LUTRA_NEAR_COLS, false) != LUTRA_PACK_DENSE ||
+              type_agrees(&b, &scalar, &ops, types[i], true));
         if (!ok) snprintf(verdict, cap, "WRONG for %s", lutra_type_info((uint32_t)types[i])->name);
     }
     lutra_pool_close(b.pool);

@@ -226,6 +226,147 @@ ARM_INLINE struct lutra_rows rows_from_magic(struct ints s, int32_t plus)
     return r;
 }
 
+ARM_INLINE struct lutra_rows rows_from_ints(struct ints s)
+{
+    struct lutra_rows r;
+
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) r.v[i] = vcvtq_f32_s32(s.v[i]);
+    return r;
+}
+
+ARM_INLINE struct ints ints_fill(int32_t x)
+{
+    const int32x4_t v = vdupq_n_s32(x);
+
+    return (struct ints){{v, v, v, v}};
+}
+
+ARM_INLINE struct ints ints_load(const int32_t *p)
+{
+    return (struct ints){{vld1q_s32(p), vld1q_s32(p + 4), vld1q_s32(p + 8), vld1q_s32(p + 12)}};
+}
+
+ARM_INLINE void ints_store(int32_t *p, struct ints s)
+{
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) vst1q_s32(p + 4 * i, s.v[i]);
+}
+
+/* ---- runs of groups: sums weighed by sub-scales in int32, see lut.h ---- */
+
+ARM_INLINE bool has_runs(const struct lutra_mat *m)
+{
+    return m->run > m->group;
+}
+
+/* The bytes sc of group g: signed in SUB ... */
+ARM_INLINE uint8x16_t sub_scales(const uint8_t *unit, enum lutra_scale_kind kind, int g)
+{
+    if (kind == LUTRA_SCALE_SUB) return vld1q_u8(unit + 32 + 16 * g);
+    const uint8x16_t b = vld1q_u8(unit + 64 + 16 * g);
+    return kind == LUTRA_SCALE_SUB_MIN4 ? vandq_u8(b, vdupq_n_u8(15)) : b;
+}
+
+/* ... and mn, if there are minima. */
+ARM_INLINE uint8x16_t sub_minima(const uint8_t *unit, enum lutra_scale_kind kind, int g)
+{
+    return kind == LUTRA_SCALE_SUB_MIN4 ? vshrq_n_u8(vld1q_u8(unit + 64 + 16 * g), 4)
+                                        : vld1q_u8(unit + 192 + 16 * g);
+}
+
+/* What they weigh: bytes to int32, zips being twice as fast as moves that widen. */
+ARM_INLINE struct ints weights_of(uint8x16_t q, bool is_signed)
+{
+    const uint8x16_t zero = vdupq_n_u8(0);
+    const uint16x8_t none = vdupq_n_u16(0);
+
+    if (is_signed) {
+        const int8x16_t s = vreinterpretq_s8_u8(q);
+        const int16x8_t a = vmovl_s8(vget_low_s8(s)), b = vmovl_high_s8(s);
+        return (struct ints){{vmovl_s16(vget_low_s16(a)), vmovl_high_s16(a),
+                              vmovl_s16(vget_low_s16(b)), vmovl_high_s16(b)}};
+    }
+    const uint16x8_t lo = vreinterpretq_u16_u8(vzip1q_u8(q, zero));
+    const uint16x8_t hi = vreinterpretq_u16_u8(vzip2q_u8(q, zero));
+    return (struct ints){
+        {vreinterpretq_s32_u16(vzip1q_u16(lo, none)), vreinterpretq_s32_u16(vzip2q_u16(lo, none)),
+         vreinterpretq_s32_u16(vzip1q_u16(hi, none)), vreinterpretq_s32_u16(vzip2q_u16(hi, none))}};
+}
+
+ARM_INLINE struct ints scale_weights(const uint8_t *unit, enum lutra_scale_kind kind, int g)
+{
+    return weights_of(sub_scales(unit, kind, g), kind == LUTRA_SCALE_SUB);
+}
+
+ARM_INLINE struct ints minimum_weights(const uint8_t *unit, enum lutra_scale_kind kind, int g)
+{
+    return weights_of(sub_minima(unit, kind, g), false);
+}
+
+ARM_INLINE struct ints ints_weigh(struct ints total, struct ints s, struct ints by)
+{
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) total.v[i] = vmlaq_s32(total.v[i], s.v[i], by.v[i]);
+    return total;
+}
+
+ARM_INLINE struct ints ints_weigh_by(struct ints total, struct ints s, int32_t by)
+{
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) total.v[i] = vmlaq_n_s32(total.v[i], s.v[i], by);
+    return total;
+}
+
+/* Bytes of the sums of codes of up to 16 groups, for minima by integer dot: x = part[0] +
+ * 256 * part[1] + 65536 * part[2]. */
+struct sum_bytes {
+    int8x16_t part[3];
+};
+
+ARM_INLINE int8x16_t low_bytes(const int32x4_t x[4])
+{
+    const int16x8_t a = vuzp1q_s16(vreinterpretq_s16_s32(x[0]), vreinterpretq_s16_s32(x[1]));
+    const int16x8_t b = vuzp1q_s16(vreinterpretq_s16_s32(x[2]), vreinterpretq_s16_s32(x[3]));
+
+    return vuzp1q_s8(vreinterpretq_s8_s16(a), vreinterpretq_s8_s16(b));
+}
+
+ARM_INLINE struct sum_bytes split_groups(const int32_t *sums, int group, int groups)
+{
+    int32_t x[16] = {0};
+    int32x4_t v[4];
+    struct sum_bytes r;
+
+    for (int g = 0; g < groups; g++) x[g] = group_codes(sums + g * (group / 16), group);
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) v[i] = vld1q_s32(x + 4 * i);
+    ARM_UNROLL
+    for (int p = 0; p < 3; p++) {
+        r.part[p] = low_bytes(v);
+        ARM_UNROLL
+        for (int i = 0; i < 4; i++) v[i] = vrshrq_n_s32(v[i], 8);
+    }
+    return r;
+}
+
+/* The end of a run: acc + d * total ... */
+ARM_INLINE struct lutra_rows rows_add_run(struct lutra_rows acc, struct lutra_rows d,
+                                          struct ints total)
+{
+    return rows_add(acc, rows_mul(d, rows_from_ints(total)));
+}
+
+/* ... and, if there are minima, - dmin * theirs. */
+ARM_INLINE struct lutra_rows rows_sub_run(struct lutra_rows acc, struct lutra_rows dmin,
+                                          struct ints minima)
+{
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++)
+        acc.v[i] = vsubq_f32(acc.v[i], vmulq_f32(dmin.v[i], vcvtq_f32_s32(minima.v[i])));
+    return acc;
+}
+
 /* ---- between files ---- */
 
 /* planes_lookup of tiles [tile0, tile1): y[row of the matrix] */
@@ -244,5 +385,42 @@ void lutra_planes_bits_neon(const struct planes_job *j); /* weights of one bit *
 struct columns {
     uint8x16_t c[8];
 };
+
+/* Four columns after each other to four bytes of each row. */
+ARM_INLINE void zip_four(uint8x16_t to[4], const uint8x16_t c[4])
+{
+    const uint16x8_t a = vreinterpretq_u16_u8(vzip1q_u8(c[0], c[1]));
+    const uint16x8_t b = vreinterpretq_u16_u8(vzip1q_u8(c[2], c[3]));
+    const uint16x8_t d = vreinterpretq_u16_u8(vzip2q_u8(c[0], c[1]));
+    const uint16x8_t e = vreinterpretq_u16_u8(vzip2q_u8(c[2], c[3]));
+
+    to[0] = vreinterpretq_u8_u16(vzip1q_u16(a, b));
+    to[1] = vreinterpretq_u8_u16(vzip2q_u16(a, b));
+    to[2] = vreinterpretq_u8_u16(vzip1q_u16(d, e));
+    to[3] = vreinterpretq_u8_u16(vzip2q_u16(d, e));
+}
+
+/* What bytes of a panel are: q - off, or, where sub-scales fit, off - q * by. */
+struct less {
+    uint8x16_t off, by;
+    bool fold;
+};
+
+ARM_INLINE struct less less_fill(int off)
+{
+    return (struct less){vdupq_n_u8((uint8_t)off), vdupq_n_u8(0), false};
+}
+
+ARM_INLINE uint8x16_t codes_less(uint8x16_t q, struct less l)
+{
+    return l.fold ? vmlsq_u8(l.off, q, l.by) : vsubq_u8(q, l.off);
+}
+
+ARM_INLINE struct columns columns_less(struct columns u, struct less l)
+{
+    ARM_UNROLL
+    for (int i = 0; i < 8; i++) u.c[i] = codes_less(u.c[i], l);
+    return u;
+}
 
 #endif

@@ -8,30 +8,21 @@
 #error "compile with -march=armv8.2-a+dotprod (the Makefile does so for *_dotprod.c)"
 #endif
 
-enum { LEAST = 1, COLS = 4, SCALES = 4 };
+enum { LEAST = 1, COLS = 4, SCALES = 4, DENSE_MOST = 8 };
 
 /* ---- panels: [column / 4][16 rows][4] ---- */
 
-/* Four columns after each other to four bytes of each row. */
-ARM_INLINE void put_quad(int8_t *w, const uint8x16_t *c, uint8x16_t off)
+ARM_INLINE void put_columns(int8_t *w, struct columns u, struct less l)
 {
-    uint8x16_t c0 = vsubq_u8(c[0], off), c1 = vsubq_u8(c[1], off);
-    uint8x16_t c2 = vsubq_u8(c[2], off), c3 = vsubq_u8(c[3], off);
-    int16x8_t a = vreinterpretq_s16_u8(vzip1q_u8(c0, c1));
-    int16x8_t b = vreinterpretq_s16_u8(vzip1q_u8(c2, c3));
-    int16x8_t d = vreinterpretq_s16_u8(vzip2q_u8(c0, c1));
-    int16x8_t e = vreinterpretq_s16_u8(vzip2q_u8(c2, c3));
+    u = columns_less(u, l);
+    ARM_UNROLL
+    for (int h = 0; h < 2; h++) {
+        uint8x16_t four[4];
 
-    vst1q_s8(w, vreinterpretq_s8_s16(vzip1q_s16(a, b)));
-    vst1q_s8(w + 16, vreinterpretq_s8_s16(vzip2q_s16(a, b)));
-    vst1q_s8(w + 32, vreinterpretq_s8_s16(vzip1q_s16(d, e)));
-    vst1q_s8(w + 48, vreinterpretq_s8_s16(vzip2q_s16(d, e)));
-}
-
-ARM_INLINE void put_columns(int8_t *w, struct columns u, uint8x16_t off)
-{
-    put_quad(w, u.c, off);
-    put_quad(w + 64, u.c + 4, off);
+        zip_four(four, u.c + 4 * h);
+        ARM_UNROLL
+        for (int i = 0; i < 4; i++) vst1q_u8((uint8_t *)w + 64 * h + 16 * i, four[i]);
+    }
 }
 
 ARM_INLINE void put_pairs(int8_t *w, const uint8_t *code)
@@ -107,6 +98,11 @@ ARM_INLINE void spread_rows(float *to, struct lutra_rows r)
     rows_store(to, r);
 }
 
+ARM_INLINE void spread_ints(int32_t *to, struct ints r)
+{
+    ints_store(to, r);
+}
+
 ARM_INLINE float32x4_t times_x(float32x4_t m, const float *x, int vector)
 {
     const float32x4_t all = vld1q_f32(x);
@@ -131,6 +127,11 @@ ARM_INLINE void rows_of_sums(float32x4_t *t, int nv, int rows)
 void lutra_mm_init_dotprod(struct lutra_ops *ops)
 {
     ops->panel_mul = panel_mul;
+    ops->dense_mul = dense_mul;
+    ops->dense_bits = 0x7c; /* all widths: 2 to 6 */
+    ops->dense_most = DENSE_MOST;
     ops->book_panel = 1; /* weights per cycle of 1, 4, 12 vectors: 4.4, 11, 15; NEON's 2.3, 3.6, 3.6 */
     if (ops->panel_scratch < sizeof(struct panel)) ops->panel_scratch = sizeof(struct panel);
+    if (ops->panel_scratch < lutra_dense_few_scratch())
+        ops->panel_scratch = lutra_dense_few_scratch();
 }

@@ -9,7 +9,7 @@
 #error "compile with -march=armv8.2-a+dotprod+i8mm (the Makefile does so for *_i8mm.c)"
 #endif
 
-enum { LEAST = 2, COLS = 8, SCALES = 8 };
+enum { LEAST = 2, COLS = 8, SCALES = 8, DENSE_MOST = 4 };
 
 /* ---- panels: [column / 8][16 rows][8] ---- */
 
@@ -37,15 +37,15 @@ ARM_INLINE void put_rows(int8_t *w, const uint16x8_t *p)
     vst1q_s8(w + 48, vreinterpretq_s8_u32(vzip2q_u32(b, d)));
 }
 
-ARM_INLINE void put_columns(int8_t *w, struct columns u, uint8x16_t off)
+ARM_INLINE void put_columns(int8_t *w, struct columns u, struct less l)
 {
     uint16x8_t p[8];
 
+    u = columns_less(u, l);
     ARM_UNROLL
     for (int i = 0; i < 4; i++) {
-        uint8x16_t a = vsubq_u8(u.c[2 * i], off), b = vsubq_u8(u.c[2 * i + 1], off);
-        p[i] = zip_low(a, b);
-        p[i + 4] = zip_high(a, b);
+        p[i] = zip_low(u.c[2 * i], u.c[2 * i + 1]);
+        p[i + 4] = zip_high(u.c[2 * i], u.c[2 * i + 1]);
     }
     put_rows(w, p);
     put_rows(w + 64, p + 4);
@@ -119,6 +119,15 @@ ARM_INLINE void spread_rows(float *to, struct lutra_rows r)
     }
 }
 
+ARM_INLINE void spread_ints(int32_t *to, struct ints r)
+{
+    ARM_UNROLL
+    for (int i = 0; i < 4; i++) {
+        vst1q_s32(to + 8 * i, vzip1q_s32(r.v[i], r.v[i]));
+        vst1q_s32(to + 8 * i + 4, vzip2q_s32(r.v[i], r.v[i]));
+    }
+}
+
 ARM_INLINE float32x4_t times_x(float32x4_t m, const float *x, int pair)
 {
     return vmulq_f32(m, vld1q_f32(x + 4 * pair));
@@ -159,6 +168,9 @@ ARM_INLINE void rows_of_sums(float32x4_t *t, int nv, int rows)
 void lutra_mm_init_i8mm(struct lutra_ops *ops)
 {
     ops->panel_mul = panel_mul;
+    ops->dense_mul = dense_mul;
+    ops->dense_bits = 0x7c; /* all widths: 2 to 6 */
+    ops->dense_most = DENSE_MOST;
     ops->book_panel = 1; /* weights per cycle of 1, 4, 64 vectors: 3.3, 11, 25; NEON's 2.5, 3.6, 3.6 */
     if (ops->panel_scratch < sizeof(struct panel)) ops->panel_scratch = sizeof(struct panel);
 }

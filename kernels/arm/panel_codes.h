@@ -56,10 +56,25 @@ static void split_piece(const struct strip *s, int block, const int16_t *const c
     s->p->marks[piece_at(s, block, k)] = marks;
 }
 
+/* Sums of the groups of a run for its minima: bytes of four vectors, as codes lie. */
+static void split_sums(int8_t *to, const int32_t *const sums[WIDE], int at, const struct lutra_mat *m)
+{
+    struct sum_bytes x[WIDE];
+
+    for (int i = 0; i < WIDE; i++) x[i] = split_groups(sums[i] + at, m->group, m->run / m->group);
+    for (int i = 0; i < 3; i++) {
+        const int8x16_t part[WIDE] = {x[0].part[i], x[1].part[i], x[2].part[i], x[3].part[i]};
+        const int8x16_t any = vorrq_s8(vorrq_s8(part[0], part[1]), vorrq_s8(part[2], part[3]));
+        lay_codes(to + 64 * i, part);
+        to[RUN_X - 1] = vmaxvq_u8(vreinterpretq_u8_s8(any)) != 0; /* of the last part in the end */
+    }
+}
+
 /* The run for all vectors of the strip. */
 static void split_run(const struct strip *s)
 {
-    const bool minima = s->m->kind == LUTRA_MAT_PLANES && scales_have_min(s->m->scales);
+    const bool min = s->m->kind != LUTRA_MAT_BOOK && scales_have_min(s->m->scales);
+    const bool minima = min && !has_runs(s->m);
 
     for (int b = 0; b < s->n; b += WIDE) {
         const int16_t *c[WIDE];
@@ -80,6 +95,8 @@ static void split_run(const struct strip *s)
                 lay_x(s->p->x + piece_at(s, b / WIDE, k) * 2 * WIDE, vcvtq_f32_s32(vld1q_s32(x)));
             }
         }
+        for (int k = 0; min && has_runs(s->m) && k < s->run_cols; k += s->m->run)
+            split_sums(s->p->runs + run_at(s, b / WIDE, k) * RUN_X, sums, (s->run + k) / 16, s->m);
     }
 }
 

@@ -17,18 +17,26 @@ enum {
 enum {
     CODES = VECTORS * PART_COLS, /* in a run */
     PIECES = CODES / 16 / WIDE,  /* blocks times groups of a run, at most */
+    RUN_COLS = 128, /* columns of a run of groups, at least */
+    RUN_X = 256, /* bytes of a run's sums: low, middle, high of 16 groups, 64 each; then 1 if any are high */
     SUMS = 8 /* registers of sums of a block, beside as many of floats: four vectors times 8 rows or
                 two times 16 */
 };
 
 struct panel { /* the scratch of a thread */
     int8_t w[PART_COLS * 16]; /* eight columns of 16 rows in 128 bytes, in the file's order */
-    float d[PART_COLS / 16 * 32], m[PART_COLS / 16 * 32]; /* [group] scales in the order of sums */
+    float d[PART_COLS / 16 * 32], m[PART_COLS / 16 * 32]; /* [group] scales in the order of sums;
+                                 of runs [run] d, dmin, and [group] */
+    int32_t sc[PART_COLS / 32 * 32];
+    int8_t mn[PART_COLS / RUN_COLS * 16 * 16]; /* [run] mn of its groups as codes of columns */
     int8_t low[CODES];        /* [block][columns]: lay_codes says how the codes of a block lie */
     int8_t high[CODES];       /* the same where there are marks, else anything */
     uint64_t marks[PIECES];   /* [block][piece]: which codes exceed a byte */
-    float x[PIECES * 2 * WIDE]; /* [block][group] sums of codes as times_x wants them, if needed */
-    int32_t magic[SUMS * 4];  /* what sums start from */
+    union {
+        float x[PIECES * 2 * WIDE]; /* [block][group] sums of codes as times_x wants them, if needed */
+        int8_t runs[PIECES * 2 * WIDE * sizeof(float)]; /* [block][run] bytes of sums of its groups */
+    };
+    int32_t magic[SUMS * 4], zero[SUMS * 4]; /* what sums start from */
     float sums[SUMS * 4];     /* of a block before and after a part; TERN: the bits of integers */
     int32_t high_sums[PART_COLS / 16 * SUMS * 4]; /* [piece], where there are marks */
 };
@@ -68,10 +76,12 @@ struct strip {
     int row, half;      /* 16 rows; half of a tile of 32 one-bit rows, else 0 */
     int run, run_cols;  /* begin, columns: a multiple of 16 */
     int part, cols;     /* within the run: begin, columns */
-    int piece;          /* columns of a word of marks: a group; of TERN PIECE_COLS */
+    int piece;          /* columns of a word of marks: a group; of TERN and where sub-scales are
+                           folded into bytes PIECE_COLS */
     bool first, last;   /* parts of the row */
     bool wide;          /* codes may exceed a byte */
-    bool small;         /* sums of a group stay below 2^22 even so */
+    bool integers;      /* sums of a piece stay integers: TERN, runs of groups */
+    bool small;         /* or they stay below 2^22 even so */
 };
 
 /* Which piece of the run is column k of it. */
@@ -80,6 +90,12 @@ ARM_INLINE size_t piece_at(const struct strip *s, int block, int k)
     const int each = (s->run_cols + s->piece - 1) / s->piece;
 
     return (size_t)(block * each + k / s->piece);
+}
+
+/* The same of runs of groups. */
+ARM_INLINE size_t run_at(const struct strip *s, int block, int k)
+{
+    return (size_t)((block * s->run_cols + k) / s->m->run);
 }
 
 /* Where its codes are. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Packed codes back to bytes, eight columns of 16 rows at a time. The file that includes this lays
  * them where its products want them: before the #include it defines
- *   put_columns(int8_t *w, struct columns u, uint8x16_t off)   u, less off, to 128 bytes at w
+ *   put_columns(int8_t *w, struct columns u, struct less l)    u, less l, to 128 bytes at w
  *   put_pairs(int8_t *w, const uint8_t *code)                  the same from four pairs of I8 */
 #ifndef LUTRA_KERNELS_ARM_UNPACK_BODY_H
 #define LUTRA_KERNELS_ARM_UNPACK_BODY_H
@@ -89,7 +89,7 @@ ARM_INLINE struct columns octet_columns(const uint8x16_t *plane, int bits)
     return r;
 }
 
-ARM_INLINE void unpack_steps(int8_t *w, const uint8_t *code, int bits, int steps, uint8x16_t off)
+ARM_INLINE void unpack_steps(int8_t *w, const uint8_t *code, int bits, int steps, struct less l)
 {
     const int pairs = bits / 2;
     uint8x16_t plane[6];
@@ -107,35 +107,35 @@ ARM_INLINE void unpack_steps(int8_t *w, const uint8_t *code, int bits, int steps
                 plane[2 * p + 1] = two.val[1];
             }
             if (bits % 2) plane[bits - 1] = odd.val[o];
-            put_columns(w, octet_columns(plane, bits), off);
+            put_columns(w, octet_columns(plane, bits), l);
         }
     }
 }
 
-static void unpack_planes(int8_t *w, const uint8_t *code, int bits, int steps, uint8x16_t off)
+static void unpack_planes(int8_t *w, const uint8_t *code, int bits, int steps, struct less l)
 {
     switch (bits) { /* one copy each, with constant shifts */
     case 2:
-        unpack_steps(w, code, 2, steps, off);
+        unpack_steps(w, code, 2, steps, l);
         break;
     case 3:
-        unpack_steps(w, code, 3, steps, off);
+        unpack_steps(w, code, 3, steps, l);
         break;
     case 4:
-        unpack_steps(w, code, 4, steps, off);
+        unpack_steps(w, code, 4, steps, l);
         break;
     case 5:
-        unpack_steps(w, code, 5, steps, off);
+        unpack_steps(w, code, 5, steps, l);
         break;
     default:
-        unpack_steps(w, code, 6, steps, off);
+        unpack_steps(w, code, 6, steps, l);
         break;
     }
 }
 
 /* Twice the bits of one half of a tile of 32 rows; 8 columns take 32 bytes. Rows 0-3, 8-11 of the
  * half are at `code`, 4-7, 12-15 sixteen bytes on: see lutra_bit_slot. */
-static void unpack_bits(int8_t *w, const uint8_t *code, int cols, uint8x16_t off)
+static void unpack_bits(int8_t *w, const uint8_t *code, int cols, struct less l)
 {
     for (int k = 0; k < cols; k += 8, code += LUTRA_BIT_ROWS, w += 8 * 16) {
         uint32x2_t a = vreinterpret_u32_u8(vld1_u8(code));
@@ -145,21 +145,19 @@ static void unpack_bits(int8_t *w, const uint8_t *code, int cols, uint8x16_t off
 
         ARM_UNROLL
         for (int c = 0; c < 8; c++) u.c[c] = vandq_u8(shift_to(x, 1 - c), vdupq_n_u8(2));
-        put_columns(w, u, off);
+        put_columns(w, u, l);
     }
 }
 
-/* One group of PLANES or I8, less `off` (I8: as it is). */
-ARM_INLINE void unpack_group(int8_t *w, const struct lutra_mat *m, const uint8_t *code, int off)
+/* One group of PLANES, less `l`, or I8 as it is. */
+ARM_INLINE void unpack_group(int8_t *w, const struct lutra_mat *m, const uint8_t *code, struct less l)
 {
-    const uint8x16_t o = vdupq_n_u8((uint8_t)off);
-
     if (m->kind == LUTRA_MAT_I8)
         for (int k = 0; k < m->group; k += 8, w += 8 * 16) put_pairs(w, code + 16 * k);
     else if (m->bits == 1)
-        unpack_bits(w, code, m->group, o);
+        unpack_bits(w, code, m->group, l);
     else
-        unpack_planes(w, code, m->bits, m->group / LUTRA_STEP_K, o);
+        unpack_planes(w, code, m->bits, m->group / LUTRA_STEP_K, l);
 }
 
 /* ---- ternary ---- */
@@ -205,7 +203,7 @@ static void unpack_tern(int8_t *w, const struct lutra_mat *m, const uint8_t *ste
                 u[(3 * j + i) / 8].c[(3 * j + i) % 8] = vqtbl2q_u8(t[i], e);
         }
         ARM_UNROLL
-        for (int j = 0; j < 3; j++, w += 8 * 16) put_columns(w, u[j], vdupq_n_u8(0));
+        for (int j = 0; j < 3; j++, w += 8 * 16) put_columns(w, u[j], less_fill(0));
     }
 }
 

@@ -2,6 +2,7 @@
 /* BOOK matrices with AVX2. */
 #include <immintrin.h>
 
+#define WIDE 8
 #define BOOK_DOT(sum, weights, codes) _mm256_add_epi32(sum, _mm256_madd_epi16(weights, codes))
 #include "kernels/x86/book_avx2_body.h"
 #include "kernels/x86/x86_init.h"

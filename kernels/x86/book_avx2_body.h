@@ -2,13 +2,12 @@
 /* BOOK matrices with 256-bit vectors: 8 rows of an octet are one register. Bytes of low and of high
  * nibbles pass through the book; even and odd bytes, widened to 16 bits, are then columns 2i, 2i+1
  * of a row. The file that includes this defines BOOK_DOT(sum, weights, codes): sum + the pairs'
- * products, in int32. */
+ * products, in int32, and WIDE, 3 or 8, vectors whose sums stand in registers. */
 #include "kernels/book.h"
 #include "kernels/ops.h"
 #include "kernels/x86/x86.h"
 
 enum {
-    WIDE = 8, /* vectors whose sums stand in registers */
     FEW = 2   /* vectors with code for each kind of scales */
 };
 
@@ -107,18 +106,24 @@ X86_INLINE void some_tiles(float *y, size_t y_stride, int nv, const struct lutra
 SOME_TILES(1)
 SOME_TILES(2)
 SOME_TILES(3)
+#if WIDE > 3
 SOME_TILES(4)
 SOME_TILES(5)
 SOME_TILES(6)
 SOME_TILES(7)
 SOME_TILES(8)
+#endif
 
 static void book_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
     static void (*const tiles[WIDE])(float *, size_t, const struct lutra_mat *,
                                      const struct lutra_act *, int, int, int) = {
-        tiles_1, tiles_2, tiles_3, tiles_4, tiles_5, tiles_6, tiles_7, tiles_8};
+        tiles_1, tiles_2, tiles_3,
+#if WIDE > 3
+        tiles_4, tiles_5, tiles_6, tiles_7, tiles_8
+#endif
+    };
     for (int v = v0, some; v < v1; v += some) {
         some = v1 - v < WIDE ? v1 - v : WIDE;
         tiles[some - 1](y, y_stride, m, a, v, tile0, tile1);

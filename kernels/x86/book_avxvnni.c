@@ -2,6 +2,7 @@
 /* BOOK matrices with AVX2 and AVX-VNNI: the same with vpdpwssd. */
 #include <immintrin.h>
 
+#define WIDE 3 /* more are a panel */
 #define BOOK_DOT(sum, weights, codes) _mm256_dpwssd_avx_epi32(sum, weights, codes)
 #include "kernels/x86/book_avx2_body.h"
 

@@ -40,8 +40,9 @@ X128_INLINE __m128i four_bytes(const uint8_t *p)
 
 X128_INLINE __m128 four_halves(const uint8_t *p)
 {
-    __m128i h = _mm_loadl_epi64((const __m128i *)p);
-    return x128_f16(_mm_unpacklo_epi16(h, _mm_setzero_si128()));
+    __m128 f[2];
+    x128_f16(f, _mm_loadl_epi64((const __m128i *)p));
+    return f[0];
 }
 
 /* D of group g of a unit, rows 4*part ..; half = f16 scales of SUB, read once a unit. */

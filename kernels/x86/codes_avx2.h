@@ -26,7 +26,13 @@ struct strip {
     int32_t start[2][PANEL_GROUPS * BLOCK + SLACK]; /* of low and high bytes */
     float xs[PANEL_GROUPS * BLOCK];                 /* X, if there are minima */
     int32_t back[PANEL_GROUPS * BLOCK];             /* what is added to S, if bias_back */
-    int32_t sums[WIDE][16];                         /* 256 * those of high bytes */
+    /* if has_runs, [pair of groups][vector][2] of WIDE: X as int16, and X / 65536 if that is not 0 (far) */
+    int32_t x[2][PANEL_GROUPS / 2 * BLOCK + SLACK];
+    bool far[BLOCK];
+    int32_t sc[PANEL_GROUPS][16]; /* what sums of bytes are weighed by */
+    int16_t mn[PANEL_GROUPS * 16], back_sc[PANEL_GROUPS * 16]; /* what X are: [pair of groups][16 rows][2] */
+    int32_t total[WIDE][16], minima[WIDE][16];
+    int32_t sums[WIDE][16]; /* 256 * those of high bytes */
     uint64_t high[BLOCK]; /* of WIDE vectors, at the first: a bit for each quad with high bytes */
     bool pairs[BLOCK];    /* likewise: are they int16 pairs? */
     union {
@@ -37,13 +43,19 @@ struct strip {
 
 /* ---- what int16 holds ----
  * With SUMS16 a lane ends with minus the sum of w * low, w = byte - bias, over half of a group's
- * columns. On the way there it may wrap. -32768 <= -sum <= 32767 if -2^k <= w < 2^k and there are
- * 2^(8-k) columns to a lane: 16 of 5 bits, 8 of 6, 128 of TQ2_0's two bits. That is why the bias is
- * the middle even where zero is elsewhere, and why the sum is a negative one. */
+ * columns; if woven, over all of one of two groups. On the way there it may wrap. -32768 <= -sum <= 32767
+ * if -2^k <= w < 2^k and there are 2^(8-k) columns to a lane: 16 of 5 bits, 8 of 6, 128 of TQ2_0's two
+ * bits. That is why the bias is the middle even where zero is elsewhere, and why the sum is a negative one.
+ * Woven, 16 columns of at most three bits, w = 0 .. 3 or -4 .. 3, are far from that. */
+static bool has_codes(const struct lutra_mat *m)
+{
+    return m->kind == LUTRA_MAT_PLANES || m->kind == LUTRA_MAT_DENSE;
+}
+
 static int bias_of(const struct lutra_mat *m)
 {
-    if (SUMS16 && m->kind == LUTRA_MAT_PLANES && m->bits == 5) return 16;
-    if (SUMS16 && m->kind == LUTRA_MAT_PLANES && m->bits == 2 && m->group == 256) return 2;
+    if (SUMS16 && has_codes(m) && m->bits == 5) return 16;
+    if (SUMS16 && has_codes(m) && m->bits == 2 && m->group == 256) return 2;
     return panel_zero(m);
 }
 
@@ -56,7 +68,7 @@ static int bias_back(const struct lutra_mat *m)
 static bool bytes_do(const struct lutra_mat *m)
 {
     int most = 0;
-    if (!SUMS16 || m->kind == LUTRA_MAT_PLANES || m->kind == LUTRA_MAT_TERN) return true;
+    if (!SUMS16 || has_codes(m) || m->kind == LUTRA_MAT_TERN) return true;
     if (m->kind != LUTRA_MAT_BOOK) return false;
     for (int i = 0; i < 16; i++) {
         int size = m->book[i] < 0 ? -m->book[i] : m->book[i];
@@ -144,27 +156,37 @@ static void weave_some(int32_t *dst, int nv, const void *src, size_t stride, int
     }
 }
 
+/* Bytes 2*i, 2*i + 1 of two groups of 16 side by side: see woven. */
+X86_INLINE __m256i weave_groups(__m256i x)
+{
+    const __m256i order = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15));
+    return _mm256_shuffle_epi8(_mm256_permute4x64_epi64(x, 0xD8), order);
+}
+
 /* 32 codes as low and high bytes, if there may be any; a bit for each quad with a high one. */
-X86_INLINE uint64_t split_codes(int8_t *low, int8_t *high, const int16_t *c)
+X86_INLINE uint64_t split_codes(int8_t *low, int8_t *high, const int16_t *c, bool weave)
 {
     const __m256i a = x86_load(c), b = x86_load(c + 16);
-    _mm256_storeu_si256((__m256i *)low, x86_low_bytes(a, b));
+    __m256i l = x86_low_bytes(a, b);
+    _mm256_storeu_si256((__m256i *)low, weave ? weave_groups(l) : l);
     if (!high) return 0;
     __m256i h = x86_high_bytes(a, b);
+    if (weave) h = weave_groups(h);
     _mm256_storeu_si256((__m256i *)high, h);
     h = _mm256_cmpeq_epi32(h, _mm256_setzero_si256());
     return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(h)) ^ 255u;
 }
 
 /* n codes, a multiple of 8, likewise; zeros to the next multiple of 32. */
-static uint64_t split_run(int8_t *low, int8_t *high, const int16_t *c, int n)
+static uint64_t split_run(int8_t *low, int8_t *high, const int16_t *c, int n, bool weave)
 {
     uint64_t bits = 0;
     int16_t rest[32] = {0};
     for (int i = 0; i < n; i += 32) {
         bool all = n - i >= 32;
         if (!all) memcpy(rest, c + i, (size_t)(n - i) * sizeof rest[0]);
-        bits |= split_codes(low + i, high ? high + i : NULL, all ? c + i : rest) << i / 4;
+        bits |= split_codes(low + i, high ? high + i : NULL, all ? c + i : rest, weave) << i / 4;
     }
     return bits;
 }
@@ -194,9 +216,39 @@ static void run_x(float *xs, int32_t *back, int nv, const int32_t *sums, int gro
     }
 }
 
+/* X of eight groups as int16, and what is above that. Is it zero everywhere? */
+static bool split_x(int16_t *low, int16_t *high, const int32_t *sums, int group)
+{
+    __m256i a = x86_load(sums);
+    if (group == 32) a = _mm256_permute4x64_epi64(_mm256_hadd_epi32(a, x86_load(sums + 8)), 0xD8);
+    __m256i l = _mm256_srai_epi32(_mm256_slli_epi32(a, 16), 16);
+    __m256i h = _mm256_srai_epi32(_mm256_sub_epi32(a, l), 16);
+    __m256i both = _mm256_permute4x64_epi64(_mm256_packs_epi32(l, h), 0xD8);
+    _mm_storeu_si128((__m128i *)(void *)low, _mm256_castsi256_si128(both));
+    _mm_storeu_si128((__m128i *)(void *)high, _mm256_extracti128_si256(both, 1));
+    return _mm256_testz_si256(h, h);
+}
+
+/* X of the groups of nv vectors from v on, in pairs. */
+static __attribute__((noinline)) void put_x(struct strip *s, const struct lutra_mat *m, const int32_t *sums,
+                                            size_t stride, int v, int nv, int n)
+{
+    int16_t x[2][WIDE][PANEL_GROUPS];
+    const int pairs = n / m->group / 2;
+    s->far[v] = false;
+    for (int i = 0; i < nv; i++, sums += stride)
+        for (int g = 0; g < 2 * pairs; g += 8)
+            s->far[v] |= !split_x(x[0][i] + g, x[1][i] + g, sums + g, m->group);
+    for (int part = 0; part <= s->far[v]; part++)
+        weave_some(s->x[part] + v * pairs, nv, x[part], sizeof x[part][0], pairs);
+}
+
+/* Columns that make one sum of bytes. */
 static int group_of(const struct lutra_mat *m, int n)
 {
-    return m->kind == LUTRA_MAT_TERN ? n : m->group;
+    if (m->kind == LUTRA_MAT_TERN) return n;
+    if (folds(m)) return m->run;
+    return woven(m) ? 2 * m->group : m->group;
 }
 
 /* Columns [k, k + n) of vectors [v0, v0 + count). Are any of them pairs? */
@@ -214,14 +266,17 @@ static bool put_codes(struct strip *s, const struct lutra_mat *m, const struct l
     for (int v = 0, nv; v < count; v += nv) {
         const int16_t *from = c + (size_t)v * stride;
         int32_t *to = s->codes + v * (n / 2);
-        int at = v * (n / group), woven = (n / 4 + 3) & ~3;
+        int at = v * (n / group), padded = (n / 4 + 3) & ~3;
         uint64_t bits = 0;
         nv = take(count - v);
-        for (int i = 0; has_x && i < nv; i++)
+        if (has_x && has_runs(m))
+            put_x(s, m, sums + (size_t)v * (stride / 16), stride / 16, v, nv, n);
+        for (int i = 0; has_x && !has_runs(m) && i < nv; i++)
             run_x(s->xs + at + i, s->back + at + i, nv, sums + (size_t)(v + i) * (stride / 16),
                   group, n, back);
         for (int i = 0; bytes && i < nv; i++)
-            bits |= split_run(low[i], narrow ? NULL : high[i], from + (size_t)i * stride, n);
+            bits |= split_run(low[i], narrow ? NULL : high[i], from + (size_t)i * stride, n,
+                              woven(m));
         s->high[v] = bits;
         s->pairs[v] = !bytes || MANY_HIGH * __builtin_popcountll(bits) > n;
         any |= s->pairs[v];
@@ -230,10 +285,10 @@ static bool put_codes(struct strip *s, const struct lutra_mat *m, const struct l
             continue;
         }
         /* two quads too many perhaps: what comes next is written over them */
-        weave_some(to, nv, low, PANEL_K, woven);
+        weave_some(to, nv, low, PANEL_K, padded);
         put_starts(s->start[0] + at, to, nv, group, n, bias);
         if (bits) {
-            weave_some(to + n / 4 * nv, nv, high, PANEL_K, woven);
+            weave_some(to + n / 4 * nv, nv, high, PANEL_K, padded);
             put_starts(s->start[1] + at, to + n / 4 * nv, nv, group, n, bias);
         }
     }

@@ -49,7 +49,7 @@ static void decode_planes(struct scratch *s, const struct lutra_mat *m, int tile
 {
     const uint8_t *next = lutra_mat_tile(m, tile) + (size_t)((k + n) / m->unit_k) * m->unit_bytes;
     const int offset = panel_offset(m);
-    panel_fill(&s->panel, m, tile, 1, k, n, next);
+    panel_fill(&s->panel, m, tile, 1, k, n, next, false);
     for (int half = 0; half < m->tile_rows / 16; half++) {
         for (int i = 0; i < n; i += 4) {
             const int g = i / m->group;

@@ -86,15 +86,25 @@ X86_INLINE void add_step(struct sums *s, const uint8_t *codes, int bits, const u
     }
 }
 
-/* low + 256 * high - offset * X as floats, rows in natural order. */
+/* 16 rows in natural order. */
+struct ints {
+    __m256i lo, hi; /* rows 0-7, 8-15 */
+};
+
+X86_INLINE struct x86_rows int_floats(struct ints i)
+{
+    struct x86_rows r = {_mm256_cvtepi32_ps(i.lo), _mm256_cvtepi32_ps(i.hi)};
+    return r;
+}
+
+/* low + 256 * high - offset * X as floats. */
 X86_INLINE struct x86_rows group_floats(const struct sums *s, __m256i minus)
 {
     const __m256i weights = _mm256_set1_epi32(256 << 16 | 1);
     __m256i lo = _mm256_madd_epi16(_mm256_unpacklo_epi16(s->low, s->high), weights);
     __m256i hi = _mm256_madd_epi16(_mm256_unpackhi_epi16(s->low, s->high), weights);
-    struct x86_rows r = {_mm256_cvtepi32_ps(_mm256_sub_epi32(lo, minus)),
-                         _mm256_cvtepi32_ps(_mm256_sub_epi32(hi, minus))};
-    return r;
+    struct ints i = {_mm256_sub_epi32(lo, minus), _mm256_sub_epi32(hi, minus)};
+    return int_floats(i);
 }
 
 X86_INLINE void add_product(struct x86_rows *acc, struct x86_rows a, struct x86_rows b)
@@ -103,62 +113,103 @@ X86_INLINE void add_product(struct x86_rows *acc, struct x86_rows a, struct x86_
     acc->hi = _mm256_add_ps(acc->hi, _mm256_mul_ps(a.hi, b.hi));
 }
 
-/* ---- groups of 16 under sub-scales of 2 and 3 bits' codes ----
- * D = d * sc has at most 17 bits and is exact; so is sc * S, below 15 * 16 * 3 * 8128 (2 bits) and
- * 32 * 16 * 4 * 8128 (3 bits), both below 2^24. Hence d * (float)(sc * S) rounds the same product
- * as D * (float)S, and sc can be the weight of the madd that joins low and high sums. */
-X86_INLINE bool weighs_sums(int bits, enum lutra_scale_kind kind)
+/* ---- runs of groups under sub-scales (m->run > m->group) ---- */
+
+/* Columns whose sums are weighed in int32; 0 if a group is all of its float. */
+X86_INLINE int columns_weighed(int bits, enum lutra_scale_kind kind)
 {
-    return (bits == 2 && kind == LUTRA_SCALE_SUB_MIN4) || (bits == 3 && kind == LUTRA_SCALE_SUB);
+    if (kind == LUTRA_SCALE_SUB) return bits == 3 ? 256 : 0;
+    if (kind == LUTRA_SCALE_SUB_MIN) return bits == 5 ? 128 : 256;
+    return kind == LUTRA_SCALE_SUB_MIN4 ? 256 : 0;
 }
 
-/* A number as low and high sums: value = low + 256 * high, |value| < 2^23. */
-X86_INLINE struct sums split_value(int32_t value)
+/* sc of rows 0-7 or, `second`, 8-15 as int16 pairs sc, 256 * sc: 63 * 256 and -32 * 256 fit. */
+X86_INLINE __m256i scale_pairs(const uint8_t *sc, bool second, enum lutra_scale_kind kind)
 {
-    int32_t low = (int8_t)value;
-    struct sums s = {_mm256_set1_epi16((int16_t)low), _mm256_set1_epi16((int16_t)((value - low) / 256))};
+    const __m256i pair = _mm256_setr_epi8(0, -1, -1, 0, 1, -1, -1, 1, 2, -1, -1, 2, 3, -1, -1, 3,
+                                          4, -1, -1, 4, 5, -1, -1, 5, 6, -1, -1, 6, 7, -1, -1, 7);
+    const __m256i extended = _mm256_setr_epi8(0, 1, -1, 0, 4, 5, -1, 4, 8, 9, -1, 8, 12, 13, -1, 12,
+                                              0, 1, -1, 0, 4, 5, -1, 4, 8, 9, -1, 8, 12, 13, -1, 12);
+    if (kind == LUTRA_SCALE_SUB) {
+        __m256i r = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(sc + 8 * second)));
+        return _mm256_shuffle_epi8(r, extended);
+    }
+    __m256i w = x86_load_twice(sc);
+    if (kind == LUTRA_SCALE_SUB_MIN4) w = _mm256_and_si256(w, _mm256_set1_epi8(15));
+    /* 8 more leaves the top bit of -1 alone */
+    return _mm256_shuffle_epi8(w, second ? _mm256_or_si256(pair, _mm256_set1_epi8(8)) : pair);
+}
+
+/* total + sc * (low + 256 * high): one madd joins and weighs. */
+X86_INLINE void add_weighted(struct ints *total, const uint8_t *sc, enum lutra_scale_kind kind,
+                             const struct sums *s)
+{
+    __m256i lo = _mm256_unpacklo_epi16(s->low, s->high), hi = _mm256_unpackhi_epi16(s->low, s->high);
+    lo = _mm256_madd_epi16(lo, scale_pairs(sc, false, kind));
+    hi = _mm256_madd_epi16(hi, scale_pairs(sc, true, kind));
+    total->lo = _mm256_add_epi32(total->lo, lo);
+    total->hi = _mm256_add_epi32(total->hi, hi);
+}
+
+/* minima + mn * X. */
+X86_INLINE void add_minima(struct ints *minima, const uint8_t *mn, enum lutra_scale_kind kind, int32_t x)
+{
+    const __m256i xs = _mm256_set1_epi32(x);
+    __m256i lo = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)mn));
+    __m256i hi = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(mn + 8)));
+    if (kind == LUTRA_SCALE_SUB_MIN4) lo = _mm256_srli_epi32(lo, 4), hi = _mm256_srli_epi32(hi, 4);
+    minima->lo = _mm256_add_epi32(minima->lo, _mm256_mullo_epi32(lo, xs));
+    minima->hi = _mm256_add_epi32(minima->hi, _mm256_mullo_epi32(hi, xs));
+}
+
+/* Three bits: what sums of 16 columns begin with, -offset * X = low + 256 * high, |X| <= 16 * 8128. */
+struct starts {
+    int32_t low[16], high[16];
+};
+
+X86_INLINE struct starts unit_starts(const int32_t *sums, int offset)
+{
+    struct starts s;
+    for (int i = 0; i < 16; i += 8) {
+        __m256i v = _mm256_mullo_epi32(x86_load(sums + i), _mm256_set1_epi32(-offset));
+        __m256i low = _mm256_srai_epi32(_mm256_slli_epi32(v, 24), 24);
+        _mm256_storeu_si256((__m256i *)(s.low + i), low);
+        _mm256_storeu_si256((__m256i *)(s.high + i), _mm256_srai_epi32(_mm256_sub_epi32(v, low), 8));
+    }
     return s;
 }
 
-/* int16 pairs sc, 256 * sc of rows 0-7 or, `second`, 8-15. */
-X86_INLINE __m256i scale_pairs(__m256i sc, bool second, bool is_signed)
+/* acc over one unit of 256 columns. */
+X86_INLINE void add_unit(struct x86_rows *acc, const struct lutra_mat *m, const uint8_t *unit,
+                         const uint8_t *tab, const int32_t *sums, int bits, int group,
+                         enum lutra_scale_kind kind)
 {
-    const __m256i spread = _mm256_setr_epi8(-1, 0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3,
-                                            -1, 4, -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7);
-    const __m256i bytes = _mm256_setr_epi8(0, -1, -1, 0, 1, -1, -1, 1, 2, -1, -1, 2, 3, -1, -1, 3,
-                                           4, -1, -1, 4, 5, -1, -1, 5, 6, -1, -1, 6, 7, -1, -1, 7);
-    const __m256i by = _mm256_set1_epi8(second ? 8 : 0); /* -1 keeps its top bit */
-    if (!is_signed) return _mm256_shuffle_epi8(sc, _mm256_or_si256(bytes, by));
-    __m256i w = _mm256_shuffle_epi8(sc, _mm256_or_si256(spread, by));
-    return _mm256_blend_epi16(_mm256_srai_epi16(w, 8), w, 0xAA);
-}
-
-X86_INLINE void add_weighted(struct x86_rows *acc, const uint8_t *unit, int g,
-                             enum lutra_scale_kind kind, const struct sums *s, struct x86_rows d)
-{
-    const bool is_signed = kind == LUTRA_SCALE_SUB;
-    __m256i sc = x86_load_twice(unit + (is_signed ? 32 : 64) + 16 * g);
-    if (!is_signed) sc = _mm256_and_si256(sc, _mm256_set1_epi8(15));
-    __m256i lo = _mm256_madd_epi16(_mm256_unpacklo_epi16(s->low, s->high),
-                                   scale_pairs(sc, false, is_signed));
-    __m256i hi = _mm256_madd_epi16(_mm256_unpackhi_epi16(s->low, s->high),
-                                   scale_pairs(sc, true, is_signed));
-    struct x86_rows r = {_mm256_cvtepi32_ps(lo), _mm256_cvtepi32_ps(hi)};
-    add_product(acc, d, r);
-}
-
-/* acc + M * X of SUB_MIN4, M = -(dmin * mn): the difference has the same bits. */
-X86_INLINE void subtract_minima(struct x86_rows *acc, const uint8_t *unit, int g,
-                                struct x86_rows dmin, float x)
-{
-    const uint8_t *p = unit + 64 + 16 * g;
-    const __m256 xs = _mm256_set1_ps(x);
-    __m256i lo = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
-    __m256i hi = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + 8)));
-    __m256 m0 = _mm256_mul_ps(dmin.lo, _mm256_cvtepi32_ps(_mm256_srli_epi32(lo, 4)));
-    __m256 m1 = _mm256_mul_ps(dmin.hi, _mm256_cvtepi32_ps(_mm256_srli_epi32(hi, 4)));
-    acc->lo = _mm256_sub_ps(acc->lo, _mm256_mul_ps(m0, xs));
-    acc->hi = _mm256_sub_ps(acc->hi, _mm256_mul_ps(m1, xs));
+    const int run = columns_weighed(bits, kind), steps = group / 16;
+    const uint8_t *codes = unit + m->scale_bytes, *sc = unit + (x86_has_min(kind) ? 64 : 32);
+    const uint8_t *mn = kind == LUTRA_SCALE_SUB_MIN ? sc + 128 : sc;
+    struct starts start;
+    if (!x86_has_min(kind)) start = unit_starts(sums, m->offset);
+    for (int k = 0; k < 256; k += run) {
+        const __m256i zero = _mm256_setzero_si256();
+        struct ints total = {zero, zero}, minima = {zero, zero};
+        for (int g = k / group; g < (k + run) / group; g++, sc += 16, mn += 16) {
+            struct sums s = {zero, zero};
+            int32_t x = 0;
+            if (!x86_has_min(kind)) {
+                s.low = _mm256_set1_epi16((int16_t)start.low[g]);
+                s.high = _mm256_set1_epi16((int16_t)start.high[g]);
+            }
+            for (int i = 0; i < steps; i++, codes += 32 * bits, tab += 128) {
+                x86_prefetch_tables(codes, 32 * (size_t)bits);
+                add_step(&s, codes, bits, tab);
+                x += *sums++;
+            }
+            add_weighted(&total, sc, kind, &s);
+            if (x86_has_min(kind)) add_minima(&minima, mn, kind, x);
+        }
+        add_product(acc, x86_halves(unit), int_floats(total));
+        if (x86_has_min(kind)) add_product(acc, x86_neg(x86_halves(unit + 32)), int_floats(minima));
+    }
 }
 
 /* One tile. bits, group and kind are constants of every caller, so that each type gets its own
@@ -171,23 +222,16 @@ X86_INLINE struct x86_rows planes_tile(const struct lutra_mat *m, const uint8_t 
     const int unit_k = is_super ? 256 : group, steps = group / 16;
     struct x86_rows acc = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
-        struct x86_rows d = x86_halves(unit), dmin = d;
+        if (columns_weighed(bits, kind)) {
+            add_unit(&acc, m, unit, tab + 8 * k, sums + k / 16, bits, group, kind);
+            continue;
+        }
+        struct x86_rows d = x86_halves(unit), min = d;
         const uint8_t *codes = unit + m->scale_bytes;
-        if (x86_has_min(kind)) dmin = x86_halves(unit + 32);
+        if (x86_has_min(kind)) min = x86_halves(unit + 32);
         for (int g = 0; g < unit_k / group; g++) {
             struct sums s = {_mm256_setzero_si256(), _mm256_setzero_si256()};
             int32_t x = 0;
-            if (weighs_sums(bits, kind)) { /* a group of 16 is one step */
-                x = *sums++;
-                if (!x86_has_min(kind)) s = split_value(-m->offset * x);
-                x86_prefetch_tables(codes, 32 * (size_t)bits);
-                add_step(&s, codes, bits, tab);
-                add_weighted(&acc, unit, g, kind, &s, d);
-                if (x86_has_min(kind)) subtract_minima(&acc, unit, g, dmin, (float)x);
-                codes += 32 * bits;
-                tab += 128;
-                continue;
-            }
             for (int i = 0; i < steps; i++, codes += 32 * bits, tab += 128) {
                 x86_prefetch_tables(codes, 32 * (size_t)bits);
                 add_step(&s, codes, bits, tab);
@@ -197,7 +241,7 @@ X86_INLINE struct x86_rows planes_tile(const struct lutra_mat *m, const uint8_t 
             add_product(&acc, x86_group_d(kind, unit, g, d), group_floats(&s, minus));
             if (x86_has_min(kind)) {
                 struct x86_rows xs = {_mm256_set1_ps((float)x), _mm256_set1_ps((float)x)};
-                add_product(&acc, x86_group_m(kind, unit, g, dmin), xs);
+                add_product(&acc, min, xs);
             }
         }
     }

@@ -93,10 +93,9 @@ X512_INLINE struct quads step_quads(const uint8_t *tab)
 }
 
 /* One plane pair of both octets: lane of row r = octet 0 (plane, plane + 1), octet 1 likewise. */
-X512_INLINE void add_pair(struct sums *s, __m512i x, int weight, struct quads q)
+X512_INLINE void add_pair(struct sums *s, __m512i x, __m512i weights, struct quads q)
 {
     const __m512i nibble = _mm512_set1_epi8(15);
-    const __m512i weights = x512_four_bytes(weight, 2 * weight, weight, 2 * weight);
     __m512i even = x512_and_or(x, nibble, x512_four_bytes(0, 0, 32, 32));
     __m512i odd = x512_and_or(_mm512_srli_epi16(x, 4), nibble, x512_four_bytes(16, 16, 48, 48));
     add_entries(s, 0, weights, even, q.lo, q.hi);
@@ -113,59 +112,90 @@ X512_INLINE void add_last(struct sums *s, const uint8_t *codes, int weight, stru
     add_entries(s, 0, _mm512_set1_epi8((char)weight), x, q.lo, q.hi);
 }
 
-/* One step of 16 columns; tab points at its four quads. */
-X512_INLINE void add_step(struct sums *s, const uint8_t *codes, int bits, const uint8_t *tab)
+X512_INLINE __m512i pair_weights(int weight)
+{
+    return x512_four_bytes(weight, 2 * weight, weight, 2 * weight);
+}
+
+/* One step of 16 columns; tab points at its four quads; first: weights of the lowest pair of planes,
+ * up to three bits. */
+X512_INLINE void add_step(struct sums *s, const uint8_t *codes, int bits, const uint8_t *tab,
+                          __m512i first)
 {
     if (bits >= 4) {
         const int octet = bits / 2 * 32;
         add_octet(s, codes, tab, tab + 16, 0);
         add_octet(s, codes + octet, tab + 48, tab + 64, 16);
     } else {
-        add_pair(s, x512_rows_of(x512_load(codes)), 1, step_quads(tab));
+        add_pair(s, x512_rows_of(x512_load(codes)), first, step_quads(tab));
     }
     if (bits == 6) {
         __m512i x = x512_load_halves(codes + 64, codes + 160);
-        add_pair(s, x512_rows_of(x), 16, step_quads(tab));
+        add_pair(s, x512_rows_of(x), pair_weights(16), step_quads(tab));
     }
     if (bits & 1) add_last(s, codes + bits / 2 * 64, 1 << (bits - 1), step_quads(tab));
 }
 
-/* low + 256 * high - offset * X as floats. */
-X512_INLINE __m512 group_floats(struct sums s, int32_t minus)
+/* low + 256 * high - minus */
+X512_INLINE __m512i whole_sum(struct sums s, int32_t minus)
 {
     __m512i low = _mm512_add_epi32(s.low[0], s.low[1]);
     __m512i high = _mm512_add_epi32(s.high[0], s.high[1]);
     __m512i sum = _mm512_add_epi32(low, _mm512_slli_epi32(high, 8));
-    return _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, _mm512_set1_epi32(minus)));
+    return _mm512_sub_epi32(sum, _mm512_set1_epi32(minus));
 }
 
-/* One tile. bits, group and kind are constants of every caller, so that each type gets its own
- * loop. */
+/* a + b * c in int32 */
+X512_INLINE __m512i add_weighed(__m512i a, __m512i b, __m512i c)
+{
+    return _mm512_add_epi32(a, _mm512_mullo_epi32(b, c));
+}
+
+/* One tile. bits, group and kind are constants of every caller, so that each type gets its own loop.
+ * sc of two bits weighs the entries: 2 * 15 fits a byte, and a run is one sum. */
 X512_INLINE __m512 planes_tile(const struct lutra_mat *m, const uint8_t *unit, const uint8_t *tab,
                                const int32_t *sums, int bits, int group, enum lutra_scale_kind kind)
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
-    const int unit_k = is_super ? 256 : group, steps = group / 16;
-    const __m512i zero = _mm512_setzero_si512();
+    const bool has_min = x512_has_min(kind), folded = kind == LUTRA_SCALE_SUB_MIN4;
+    const int unit_k = is_super ? 256 : group, steps = group / 16, run = x512_run(bits, group, kind);
+    const struct sums none = {{_mm512_setzero_si512(), _mm512_setzero_si512()},
+                              {_mm512_setzero_si512(), _mm512_setzero_si512()}};
     __m512 acc = _mm512_setzero_ps();
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
         __m512 d = x512_halves(unit), dmin = d;
         const uint8_t *codes = unit + m->scale_bytes;
+        __m512i total = _mm512_setzero_si512(), minima = total, first = pair_weights(1);
+        struct sums s = none;
         x512_prefetch_tables(unit, m->scale_bytes);
-        if (x512_has_min(kind)) dmin = x512_halves(unit + 32);
+        if (has_min) dmin = x512_halves(unit + 32);
         for (int g = 0; g < unit_k / group; g++) {
-            struct sums s = {{zero, zero}, {zero, zero}};
+            const bool ends = (g + 1) * group % run == 0;
             int32_t x = 0;
+            if (folded) /* (sc, 2 * sc, sc, 2 * sc) of every row */
+                first = _mm512_mullo_epi32(x512_group_sc(kind, unit, g), pair_weights(1));
             for (int i = 0; i < steps; i++, codes += 32 * bits, tab += 128) {
                 x512_prefetch_tables(codes, 32 * (size_t)bits);
-                add_step(&s, codes, bits, tab);
+                add_step(&s, codes, bits, tab, first);
                 x += *sums++;
             }
-            __m512 sum = group_floats(s, x512_has_min(kind) ? 0 : m->offset * x);
-            acc = x512_add_product(acc, x512_group_d(kind, unit, g, d), sum);
-            if (x512_has_min(kind))
-                acc = x512_add_min(kind, acc, x512_group_min(kind, unit, g, dmin),
-                                   _mm512_cvtepi32_ps(_mm512_set1_epi32(x)));
+            const __m512i all = _mm512_set1_epi32(x);
+            if (run != group && has_min)
+                minima = add_weighed(minima, x512_group_mn(kind, unit, g), all);
+            if (folded && !ends) continue;
+            const __m512i sum = whole_sum(s, has_min ? 0 : m->offset * x);
+            s = none;
+            if (run == group) {
+                acc = x512_add_product(acc, x512_group_d(kind, unit, g, d), _mm512_cvtepi32_ps(sum));
+                if (has_min) acc = x512_add_product(acc, dmin, _mm512_cvtepi32_ps(all));
+                continue;
+            }
+            total = folded ? sum : add_weighed(total, x512_group_sc(kind, unit, g), sum);
+            if (!ends) continue;
+            acc = x512_add_product(acc, d, _mm512_cvtepi32_ps(total));
+            if (has_min)
+                acc = _mm512_sub_ps(acc, _mm512_mul_ps(dmin, _mm512_cvtepi32_ps(minima)));
+            total = minima = _mm512_setzero_si512();
         }
     }
     return acc;
@@ -217,10 +247,7 @@ X512_INLINE void add_bits(struct sums *s, int i, __m512i codes, int half, struct
 /* mul * S - minus as floats. */
 X512_INLINE __m512 bit_floats(struct sums s, int mul, int32_t minus)
 {
-    __m512i low = _mm512_add_epi32(s.low[0], s.low[1]);
-    __m512i high = _mm512_add_epi32(s.high[0], s.high[1]);
-    __m512i sum = _mm512_add_epi32(low, _mm512_slli_epi32(high, 8));
-    sum = _mm512_mullo_epi32(sum, _mm512_set1_epi32(mul));
+    __m512i sum = _mm512_mullo_epi32(whole_sum(s, 0), _mm512_set1_epi32(mul));
     return _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, _mm512_set1_epi32(minus)));
 }
 

@@ -94,75 +94,102 @@ X128_INLINE void add_step(struct sums *s, const uint8_t *codes, int bits, const 
     if (bits & 1) add_last(s, codes + 64 * pairs, bits, tab);
 }
 
-/* low + 256 * high - offset * X as floats, rows in natural order. */
-X128_INLINE struct x128_rows group_floats(const struct sums *s, int32_t offset_x)
+/* 4 of 16 bytes sc as pairs sc, 256 * sc: the weights of pairs low, high. */
+X128_INLINE __m128i sub_pairs(enum lutra_scale_kind kind, __m128i sc, int rows)
 {
-    const __m128i weights = _mm_set1_epi32(256 << 16 | 1), minus = _mm_set1_epi32(offset_x);
-    struct x128_rows r;
-    X128_UNROLL
-    for (int h = 0; h < 2; h++) {
-        __m128i lo = _mm_madd_epi16(_mm_unpacklo_epi16(s->low[h], s->high[h]), weights);
-        __m128i hi = _mm_madd_epi16(_mm_unpackhi_epi16(s->low[h], s->high[h]), weights);
-        r.v[h] = _mm_cvtepi32_ps(_mm_sub_epi32(lo, minus));
-        r.v[2 + h] = _mm_cvtepi32_ps(_mm_sub_epi32(hi, minus));
-    }
-    return r;
+    const int r = 4 * rows;
+    __m128i low = _mm_shuffle_epi8(sc, _mm_setr_epi8(r, -1, -1, r, r + 1, -1, -1, r + 1, r + 2, -1, -1,
+                                                     r + 2, r + 3, -1, -1, r + 3));
+    if (kind != LUTRA_SCALE_SUB) return low;
+    /* the low word of -1 is 255: 256 more than it should be */
+    return _mm_sub_epi16(low, _mm_slli_epi32(_mm_srli_epi32(low, 31), 8));
+}
+
+/* weight * (low + 256 * high), rows in natural order. */
+X128_INLINE __m128i whole_sums(const struct sums *s, int rows, __m128i weights)
+{
+    const int h = rows & 1;
+    __m128i both = rows < 2 ? _mm_unpacklo_epi16(s->low[h], s->high[h])
+                            : _mm_unpackhi_epi16(s->low[h], s->high[h]);
+    return _mm_madd_epi16(both, weights);
+}
+
+/* Sums of a group of 16 begin with minus x, low + 256 * high: both fit beside what the step adds. */
+X128_INLINE struct sums start_sums(int32_t x)
+{
+    const __m128i low = _mm_set1_epi16((int16_t)-(x & 255)), high = _mm_set1_epi16((int16_t)-(x >> 8));
+    struct sums s = {{low, low}, {high, high}};
+    return s;
 }
 
 /* One tile. bits are a constant of every caller, so that each width gets its own loop. */
 X128_INLINE struct x128_rows planes_tile(const struct lutra_mat *m, const uint8_t *unit,
                                          const uint8_t *tab, const int32_t *sums, int bits,
-                                         int group, enum lutra_scale_kind kind)
+                                         int group, int run, enum lutra_scale_kind kind)
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
-    const int unit_k = is_super ? 256 : group, steps = group / 16;
-    const __m128i zero = _mm_setzero_si128();
+    const bool weighs = run > group, has_min = x128_has_min(kind);
+    const int unit_k = is_super ? 256 : group, steps = group / 16, groups = run / group;
     struct x128_rows acc = x128_set(0.0f);
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
         struct x128_rows d = x128_halves(unit), dmin = d;
         const uint8_t *codes = unit + m->scale_bytes;
-        if (x128_has_min(kind)) dmin = x128_halves(unit + 32);
-        for (int g = 0; g < unit_k / group; g++) {
-            struct sums s = {{zero, zero}, {zero, zero}};
+        if (has_min) dmin = x128_halves(unit + 32);
+        for (int g0 = 0; g0 < unit_k / group; g0 += groups) {
+            struct x128_ints total = x128_zero();
             int32_t x = 0;
-            for (int i = 0; i < steps; i++, codes += 32 * bits, tab += 128) {
-                x128_prefetch(codes, 32 * (size_t)bits);
-                add_step(&s, codes, bits, tab);
-                x += *sums++;
+            for (int i = 0; i < groups; i++) {
+                struct sums s = start_sums(kind == LUTRA_SCALE_SUB && weighs ? m->offset * *sums : 0);
+                x = 0;
+                for (int j = 0; j < steps; j++, codes += 32 * bits, tab += 128) {
+                    x128_prefetch(codes, 32 * (size_t)bits);
+                    add_step(&s, codes, bits, tab);
+                    x += *sums++;
+                }
+                X128_UNROLL
+                for (int j = 0; j < 4; j++) {
+                    __m128i w = weighs ? sub_pairs(kind, x128_sub_bytes(kind, unit, g0 + i), j)
+                                       : _mm_set1_epi32(256 << 16 | 1);
+                    w = whole_sums(&s, j, w);
+                    total.v[j] = weighs ? _mm_add_epi32(total.v[j], w) : w;
+                }
             }
-            struct x128_rows q = group_floats(&s, x128_has_min(kind) ? 0 : m->offset * x);
-            acc = x128_add_product(acc, x128_group_d(kind, unit, g, d), q);
-            if (x128_has_min(kind))
-                acc = x128_add_product(acc, x128_group_m(kind, unit, g, dmin), x128_set((float)x));
+            if (weighs)
+                acc = x128_add_run(acc, total, sums - run / 16, unit, g0, groups, d, dmin, kind);
+            else
+                acc = x128_add_group(acc, total, x, m->offset, unit, g0, d, dmin, kind);
         }
     }
     return acc;
 }
 
 X128_INLINE void planes_tiles(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
-                              int tile0, int tile1, int bits, int group, enum lutra_scale_kind kind)
+                              int tile0, int tile1, int bits, int group, int run,
+                              enum lutra_scale_kind kind)
 {
     const uint8_t *tab = a->quads + (size_t)v * a->quad_bytes;
     const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
     for (int t = tile0; t < tile1; t++) {
-        struct x128_rows acc = planes_tile(m, lutra_mat_tile(m, t), tab, sums, bits, group, kind);
+        struct x128_rows acc = planes_tile(m, lutra_mat_tile(m, t), tab, sums, bits, group, run, kind);
         x128_store_rows(y + t * LUTRA_TILE_ROWS, acc, a->scale[v], m->n_rows - t * LUTRA_TILE_ROWS);
     }
 }
 
-#define PLANES(name, bits, group, kind)                                                            \
+#define PLANES(name, bits, group, run, kind)                                                       \
     static void name(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,        \
                      int tile0, int tile1)                                                         \
     {                                                                                              \
-        planes_tiles(y, m, a, v, tile0, tile1, bits, group, kind);                                 \
+        planes_tiles(y, m, a, v, tile0, tile1, bits, group, run, kind);                            \
     }
 
-PLANES(planes_2_bits, 2, m->group, LUTRA_SCALE_F16)
-PLANES(planes_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
-PLANES(planes_q3_k, 3, 16, LUTRA_SCALE_SUB)
-PLANES(planes_4_bits, 4, 32, m->scales)
-PLANES(planes_5_bits, 5, 32, m->scales)
-PLANES(planes_q6_k, 6, 16, LUTRA_SCALE_SUB)
+PLANES(planes_2_bits, 2, m->group, m->group, LUTRA_SCALE_F16)
+PLANES(planes_q2_k, 2, 16, 256, LUTRA_SCALE_SUB_MIN4)
+PLANES(planes_q3_k, 3, 16, 256, LUTRA_SCALE_SUB)
+PLANES(planes_4_bits, 4, 32, 32, m->scales)
+PLANES(planes_q4_k, 4, 32, 256, LUTRA_SCALE_SUB_MIN)
+PLANES(planes_5_bits, 5, 32, 32, m->scales)
+PLANES(planes_q5_k, 5, 32, 128, LUTRA_SCALE_SUB_MIN)
+PLANES(planes_q6_k, 6, 16, 16, LUTRA_SCALE_SUB)
 
 static void planes_other(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                          int tile0, int tile1)
@@ -181,8 +208,8 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
         void (*lookup)(float *, const struct lutra_mat *, const struct lutra_act *, int, int, int);
     } ways[] = {
         {LUTRA_SCALE_F16, 4, 32, planes_4_bits},     {LUTRA_SCALE_F16_MIN, 4, 32, planes_4_bits},
-        {LUTRA_SCALE_SUB_MIN, 4, 32, planes_4_bits}, {LUTRA_SCALE_F16, 5, 32, planes_5_bits},
-        {LUTRA_SCALE_F16_MIN, 5, 32, planes_5_bits}, {LUTRA_SCALE_SUB_MIN, 5, 32, planes_5_bits},
+        {LUTRA_SCALE_SUB_MIN, 4, 32, planes_q4_k}, {LUTRA_SCALE_F16, 5, 32, planes_5_bits},
+        {LUTRA_SCALE_F16_MIN, 5, 32, planes_5_bits}, {LUTRA_SCALE_SUB_MIN, 5, 32, planes_q5_k},
         {LUTRA_SCALE_SUB_MIN4, 2, 16, planes_q2_k},  {LUTRA_SCALE_SUB, 3, 16, planes_q3_k},
         {LUTRA_SCALE_SUB, 6, 16, planes_q6_k},       {LUTRA_SCALE_F16, 2, 256, planes_2_bits},
         {LUTRA_SCALE_F16, 2, 64, planes_2_bits},     {LUTRA_SCALE_F16, 2, 128, planes_2_bits},

@@ -17,11 +17,13 @@
 enum {
     MANY_BLOCK = 256, /* vectors that share an unpacked run */
     MANY_WIDE = 8,    /* vectors of a share, whose sums stand in registers */
-    MANY_SHARES = MANY_BLOCK / MANY_WIDE,
+    MANY_WEIGHED = 6, /* the same where groups are weighed: their totals stand there too */
+    MANY_SHARES = MANY_BLOCK / MANY_WEIGHED + 1,
     MANY_SPARSE = 3,  /* a listed quad costs as much as so many that are not */
     MANY_LIST = MANY_BLOCK * (PANEL_K / 4) / MANY_SPARSE,
     MANY_SLOT = 2 * 64, /* bytes */
     MANY_BYTES = MANY_BLOCK * PANEL_K, /* from a low byte to its high one */
+    MANY_X = MANY_BLOCK * PANEL_GROUPS, /* from a byte of X to the next higher one */
     MANY_SLOTS = 1 + MANY_WIDE * PANEL_GROUPS
 };
 
@@ -35,11 +37,13 @@ struct many_share {
     int b, n;       /* vectors [b, b + n) of the block */
     int list, quads; /* of them are listed, the first of which is `list` */
     bool dense;
+    bool x_high; /* an X of theirs has a third byte */
 };
 
 struct many { /* 64-byte aligned */
     int8_t bytes[2][MANY_BLOCK][PANEL_K]; /* low, high */
     union panel_x x[MANY_BLOCK][PANEL_GROUPS];
+    int8_t x_bytes[3][MANY_BLOCK][PANEL_GROUPS]; /* X = low + 256 * middle + 65536 * high */
     uint16_t slot[MANY_BLOCK][PANEL_GROUPS];
     int n_shares;
     struct many_share shares[MANY_SHARES];
@@ -74,6 +78,22 @@ X512_INLINE uint64_t many_split(struct many *s, int v, const int16_t *c, int n)
     return set;
 }
 
+/* What a run of groups of a vector has besides its codes (256 columns): -128 * X of all of it where
+ * weights are bytes around 128, else X of each group in bytes. Has one a third? */
+X512_INLINE bool many_x(struct many *s, int v, const struct lutra_mat *m, const int32_t *sums)
+{
+    const __m512i half = _mm512_set1_epi32(128);
+    s->x[v][0].start = m->bits == 3 ? -128 * _mm512_reduce_add_epi32(x512_load(sums)) : 0;
+    if (m->bits == 3) return false;
+    const __m512i x = panel_sums(sums, m->group, PANEL_K);
+    const __m512i middle = _mm512_srai_epi32(_mm512_add_epi32(x, half), 8);
+    const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(middle, half), 8);
+    _mm_store_si128((__m128i *)(void *)s->x_bytes[0][v], _mm512_cvtepi32_epi8(x));
+    _mm_store_si128((__m128i *)(void *)s->x_bytes[1][v], _mm512_cvtepi32_epi8(middle));
+    _mm_store_si128((__m128i *)(void *)s->x_bytes[2][v], _mm512_cvtepi32_epi8(high));
+    return _mm512_test_epi32_mask(high, high) != 0;
+}
+
 /* Lists the quads in `set` of vector v, whose slots begin after `slot`; returns the last one. */
 static inline int many_list(struct many *s, struct many_share *p, int v, uint64_t set, int group,
                             int slot)
@@ -92,12 +112,19 @@ static inline int many_list(struct many *s, struct many_share *p, int v, uint64_
     return slot;
 }
 
+/* Are groups weighed in registers? */
+static inline bool many_weighs(const struct lutra_mat *m)
+{
+    return panel_runs(m) && m->group == 32;
+}
+
 /* Columns [k, k + n) of vectors [v0, v0 + nb). Shares are 4, 6 or 8: what is missing in the last one
  * are zeros. */
 static void many_copy(struct many *s, const struct lutra_mat *m, const struct lutra_act *a, int v0,
                       int nb, int k, int n)
 {
     const int even = nb < 4 ? 4 : nb + (nb & 1);
+    const int wide = many_weighs(m) ? MANY_WEIGHED : MANY_WIDE;
     const size_t pad = (size_t)a->k_pad;
     int used = 0;
     memset(s->slot, 0, (size_t)even * sizeof s->slot[0]);
@@ -106,22 +133,27 @@ static void many_copy(struct many *s, const struct lutra_mat *m, const struct lu
         memset(s->bytes[0][b], 0, PANEL_K);
         memset(s->bytes[1][b], 0, PANEL_K);
         memset(s->x[b], 0, sizeof s->x[b]);
+        for (int i = 0; i < 3; i++) memset(s->x_bytes[i][b], 0, sizeof s->x_bytes[i][b]);
     }
     s->n_shares = 0;
     for (int b = 0; b < even; b += s->shares[s->n_shares++].n) {
         struct many_share *p = &s->shares[s->n_shares];
         uint64_t set[MANY_WIDE] = {0};
         int count = 0, real = 0;
-        *p = (struct many_share){.b = b, .n = x512_share(even - b, MANY_WIDE, 2), .list = used};
+        *p = (struct many_share){.b = b, .n = x512_share(even - b, wide, 2), .list = used};
         for (int i = 0; i < p->n && b + i < nb; i++, real++) {
             const size_t v = (size_t)(v0 + b + i);
             set[i] = many_split(s, b + i, a->codes + v * pad + k, n);
-            panel_x(s->x[b + i], m, a->sums + v * (pad / 16) + k / 16, n);
+            const int32_t *sums = a->sums + v * (pad / 16) + k / 16;
+            if (panel_runs(m))
+                p->x_high |= many_x(s, b + i, m, sums);
+            else
+                panel_x(s->x[b + i], m, sums, n);
             count += __builtin_popcountll(set[i]);
         }
         p->dense = count * MANY_SPARSE > real * n / 4;
         for (int i = 0, slot = 0; i < p->n && !p->dense; i++)
-            slot = many_list(s, p, b + i, set[i], m->group, slot);
+            slot = many_list(s, p, b + i, set[i], panel_group(m), slot);
         used += p->quads;
     }
 }

@@ -228,7 +228,7 @@ static void group_band(const struct work *w, float *y, size_t y_stride, int tile
             const bool last = t + each >= tile1;
             const uint8_t *next = lutra_mat_tile(m, last ? tile0 : t + each) +
                                   (size_t)((last ? k + n : k) / m->unit_k) * m->unit_bytes;
-            panel_fill(&w->s->w.panel, m, t, tiles, k, n, next);
+            panel_fill(&w->s->w.panel, m, t, tiles, k, n, next, false);
             group_strip(w, (t - tile0) / each, halves, n);
         }
     }

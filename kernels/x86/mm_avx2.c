@@ -30,6 +30,16 @@ X86_INLINE __m256i whole(__m256i v)
     return _mm256_madd_epi16(v, _mm256_set1_epi16(-1));
 }
 
+X86_INLINE __m256i weight(__m256i w)
+{
+    return _mm256_sub_epi16(_mm256_setzero_si256(), w);
+}
+
+X86_INLINE __m256i weighed(__m256i v, __m256i w)
+{
+    return _mm256_madd_epi16(v, w);
+}
+
 X86_INLINE __m256i less(__m256i a, __m256i b)
 {
     return _mm256_sub_epi16(a, b);
@@ -129,6 +139,16 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
         return;
     }
     strips_mul(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
+}
+
+static void dense_mul(float *y, size_t y_stride, const struct lutra_mat *m,
+                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                      void *scratch)
+{
+    if (a->bytes && v1 - v0 <= lutra_dense_few(m))
+        lutra_dense_few_avx2(y, y_stride, m, a, v0, v1, tile0, tile1);
+    else if (v1 > v0)
+        strips_mul(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
 }
 
 /* ---- float activations ---- */
@@ -234,7 +254,8 @@ static void exact_tile(struct exact *s, float *y, size_t y_stride, const struct 
     memset(s->acc, 0, (size_t)(v1 - v0) * sizeof s->acc[0]);
     for (int k = 0; k < m->n_cols; k += n) {
         n = panel_run(m, k);
-        panel_fill(&s->panel, m, panel_unit(m, lutra_mat_tile(m, tile), k), n, X86_AHEAD);
+        panel_fill(&s->panel, m, panel_unit(m, lutra_mat_tile(m, tile), k), n, X86_AHEAD,
+                   false);
         n = min_int(n, m->n_cols - k);
         for (int half = 0; half < m->tile_rows / 16; half++) {
             decode_half(s, m, half, n);
@@ -263,6 +284,12 @@ void lutra_mm_init_avx2(struct lutra_ops *ops)
 {
     ops->panel_mul = panel_mul;
     ops->exact_mul = exact_mul;
+    ops->dense_mul = dense_mul;
+    ops->dense_exact = exact_mul;
+    ops->split_codes = lutra_split_codes_avx2;
+    ops->dense_most = LUTRA_DENSE_FEW;
+    ops->dense_cols = LUTRA_NEAR_COLS;
+    ops->dense_bits = 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6;
     ops->panel_scratch = sizeof(struct strip) > sizeof(struct exact) ? sizeof(struct strip)
                                                                      : sizeof(struct exact);
     lutra_vlut_init_avx2(ops);

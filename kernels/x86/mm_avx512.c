@@ -6,6 +6,10 @@
  *       for a strip of 32 rows: unpack, then
  *           for eight vectors / for a group: 32 rows x 8 vectors of int32 in registers, then D, M
  *
+ * Where groups are weighed in integers over a run (lut.h), sc of 16 columns is in the bytes, which leaves
+ * one group of 256 columns; sums of 32 are added up with sc, 6 vectors at a time, as totals stand in
+ * registers too; and minima are mn times the bytes of X, once a run.
+ *
  * 16 sums in registers: ten loads for 16 vpdpbusd, and more chains than the latency of four asks
  * for. The float sums of a band wait in scratch between runs, so each output sees its groups in
  * ascending order. Which bytes of the codes are multiplied, many_avx512.h says. */
@@ -19,7 +23,11 @@ enum {
     LAST = 8,    /* columns at the end of a group */
     FEW = 6,     /* I8: vectors whose sums stand in registers, nothing unpacked; N=6 8 16: 107 110 110
                     MAC/ns, a panel 105 117 143 ... */
-    I8_SHORT = 64 /* ... and 74 79 90 97 (32) if all columns have 14 bits: then up to so many */
+    I8_SHORT = 64, /* ... and 74 79 90 97 (32) if all columns have 14 bits: then up to so many */
+    BOOK_FEW = 12, /* BOOK: vectors that are multiplied as they lie, four at a time, if those have room
+                      (book_avx512.c); MAC/ns of IQ4_XS and IQ2_XS, N=4 8 12: 146 146 146, 122 122 122, a
+                      panel of N=8 12 16: 126 140 148, 110 120 127 */
+    BOOK_FEW_K = 4096
 };
 
 struct scratch {
@@ -67,21 +75,23 @@ X512_INLINE struct quad load_quad(const uint8_t *w)
     return (struct quad){{_mm512_load_si512(w), _mm512_load_si512(w + 64)}};
 }
 
-X512_INLINE void add_quad(struct sums *s, int v, struct quad q, const int8_t *c)
+/* c: of the first vector, the others `stride` apart. */
+X512_INLINE void add_quad(struct sums *s, int v, struct quad q, const int8_t *c, int stride)
 {
-    const __m512i x = many_four(c + PANEL_K * v);
+    const __m512i x = many_four(c + stride * v);
     s->t[v][0] = _mm512_dpbusd_epi32(s->t[v][0], q.w[0], x);
     s->t[v][1] = _mm512_dpbusd_epi32(s->t[v][1], q.w[1], x);
 }
 
 /* += n quads from w on times the bytes from c on; n is a constant of the caller. */
-X512_INLINE void dot_quads(struct sums *s, int nv, const uint8_t *w, const int8_t *c, int n)
+X512_INLINE void dot_quads(struct sums *s, int nv, const uint8_t *w, const int8_t *c, int stride,
+                           int n)
 {
     X512_UNROLL
     for (int j = 0; j < n; j++) {
         const struct quad q = load_quad(w + PANEL_QUAD * j);
         X512_UNROLL
-        for (int v = 0; v < nv; v++) add_quad(s, v, q, c + 4 * j);
+        for (int v = 0; v < nv; v++) add_quad(s, v, q, c + 4 * j, stride);
     }
 }
 
@@ -112,7 +122,7 @@ X512_INLINE void begin_dense(struct sums *s, const struct share *p, int nv, int 
     X512_UNROLL
     for (int v = 0; v < nv; v++) s->t[v][0] = s->t[v][1] = _mm512_setzero_si512();
     for (int k = 0; k < group; k += 16)
-        dot_quads(s, nv, p->w + k / 4 * PANEL_QUAD, high + k, 4);
+        dot_quads(s, nv, p->w + k / 4 * PANEL_QUAD, high + k, PANEL_K, 4);
     X512_UNROLL
     for (int v = 0; v < nv; v++) {
         X512_UNROLL
@@ -132,8 +142,8 @@ X512_INLINE void end_group(const struct share *p, struct sums *s, int nv, const 
     const __m512 m[2] = {_mm512_load_ps(panel->m[0][g]), _mm512_load_ps(panel->m[1][g])};
     X512_UNROLL
     for (int v = 0; v < nv; v++) {
-        add_quad(s, v, q[0], p->low + from);
-        add_quad(s, v, q[1], p->low + from + 4);
+        add_quad(s, v, q[0], p->low + from, PANEL_K);
+        add_quad(s, v, q[1], p->low + from + 4, PANEL_K);
         X512_UNROLL
         for (int h = 0; h < 2; h++) {
             __m512 sum = x512_add_product(_mm512_load_ps(p->acc[v][h]), d[h],
@@ -164,11 +174,130 @@ X512_INLINE void some_groups(struct scratch *s, const struct many_share *of, int
         else
             begin_group(&t, &p, nv, has_min);
         for (int k = turn; k < group; k += turn, p.w += turn / 4 * PANEL_QUAD, p.low += turn)
-            dot_quads(&t, nv, p.w, p.low, turn / 4);
-        dot_quads(&t, nv, p.w, p.low, turn / 4 - 2);
+            dot_quads(&t, nv, p.w, p.low, PANEL_K, turn / 4);
+        dot_quads(&t, nv, p.w, p.low, PANEL_K, turn / 4 - 2);
         end_group(&p, &t, nv, &s->panel, g, has_min, turn - 8);
         p.w += turn / 4 * PANEL_QUAD;
         p.low += turn;
+    }
+}
+
+/* ---- runs of groups that are weighed in integers ---- */
+
+/* The minima of a run, whose mn are `quads` quads of groups from g on. */
+X512_INLINE void dot_minima(struct sums *t, const struct scratch *s, const struct many_share *of,
+                            int nv, int g, int quads)
+{
+    const uint8_t *mn = s->panel.mn[g / 4][0];
+    const int8_t *x = s->codes.x_bytes[0][of->b] + g;
+    X512_UNROLL
+    for (int v = 0; v < nv; v++) t->t[v][0] = t->t[v][1] = _mm512_setzero_si512();
+    for (int byte = LUTRA_UNLIKELY(of->x_high) ? 2 : 1; byte > 0; byte--) {
+        dot_quads(t, nv, mn, x + byte * MANY_X, PANEL_GROUPS, quads);
+        X512_UNROLL
+        for (int v = 0; v < nv; v++) {
+            t->t[v][0] = _mm512_slli_epi32(t->t[v][0], 8);
+            t->t[v][1] = _mm512_slli_epi32(t->t[v][1], 8);
+        }
+    }
+    dot_quads(t, nv, mn, x, PANEL_GROUPS, quads);
+}
+
+/* acc += m * minima of 256 columns; m is negative. */
+X512_INLINE void add_minima(struct scratch *s, const struct many_share *of, int strip, int nv)
+{
+    float(*acc)[2][16] = s->acc[strip] + of->b;
+    struct sums t;
+    dot_minima(&t, s, of, nv, 0, PANEL_GROUPS / 4);
+    const __m512 m[2] = {_mm512_load_ps(s->panel.m[0][0]), _mm512_load_ps(s->panel.m[1][0])};
+    X512_UNROLL
+    for (int v = 0; v < nv; v++) {
+        X512_UNROLL
+        for (int h = 0; h < 2; h++)
+            _mm512_store_ps(acc[v][h], x512_add_product(_mm512_load_ps(acc[v][h]), m[h],
+                                                        _mm512_cvtepi32_ps(t.t[v][h])));
+    }
+}
+
+/* The last two quads of a group, and what it leaves: total += sc * S. */
+X512_INLINE void end_weighed(struct sums *total, const struct share *p, struct sums *s, int nv,
+                             const struct panel *panel, int g, int from)
+{
+    const uint8_t *w = p->w + from / 4 * PANEL_QUAD;
+    const struct quad q[2] = {load_quad(w), load_quad(w + PANEL_QUAD)};
+    X512_UNROLL
+    for (int v = 0; v < nv; v++) {
+        add_quad(s, v, q[0], p->low + from, PANEL_K);
+        add_quad(s, v, q[1], p->low + from + 4, PANEL_K);
+        X512_UNROLL
+        for (int h = 0; h < 2; h++)
+            total->t[v][h] = _mm512_add_epi32(
+                total->t[v][h],
+                _mm512_mullo_epi32(s->t[v][h], _mm512_load_si512(panel->sc[h][g])));
+    }
+}
+
+/* acc += d * total, then + m * minima of a run of groups from g on. */
+X512_INLINE void end_run(struct scratch *s, const struct share *p, const struct many_share *of,
+                         const struct sums *total, int nv, int g, int run)
+{
+    struct sums t;
+    dot_minima(&t, s, of, nv, g, run / 128);
+    X512_UNROLL
+    for (int v = 0; v < nv; v++) {
+        X512_UNROLL
+        for (int h = 0; h < 2; h++) {
+            __m512 sum = x512_add_product(_mm512_load_ps(p->acc[v][h]),
+                                          _mm512_load_ps(s->panel.d[h][0]),
+                                          _mm512_cvtepi32_ps(total->t[v][h]));
+            sum = x512_add_product(sum, _mm512_load_ps(s->panel.m[h][0]),
+                                   _mm512_cvtepi32_ps(t.t[v][h]));
+            _mm512_store_ps(p->acc[v][h], sum);
+        }
+    }
+}
+
+/* As some_groups: 256 columns, groups of 32. */
+X512_INLINE void weighed_groups(struct scratch *s, const struct many_share *of, int strip, int nv,
+                                int run)
+{
+    struct share p = {s->panel.q[0][0], s->codes.bytes[0][of->b], s->codes.x[of->b],
+                      s->codes.slot[of->b], (const uint8_t *)s->codes.sums, s->acc[strip] + of->b};
+    for (int k = 0; k < PANEL_K; k += run) {
+        struct sums total;
+        X512_UNROLL
+        for (int v = 0; v < nv; v++) total.t[v][0] = total.t[v][1] = _mm512_setzero_si512();
+        for (int g = k / 32; g < (k + run) / 32; g++, p.high++) {
+            struct sums t;
+            X512_FORGET(p.low);
+            X512_FORGET(p.high);
+            if (of->dense)
+                begin_dense(&t, &p, nv, 32, true);
+            else
+                begin_group(&t, &p, nv, true);
+            dot_quads(&t, nv, p.w, p.low, PANEL_K, 6);
+            end_weighed(&total, &p, &t, nv, &s->panel, g, 24);
+            p.w += 8 * PANEL_QUAD;
+            p.low += 32;
+        }
+        end_run(s, &p, of, &total, nv, k / 32, run);
+    }
+}
+
+/* All vectors of a block over a panel of groups that are weighed. */
+static void weighed_strip(struct scratch *s, const struct lutra_mat *m, int strip)
+{
+    for (int i = 0; i < s->codes.n_shares; i++) {
+        const struct many_share *of = &s->codes.shares[i];
+        many_add_high(&s->codes, of, &s->panel);
+        if (of->n == 4 && m->run == PANEL_K)
+            weighed_groups(s, of, strip, 4, PANEL_K);
+        else if (of->n == 4)
+            weighed_groups(s, of, strip, 4, 128);
+        else if (m->run == PANEL_K)
+            weighed_groups(s, of, strip, MANY_WEIGHED, PANEL_K);
+        else
+            weighed_groups(s, of, strip, MANY_WEIGHED, 128);
     }
 }
 
@@ -176,14 +305,16 @@ X512_INLINE void some_run(struct scratch *s, const struct many_share *of, int st
                           const struct lutra_mat *m, int n)
 {
     const bool has_min = x512_has_min(m->scales);
-    if (m->group == 16 && has_min)
-        some_groups(s, of, strip, nv, 16, true, n);
-    else if (m->group == 16)
+    if (panel_folded(m)) {
+        some_groups(s, of, strip, nv, PANEL_K, false, n);
+        if (has_min) add_minima(s, of, strip, nv);
+    } else if (m->group == 16) {
         some_groups(s, of, strip, nv, 16, false, n);
-    else if (has_min)
+    } else if (has_min) {
         some_groups(s, of, strip, nv, 32, true, n);
-    else
+    } else {
         some_groups(s, of, strip, nv, m->group, false, n);
+    }
 }
 
 /* All vectors of a block over the panel. */
@@ -237,7 +368,7 @@ static void fill_strip(struct panel *p, const struct lutra_mat *m, int tile0, in
     const bool last = t + each >= tile1;
     const uint8_t *next = lutra_mat_tile(m, last ? tile0 : t + each) +
                           (size_t)((last ? k + n : k) / m->unit_k) * m->unit_bytes;
-    panel_fill(p, m, t, min_int(each, tile1 - t), k, n, next);
+    panel_fill(p, m, t, min_int(each, tile1 - t), k, n, next, true);
 }
 
 /* Vectors [v0, v1) of a block times tiles [tile0, tile1) of a band. */
@@ -251,7 +382,10 @@ static void band(struct scratch *s, float *y, size_t y_stride, const struct lutr
         many_copy(&s->codes, m, a, v0, nb, k, n);
         for (int i = 0; i < strips; i++) {
             fill_strip(&s->panel, m, tile0, tile1, i, k, n);
-            strip_run(s, m, i, n);
+            if (many_weighs(m))
+                weighed_strip(s, m, i);
+            else
+                strip_run(s, m, i, n);
         }
     }
     store_band(y, y_stride, s, m, a, v0, v1, tile0 * m->tile_rows, tile1 * m->tile_rows);
@@ -361,11 +495,12 @@ static bool all_wide(const struct lutra_act *a)
     return a->k < LUTRA_NEAR_COLS && a->code_max > LUTRA_CODE_MAX_INT8;
 }
 
-/* Planes as they lie: MAC/ns of Q4_0, N=4 8 11: 127 135 138, a panel 90 118 123; of Q2_K, N=4 5 6: 86
- * 86 88, a panel 84 82 98. */
+/* Planes as they lie: MAC/ns of Q4_0, N=4 8 11: 125 131 134, a panel 86 117 121; of Q2_K, N=4 6 8: 117 122
+ * 125, a panel 100 119 131 (and 7 as 6); of Q6_K, N=4 6 8: 86 90 94, a panel 77 94 105. */
 static int dot_most(const struct lutra_mat *m)
 {
-    return m->group == 16 ? 5 : LUTRA_DOT_MOST_AVX512;
+    if (m->group == 16) return m->bits < 4 ? 7 : 5;
+    return LUTRA_DOT_MOST_AVX512;
 }
 
 static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
@@ -377,7 +512,8 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
         lutra_tern_mul_avx512(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
     else if (m->kind == LUTRA_MAT_I8 && v1 - v0 <= (all_wide(a) ? I8_SHORT : FEW))
         i8_tiles(y, y_stride, m, a, v0, v1, tile0, tile1);
-    else if (m->kind == LUTRA_MAT_BOOK && all_wide(a))
+    else if (m->kind == LUTRA_MAT_BOOK &&
+             (all_wide(a) || (v1 - v0 <= BOOK_FEW && m->n_cols <= BOOK_FEW_K)))
         lutra_book_mul_avx512(y, y_stride, m, a, v0, v1, tile0, tile1);
     else if (m->kind == LUTRA_MAT_PLANES && m->bits > 1 && a->bytes &&
              v1 - v0 <= dot_most(m))
@@ -398,6 +534,8 @@ void lutra_mm_init_avx512(struct lutra_ops *ops)
     ops->panel_quint = true;
     ops->dot_most = LUTRA_DOT_MOST_AVX512;
     ops->exact_mul = lutra_exact_mul_avx512;
-    ops->panel_scratch = larger(sizeof(struct scratch),
-                                larger(lutra_tern_scratch_avx512(), lutra_exact_scratch_avx512()));
+    ops->dense_bits = 0; /* planes are transposed in registers; dense_mul stays AVX2's, with its scratch */
+    ops->panel_scratch = larger(ops->panel_scratch, sizeof(struct scratch));
+    ops->panel_scratch = larger(ops->panel_scratch, lutra_tern_scratch_avx512());
+    ops->panel_scratch = larger(ops->panel_scratch, lutra_exact_scratch_avx512());
 }

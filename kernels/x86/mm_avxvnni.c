@@ -33,6 +33,16 @@ X86_INLINE __m256i whole(__m256i v)
     return v;
 }
 
+X86_INLINE __m256i weight(__m256i w)
+{
+    return _mm256_srai_epi32(w, 16);
+}
+
+X86_INLINE __m256i weighed(__m256i v, __m256i w)
+{
+    return _mm256_mullo_epi32(v, w);
+}
+
 X86_INLINE __m256i less(__m256i a, __m256i b)
 {
     return _mm256_sub_epi32(a, b);
@@ -80,8 +90,16 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
         for (int t = tile0; t < tile1; t++) i8_tile(y + (size_t)v0 * y_stride, m, a, v0, t);
         return;
     }
-    if (m->kind == LUTRA_MAT_PLANES && m->bits > 1 && a->bytes && v1 - v0 <= LUTRA_DOT_MOST_AVXVNNI)
-        lutra_dot_planes_avxvnni(y, y_stride, m, a, v0, v1, tile0, tile1);
+    if (v1 > v0) strips_mul(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
+}
+
+/* A few vectors meet DENSE as with AVX2. */
+static void dense_mul(float *y, size_t y_stride, const struct lutra_mat *m,
+                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                      void *scratch)
+{
+    if (a->bytes && v1 - v0 <= lutra_dense_few(m))
+        lutra_dense_few_avx2(y, y_stride, m, a, v0, v1, tile0, tile1);
     else if (v1 > v0)
         strips_mul(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
 }
@@ -89,7 +107,6 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
 void lutra_mm_init_avxvnni(struct lutra_ops *ops)
 {
     ops->panel_mul = panel_mul;
-    ops->split_codes = lutra_split_codes_avxvnni;
-    ops->dot_most = LUTRA_DOT_MOST_AVXVNNI;
+    ops->dense_mul = dense_mul;
     if (ops->panel_scratch < sizeof(struct strip)) ops->panel_scratch = sizeof(struct strip);
 }

@@ -3,16 +3,17 @@
  *
  *   bytes   [half][quad][16 rows][4] uint8: weight plus panel_zero of columns 4*quad ..., rows in
  * order; maddubs_epi16 or vpdpbusd with four signed bytes in every lane adds four columns of 8 rows.
+ * Woven, a quad is columns 2*i, 2*i + 1 of a group of 16 and of the next one.
  * TERN: half 0 holds rows 0-3 16-19 4-7 20-23, half 1 the rows that are 8 greater
  *   wide    [half][pair][16 rows][2] int16: the weights of columns 2*pair, 2*pair+1 where bytes do
  * not do; madd_epi16 with one pair of activation codes in every lane adds two columns of 8 rows
- *   d       [half][group][16 rows] float, m [group][16 rows] float
+ *   d       [half][group][16 rows] float, m [group][16 rows] float; of runs of groups d and -dmin
  *
  * PLANES, I8 and BOOK tiles have one half of 16 rows, TERN tiles and PLANES of one bit two. */
 #ifndef LUTRA_KERNELS_X86_PANEL_AVX2_H
 #define LUTRA_KERNELS_X86_PANEL_AVX2_H
 
-#include "kernels/x86/x86.h"
+#include "kernels/x86/dense_x86.h"
 
 enum {
     PANEL_K = 256,  /* columns at most: 4 KB of bytes stay in L1 while the vectors pass */
@@ -25,12 +26,34 @@ struct panel {
     int16_t wide[2][PANEL_K * 16];
     float d[2][PANEL_GROUPS][16];
     float m[PANEL_GROUPS][16];
+    int32_t sc[PANEL_GROUPS][16]; /* sc twice as int16: see panel_put_sc */
 };
+
+/* Are sums of groups weighed and added up before they become floats? */
+static bool has_runs(const struct lutra_mat *m)
+{
+    return m->run > m->group;
+}
+
+/* Do lanes of int16 sum up two groups side by side, so that one madd weighs both? Strips take what
+ * has_runs of 16 columns so, else every fourth instruction would be for joining and weighing. */
+static bool woven(const struct lutra_mat *m)
+{
+    return SUMS16 && has_runs(m) && m->group == 16;
+}
+
+/* Are sc multiplied into the bytes, so that a run is one sum? With int32 lanes and bytes that hold it: 3 * 15
+ * of two bits, 124 + (q - 4) * sc = 0 .. 252 of three. Also in strips alone. */
+static bool folds(const struct lutra_mat *m)
+{
+    return !SUMS16 && has_runs(m) && m->group == 16;
+}
 
 /* The byte that stands for a weight of zero. */
 static int panel_zero(const struct lutra_mat *m)
 {
     int least = 0;
+    if (folds(m)) return m->bits == 3 ? 124 : 0;
     if (m->kind == LUTRA_MAT_TERN) return 1;
     if (m->kind == LUTRA_MAT_I8) return 128;
     if (m->kind != LUTRA_MAT_BOOK) return m->offset;
@@ -93,6 +116,98 @@ X86_INLINE void unpack_steps(uint8_t *dst, const uint8_t *codes, int bits, int n
                 }
                 _mm256_store_si256((__m256i *)(dst + 32 * i), first);
                 _mm256_store_si256((__m256i *)(dst + 64 + 32 * i), second);
+            }
+        }
+    }
+}
+
+/* DENSE: each part in its place; 32 columns at a time. */
+X86_INLINE void unpack_parts(uint8_t *dst, const uint8_t *codes, int bits, int n_cols)
+{
+    for (int k = 0; k < n_cols; k += LUTRA_DENSE_K, codes += 64 * bits) {
+        X86_UNROLL
+        for (int quad = 0; quad < 8; quad++, dst += 64)
+            for (int side = 0; side < 2; side++)
+                _mm256_store_si256((__m256i *)dst + side,
+                                   x86_dense_quad(codes, bits, quad / 4, quad % 4, side));
+    }
+}
+
+static void unpack_dense(uint8_t *dst, const uint8_t *codes, int bits, int n_cols)
+{
+    switch (bits) {
+    case 2:
+        unpack_parts(dst, codes, 2, n_cols);
+        break;
+    case 3:
+        unpack_parts(dst, codes, 3, n_cols);
+        break;
+    case 4:
+        unpack_parts(dst, codes, 4, n_cols);
+        break;
+    case 5:
+        unpack_parts(dst, codes, 5, n_cols);
+        break;
+    default:
+        unpack_parts(dst, codes, 6, n_cols);
+        break;
+    }
+}
+
+/* Bytes of a unit, two groups of 16 columns side by side: see woven. */
+static void weave_bytes(uint8_t *bytes)
+{
+    for (int k = 0; k < PANEL_K; k += 32, bytes += 512)
+        for (int side = 0; side < 2; side++) {
+            __m256i *q = (__m256i *)(bytes + 32 * side), a[4], b[4];
+            X86_UNROLL
+            for (int i = 0; i < 4; i++) {
+                a[i] = _mm256_load_si256(q + 2 * i);
+                b[i] = _mm256_load_si256(q + 2 * i + 8);
+            }
+            X86_UNROLL
+            for (int i = 0; i < 4; i++) {
+                __m256i two = _mm256_blend_epi16(a[i], _mm256_slli_epi32(b[i], 16), 0xAA);
+                _mm256_store_si256(q + 4 * i, two);
+                two = _mm256_blend_epi16(_mm256_srli_epi32(a[i], 16), b[i], 0xAA);
+                _mm256_store_si256(q + 4 * i + 2, two);
+            }
+        }
+}
+
+/* sc of a group of a unit that has_runs, as int16; unpacklo and unpackhi leave rows 0-7 and 8-15 in order.
+ * Where mn are bytes of their own, they are 8 groups further. */
+X86_INLINE __m256i panel_sc(const struct lutra_mat *m, const uint8_t *unit, int g)
+{
+    const uint8_t *sc = unit + (x86_has_min(m->scales) ? 64 : 32) + 16 * g;
+    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)sc);
+    if (m->scales == LUTRA_SCALE_SUB_MIN4) b = _mm_and_si128(b, _mm_set1_epi8(15));
+    __m256i w = m->scales == LUTRA_SCALE_SUB ? _mm256_cvtepi8_epi16(b) : _mm256_cvtepu8_epi16(b);
+    return _mm256_permute4x64_epi64(w, 0xD8);
+}
+
+X86_INLINE __m256i panel_mn(const struct lutra_mat *m, const uint8_t *unit, int g)
+{
+    if (m->scales == LUTRA_SCALE_SUB_MIN) return panel_sc(m, unit, 8 + g);
+    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(unit + 64 + 16 * g));
+    return _mm256_permute4x64_epi64(_mm256_srli_epi16(_mm256_cvtepu8_epi16(b), 4), 0xD8);
+}
+
+/* Bytes of a unit with sc in them: see folds. They become zero + (q - offset) * sc. A word of two is
+ * multiplied as one: (256 * b + a) * sc + 257 * c = 256 * (b * sc + c) + (a * sc + c), and neither sum leaves
+ * its byte. */
+static void fold_bytes(uint8_t *bytes, const struct lutra_mat *m, const uint8_t *unit, int zero)
+{
+    const __m256i z = _mm256_set1_epi16((int16_t)zero), offset = _mm256_set1_epi16((int16_t)m->offset);
+    for (int g = 0; g < PANEL_K / 16; g++, bytes += 256) {
+        const __m256i w = panel_sc(m, unit, g);
+        const __m256i sc[2] = {_mm256_unpacklo_epi16(w, w), _mm256_unpackhi_epi16(w, w)};
+        for (int side = 0; side < 2; side++) {
+            __m256i c = _mm256_sub_epi16(z, _mm256_mullo_epi16(sc[side], offset));
+            c = _mm256_add_epi16(c, _mm256_slli_epi16(c, 8));
+            for (int i = 0; i < 4; i++) {
+                __m256i *q = (__m256i *)(bytes + 64 * i + 32 * side);
+                *q = _mm256_add_epi16(_mm256_mullo_epi16(*q, sc[side]), c);
             }
         }
     }
@@ -216,26 +331,6 @@ static void unpack_trits(struct panel *p, int quad0, const uint8_t *src)
     }
 }
 
-/* Bytes as weights of 16 bits. */
-static void panel_widen(struct panel *p, const struct lutra_mat *m, int run)
-{
-    const __m256i zero = _mm256_set1_epi16((int16_t)panel_zero(m));
-    const __m256i low = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1));
-    for (int half = 0; half < m->tile_rows / 16; half++) {
-        const uint8_t *src = p->bytes[half];
-        int16_t *dst = p->wide[half];
-        for (int i = 0; i < 16 * run; i += 64, dst += 64)
-            for (int j = 0; j < 2; j++) {
-                __m256i x = x86_load(src + i + 32 * j), y = _mm256_srli_epi32(x, 16);
-                x = _mm256_shuffle_epi8(x, low);
-                y = _mm256_shuffle_epi8(y, low);
-                _mm256_store_si256((__m256i *)(dst + 16 * j), _mm256_sub_epi16(x, zero));
-                _mm256_store_si256((__m256i *)(dst + 32 + 16 * j), _mm256_sub_epi16(y, zero));
-            }
-    }
-}
-
 /* Scales of one unit into groups g0, g0+1, ... of the panel. `kind` is a constant of the caller. */
 X86_INLINE void put_scales(struct panel *p, int g0, const struct lutra_mat *m, const uint8_t *unit,
                            enum lutra_scale_kind kind)
@@ -300,6 +395,66 @@ static void unpack_scales(struct panel *p, int g0, const struct lutra_mat *m, co
     }
 }
 
+/* For panel_widen. */
+static void panel_put_sc(struct panel *p, const struct lutra_mat *m, const uint8_t *unit)
+{
+    for (int g = 0; g < m->unit_k / m->group; g++) {
+        __m256i w = panel_sc(m, unit, g);
+        _mm256_store_si256((__m256i *)p->sc[g], _mm256_unpacklo_epi16(w, w));
+        _mm256_store_si256((__m256i *)p->sc[g] + 1, _mm256_unpackhi_epi16(w, w));
+    }
+}
+
+/* d and -dmin of the runs of a unit that has_runs. */
+static void put_run_scales(struct panel *p, const struct lutra_mat *m, const uint8_t *unit)
+{
+    struct x86_rows d = x86_halves(unit), min = x86_neg(x86_halves(unit + 32));
+    for (int r = 0; r < m->unit_k / m->run; r++) {
+        _mm256_store_ps(p->d[0][r], d.lo);
+        _mm256_store_ps(p->d[0][r] + 8, d.hi);
+        _mm256_store_ps(p->m[r], min.lo); /* of use only if there are minima */
+        _mm256_store_ps(p->m[r] + 8, min.hi);
+    }
+}
+
+/* Quads [q, end) of a half, bytes as weights of 16 bits, times sc of x's and y's columns (or 1): the two that
+ * x has become pair `x` + i * step, the other two pair `y` + i * step. */
+X86_INLINE void widen_quads(struct panel *p, int half, int q, int end, int x, int y, int step, __m256i zero,
+                            const int32_t *x_sc, const int32_t *y_sc)
+{
+    const __m256i low = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1));
+    for (; q < end; q++, x += step, y += step)
+        for (int side = 0; side < 2; side++) {
+            __m256i a = x86_load(p->bytes[half] + 64 * q + 32 * side), b = _mm256_srli_epi32(a, 16);
+            a = _mm256_sub_epi16(_mm256_shuffle_epi8(a, low), zero);
+            b = _mm256_sub_epi16(_mm256_shuffle_epi8(b, low), zero);
+            if (x_sc) {
+                a = _mm256_mullo_epi16(a, x86_load(x_sc + 8 * side));
+                b = _mm256_mullo_epi16(b, x86_load(y_sc + 8 * side));
+            }
+            _mm256_store_si256((__m256i *)(p->wide[half] + 32 * x) + side, a);
+            _mm256_store_si256((__m256i *)(p->wide[half] + 32 * y) + side, b);
+        }
+}
+
+/* Bytes as weights of 16 bits; times sc, unless that is in them, where groups make runs: at most 31 * 63. */
+static void panel_widen(struct panel *p, const struct lutra_mat *m, int run)
+{
+    const __m256i zero = _mm256_set1_epi16((int16_t)panel_zero(m));
+    const int quads = m->group / 4;
+    if (!has_runs(m) || folds(m)) {
+        for (int half = 0; half < m->tile_rows / 16; half++)
+            widen_quads(p, half, 0, run / 4, 0, 1, 2, zero, NULL, NULL);
+    } else if (woven(m)) {
+        for (int g = 0, q = 0; q < run / 4; g += 2, q += 8)
+            widen_quads(p, 0, q, q + 8, 2 * q, 2 * q + 8, 1, zero, p->sc[g], p->sc[g + 1]);
+    } else {
+        for (int g = 0, q = 0; q < run / 4; g++, q += quads)
+            widen_quads(p, 0, q, q + quads, 2 * q, 2 * q + 1, 2, zero, p->sc[g], p->sc[g]);
+    }
+}
+
 /* Columns of a row, padding of TERN included, and how many of them a run from k on has. */
 static int panel_end(const struct lutra_mat *m)
 {
@@ -319,10 +474,10 @@ static const uint8_t *panel_unit(const struct lutra_mat *m, const uint8_t *tile,
     return m->kind == LUTRA_MAT_TERN ? unit + 4 * LUTRA_TERN_ROWS : unit;
 }
 
-/* Unpack `run` columns that start at `unit` into bytes and scales; what lies `ahead` bytes further is
- * fetched. */
+/* Unpack `run` columns that start at `unit` into bytes and scales; as strips take them if `runs`, else bytes
+ * are in order and scales are those of groups. What lies `ahead` bytes further is fetched. */
 static void panel_fill(struct panel *p, const struct lutra_mat *m, const uint8_t *unit, int run,
-                       ptrdiff_t ahead)
+                       ptrdiff_t ahead, bool runs)
 {
     const int zero = panel_zero(m);
     for (int i = 0; i < run; i += m->unit_k, unit += m->unit_bytes) {
@@ -339,13 +494,20 @@ static void panel_fill(struct panel *p, const struct lutra_mat *m, const uint8_t
             unpack_bits(p, i / 4, codes, m->unit_k);
             continue;
         }
-        unpack_scales(p, i / m->group, m, unit);
+        if (runs && has_runs(m))
+            put_run_scales(p, m, unit);
+        else
+            unpack_scales(p, i / m->group, m, unit);
         if (m->kind == LUTRA_MAT_I8)
             unpack_i8(dst, codes, m->unit_k);
         else if (m->kind == LUTRA_MAT_BOOK)
             unpack_book(dst, codes, m->book, zero, m->unit_k);
+        else if (m->kind == LUTRA_MAT_DENSE)
+            unpack_dense(dst, codes, m->bits, m->unit_k);
         else
             unpack_planes(dst, codes, m->bits, m->unit_k);
+        if (runs && woven(m)) weave_bytes(dst);
+        if (runs && folds(m)) fold_bytes(dst, m, unit, zero);
     }
 }
 

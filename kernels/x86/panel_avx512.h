@@ -8,7 +8,14 @@
  *   d, m    [half][group][16 rows] float
  *   offset  what has been added to every weight: the products' is taken off as offset * X
  *
- * The halves are two tiles of 16 rows, or those of one tile of 32 (one bit). */
+ * The halves are two tiles of 16 rows, or those of one tile of 32 (one bit).
+ *
+ * Where sums are weighed in integers over a run of groups (lut.h), d and m are the run's, and
+ *   groups of 16   sc is in the bytes, and a run is one sum: q * sc <= 3 * 15, or, of three bits,
+ *                  128 - (q - 4) * sc, 4 to 252: its d is negative
+ *   groups of 32   [half][group][16 rows] sc, int32
+ *   mn             [quad of groups][half][16 rows][4], as q, to be multiplied with the bytes of X
+ * exact_avx512.c takes no runs: floats there are the groups'. */
 #ifndef LUTRA_KERNELS_X86_PANEL_AVX512_H
 #define LUTRA_KERNELS_X86_PANEL_AVX512_H
 
@@ -25,7 +32,27 @@ struct panel {
     uint8_t q[PANEL_K / 4][2][64];
     float d[2][PANEL_GROUPS][16];
     float m[2][PANEL_GROUPS][16];
+    int32_t sc[2][PANEL_GROUPS / 2][16];
+    uint8_t mn[PANEL_GROUPS / 4][2][64];
 };
+
+/* Are sums weighed in integers over runs? */
+static inline bool panel_runs(const struct lutra_mat *m)
+{
+    return m->kind == LUTRA_MAT_PLANES && m->run != m->group;
+}
+
+/* Is sc in the bytes of a run? */
+static inline bool panel_folded(const struct lutra_mat *m)
+{
+    return panel_runs(m) && m->group == 16;
+}
+
+/* Columns of a sum of a run's products. */
+static inline int panel_group(const struct lutra_mat *m)
+{
+    return panel_folded(m) ? m->run : m->group;
+}
 
 static inline int panel_offset(const struct lutra_mat *m)
 {
@@ -38,15 +65,22 @@ union panel_x {
     float x;       /* ... or X, if there are minima: their codes have no offset */
 };
 
-/* Of n columns, from the sums of 16. */
-X512_INLINE void panel_x(union panel_x *to, const struct lutra_mat *m, const int32_t *sums, int n)
+/* X of each of the groups of n columns, from the sums of 16. */
+X512_INLINE __m512i panel_sums(const int32_t *sums, int group, int n)
 {
     const __m512i even =
         _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14);
     const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
     __m512i x = _mm512_maskz_loadu_epi32((__mmask16)((1u << n / 16) - 1), sums);
-    for (int k = 16; k < m->group; k *= 2)
+    for (int k = 16; k < group; k *= 2)
         x = _mm512_add_epi32(_mm512_permutexvar_epi32(even, x), _mm512_permutexvar_epi32(odd, x));
+    return x;
+}
+
+/* Of n columns. */
+X512_INLINE void panel_x(union panel_x *to, const struct lutra_mat *m, const int32_t *sums, int n)
+{
+    const __m512i x = panel_sums(sums, m->group, n);
     if (x512_has_min(m->scales))
         _mm512_storeu_ps(to, _mm512_cvtepi32_ps(x));
     else
@@ -55,40 +89,81 @@ X512_INLINE void panel_x(union panel_x *to, const struct lutra_mat *m, const int
 
 /* ---- codes: n columns of a half from quad q on ---- */
 
-/* PLANES of two bits and more; `bits` is a constant of the caller. */
-X512_INLINE void unpack_steps(uint8_t *q, const uint8_t *codes, int bits, int n)
+/* sc in the bytes of 16 columns. */
+struct fold {
+    __m512i by;        /* |sc|, int16: of bytes whose products are below 256 it makes bytes */
+    __m512i base;      /* three bits: 128 + 4 * sc, from which they are taken off ... */
+    __mmask64 minus;   /* ... or to which they are added if sc is negative */
+};
+
+/* `bits` is 2 or 3, a constant of the caller, here and below. */
+X512_INLINE struct fold fold_group(const uint8_t *unit, int bits, int g)
+{
+    const __m512i twice = _mm512_set1_epi32(0x10001);
+    const __m512i sc =
+        x512_group_sc(bits == 2 ? LUTRA_SCALE_SUB_MIN4 : LUTRA_SCALE_SUB, unit, g);
+    struct fold f = {_mm512_mullo_epi32(_mm512_abs_epi32(sc), twice), sc, 0};
+    if (bits == 3) {
+        const __m512i lowest = _mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0);
+        const __m512i four = _mm512_shuffle_epi8(_mm512_slli_epi32(sc, 2), lowest);
+        f.minus = _mm512_movepi8_mask(four);
+        f.base = _mm512_xor_si512(four, _mm512_set1_epi8(-128));
+    }
+    return f;
+}
+
+X512_INLINE __m512i folded(struct fold f, int bits, __m512i q)
+{
+    const __m512i x = _mm512_mullo_epi16(q, f.by);
+    return bits == 2 ? x : _mm512_mask_add_epi8(_mm512_sub_epi8(f.base, x), f.minus, f.base, x);
+}
+
+/* PLANES of two bits and more; `bits` is a constant of the caller. With `unit` sc is folded into the
+ * bytes. */
+X512_INLINE void unpack_steps(uint8_t *q, const uint8_t *codes, int bits, int n, const uint8_t *unit)
 {
     const __m512i even =
         _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
     for (int k = 0; k < n; k += LUTRA_STEP_K, codes += 32 * bits) {
+        struct fold f;
+        if (unit) f = fold_group(unit, bits, k / LUTRA_STEP_K);
         X512_UNROLL
         for (int o = 0; o < 2; o++, q += 2 * PANEL_QUAD) {
             const __m512i upper = planes_octet(codes, bits, o, 0, false); /* a qword for each row */
             const __m512i lower = planes_octet(codes, bits, o, 1, false);
-            _mm512_store_si512(q, _mm512_permutex2var_epi32(upper, even, lower));
-            _mm512_store_si512(q + PANEL_QUAD, _mm512_permutex2var_epi32(upper, odd, lower));
+            const __m512i x = _mm512_permutex2var_epi32(upper, even, lower);
+            const __m512i y = _mm512_permutex2var_epi32(upper, odd, lower);
+            _mm512_store_si512(q, unit ? folded(f, bits, x) : x);
+            _mm512_store_si512(q + PANEL_QUAD, unit ? folded(f, bits, y) : y);
         }
     }
 }
 
-static void unpack_planes(uint8_t *q, const uint8_t *codes, int bits, int n)
+/* `unit` has the sub-scales of two or three bits if they are to be folded into the bytes, else NULL. */
+static void unpack_planes(uint8_t *q, const uint8_t *codes, int bits, int n, const uint8_t *unit)
 {
     switch (bits) {
     case 2:
-        unpack_steps(q, codes, 2, n);
+        if (unit)
+            unpack_steps(q, codes, 2, n, unit);
+        else
+            unpack_steps(q, codes, 2, n, NULL);
         break;
     case 3:
-        unpack_steps(q, codes, 3, n);
+        if (unit)
+            unpack_steps(q, codes, 3, n, unit);
+        else
+            unpack_steps(q, codes, 3, n, NULL);
         break;
     case 4:
-        unpack_steps(q, codes, 4, n);
+        unpack_steps(q, codes, 4, n, NULL);
         break;
     case 5:
-        unpack_steps(q, codes, 5, n);
+        unpack_steps(q, codes, 5, n, NULL);
         break;
     default:
-        unpack_steps(q, codes, 6, n);
+        unpack_steps(q, codes, 6, n, NULL);
         break;
     }
 }
@@ -188,11 +263,29 @@ static void unpack_scales(struct panel *p, int half, int g0, const struct lutra_
     }
 }
 
+/* The same where groups are weighed in integers: a unit of 256 columns. */
+static void unpack_weights(struct panel *p, int half, const struct lutra_mat *m, const uint8_t *unit)
+{
+    const __m512 sign = _mm512_set1_ps(-0.0f), d = x512_halves(unit);
+    _mm512_store_ps(p->d[half][0], m->bits == 3 ? _mm512_xor_ps(d, sign) : d);
+    if (m->bits == 3) return;
+    _mm512_store_ps(p->m[half][0], _mm512_xor_ps(x512_halves(unit + 32), sign));
+    const bool four = m->scales == LUTRA_SCALE_SUB_MIN4;
+    const uint8_t *mn = unit + (four ? 64 : 192);
+    for (int i = 0; i < PANEL_K / m->group / 4; i++) {
+        const __m512i x = _mm512_permutexvar_epi8(x512_tern_order(0, 16), x512_load(mn + 64 * i));
+        _mm512_store_si512(p->mn[i][half],
+                           four ? _mm512_and_si512(_mm512_srli_epi16(x, 4), _mm512_set1_epi8(15)) : x);
+    }
+    for (int g = 0; g < 8 && !four; g++)
+        _mm512_store_si512(p->sc[half][g], x512_group_sc(LUTRA_SCALE_SUB_MIN, unit, g));
+}
+
 /* ---- runs ---- */
 
 /* Units of a run of n columns into one half (both, if one bit); `next` is fetched for later. */
 static void panel_half(struct panel *p, int half, const struct lutra_mat *m, const uint8_t *unit,
-                       const uint8_t *next, int n)
+                       const uint8_t *next, int n, bool weigh)
 {
     for (int i = 0; i < n; i += m->unit_k, unit += m->unit_bytes, next += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes;
@@ -204,25 +297,28 @@ static void panel_half(struct panel *p, int half, const struct lutra_mat *m, con
             unpack_bits(q, codes, m->mul, m->unit_k);
             continue;
         }
-        unpack_scales(p, half, i / m->group, m, unit);
+        if (weigh)
+            unpack_weights(p, half, m, unit);
+        else
+            unpack_scales(p, half, i / m->group, m, unit);
         if (m->kind == LUTRA_MAT_I8)
             unpack_i8(q, codes, m->unit_k);
         else if (m->kind == LUTRA_MAT_BOOK)
             unpack_book(q, codes, m->book, m->unit_k);
         else
-            unpack_planes(q, codes, m->bits, m->unit_k);
+            unpack_planes(q, codes, m->bits, m->unit_k, weigh && m->group == 16 ? unit : NULL);
     }
 }
 
 /* Columns [k, k + n), n <= PANEL_K, of `tiles` tiles from `tile` on: two of 16 rows, one of 32, or
  * one of 16 rows, which leaves the second half as it is. The run that comes next begins at `next`
- * in the first of its tiles. */
+ * in the first of its tiles. weigh: as runs of groups, where there are any. */
 static void panel_fill(struct panel *p, const struct lutra_mat *m, int tile, int tiles, int k,
-                       int n, const uint8_t *next)
+                       int n, const uint8_t *next, bool weigh)
 {
     for (int t = 0; t < tiles; t++)
         panel_half(p, t, m, lutra_mat_tile(m, tile + t) + (size_t)(k / m->unit_k) * m->unit_bytes,
-                   next + (size_t)t * m->tile_bytes, n);
+                   next + (size_t)t * m->tile_bytes, n, weigh && panel_runs(m));
 }
 
 #endif

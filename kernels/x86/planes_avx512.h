@@ -7,8 +7,8 @@
  *   vpermb / vpermi2b    bytes 7, 6, ... of a row's qword = planes 0, 1, ...; the others zero
  *   vgf2p8affineqb       byte c = code of column c
  *
- * Up to four bits a qword has room for two rows, A and B: with B's planes in bytes 3, 2, ... a byte of
- * the transpose is A + 16 * B. */
+ * Up to four bits a qword has room for two rows, A and B: with B's planes in the bytes that follow A's a
+ * byte of the transpose is A + 2^bits * B. */
 #ifndef LUTRA_KERNELS_X86_PLANES_AVX512_H
 #define LUTRA_KERNELS_X86_PLANES_AVX512_H
 
@@ -27,8 +27,8 @@ X512_INLINE uint8_t planes_at(int bits, int o, int row, int p)
     return (uint8_t)((bits < 4 ? 32 * o : p / 2 * 32) + slot + (p & 1));
 }
 
-/* Byte index for rows 8*half ..: qword of a row = its planes from byte 7 down and, if paired, those of
- * the row 8 further from byte 3 down. */
+/* Byte index for rows 8*half ..: qword of a row = its planes from byte 7 down and, if paired, then those
+ * of the row 8 further. */
 X512_INLINE __m512i planes_order(int bits, int o, int half, bool paired)
 {
     uint8_t s[64] = {0};
@@ -36,19 +36,19 @@ X512_INLINE __m512i planes_order(int bits, int o, int half, bool paired)
     for (int i = 0; i < 8; i++) {
         for (int p = 0; p < bits; p++) {
             s[8 * i + 7 - p] = planes_at(bits, o, 8 * half + i, p);
-            if (paired) s[8 * i + 3 - p] = planes_at(bits, o, 8 + i, p);
+            if (paired) s[8 * i + 7 - bits - p] = planes_at(bits, o, 8 + i, p);
         }
     }
     return x512_load(s);
 }
 
 /* Codes of rows 8*half .. of octet o of the step at `codes`, a qword each, or, if paired (half 0, up
- * to 4 bits), of rows 0-7 and 16 times those of rows 8-15. All but `codes` are constants of the
+ * to 4 bits), of rows 0-7 and 2^bits times those of rows 8-15. All but `codes` are constants of the
  * caller; bits are 2 to 6. */
 X512_INLINE __m512i planes_octet(const uint8_t *codes, int bits, int o, int half, bool paired)
 {
     const unsigned used = 0xffu & 0xff00u >> bits;
-    const __mmask64 planes = 0x0101010101010101u * (paired ? used | used >> 4 : used);
+    const __mmask64 planes = 0x0101010101010101u * (paired ? used | used >> bits : used);
     const __m512i columns = _mm512_set1_epi64((int64_t)0x8040201008040201u);
     const __m512i order = planes_order(bits, o, half, paired);
     /* both octets' pair of planes is one load; of three pairs, what is left is another */

@@ -130,7 +130,7 @@ X512_INLINE __m512i x512_rows_twice(__m512i codes)
     return _mm512_permutexvar_epi16(x512_row_words(0), codes);
 }
 
-/* TERN, rows 16*half + 0..15: byte index that makes the lane of row r = bytes r, r + step, r +
+/* Rows 16*half + 0..15, a byte each, side by side: byte index that makes the lane of row r = bytes r, r + step, r +
  * 2*step, r + 3*step. */
 X512_INLINE __m512i x512_tern_order(int half, int step)
 {
@@ -197,49 +197,50 @@ X512_INLINE __m512 x512_powers(const uint8_t *e)
     return _mm512_mul_ps(_mm512_castsi512_ps(bits), _mm512_set1_ps(0.5f));
 }
 
-/* D of group g of a unit; d = the unit's own f16 scales, read once. `kind` is a constant of the
- * caller. */
+/* m->run (lut.h), where what it follows from are constants. */
+X512_INLINE int x512_run(int bits, int group, enum lutra_scale_kind kind)
+{
+    if (kind == LUTRA_SCALE_SUB_MIN) return bits == 5 ? 128 : 256;
+    if (kind == LUTRA_SCALE_SUB_MIN4) return 256;
+    return kind == LUTRA_SCALE_SUB && bits == 3 ? 256 : group;
+}
+
+/* sc of group g of a unit, and mn; only for kinds that have them. `kind` is a constant of the caller,
+ * here and below. */
+X512_INLINE __m512i x512_group_sc(enum lutra_scale_kind kind, const uint8_t *unit, int g)
+{
+    if (kind == LUTRA_SCALE_SUB) return x512_bytes_s(unit + 32 + 16 * g);
+    __m512i sc = x512_bytes_u(unit + 64 + 16 * g);
+    return kind == LUTRA_SCALE_SUB_MIN4 ? _mm512_and_si512(sc, _mm512_set1_epi32(15)) : sc;
+}
+
+X512_INLINE __m512i x512_group_mn(enum lutra_scale_kind kind, const uint8_t *unit, int g)
+{
+    if (kind == LUTRA_SCALE_SUB_MIN) return x512_bytes_u(unit + 192 + 16 * g);
+    return _mm512_srli_epi32(x512_bytes_u(unit + 64 + 16 * g), 4);
+}
+
+/* D of group g of a unit; d = the unit's own f16 scales, read once. */
 X512_INLINE __m512 x512_group_d(enum lutra_scale_kind kind, const uint8_t *unit, int g, __m512 d)
 {
-    __m512i sc;
     if (kind == LUTRA_SCALE_F16_EACH) return x512_halves(unit + 32 * g);
     if (kind == LUTRA_SCALE_E8M0) return x512_powers(unit + 16 * g);
-    if (kind == LUTRA_SCALE_SUB)
-        sc = x512_bytes_s(unit + 32 + 16 * g);
-    else if (kind == LUTRA_SCALE_SUB_MIN)
-        sc = x512_bytes_u(unit + 64 + 16 * g);
-    else if (kind == LUTRA_SCALE_SUB_MIN4)
-        sc = _mm512_and_si512(x512_bytes_u(unit + 64 + 16 * g), _mm512_set1_epi32(15));
-    else
-        return d;
-    return _mm512_mul_ps(d, _mm512_cvtepi32_ps(sc));
+    if (kind == LUTRA_SCALE_F16 || kind == LUTRA_SCALE_F16_MIN) return d;
+    return _mm512_mul_ps(d, _mm512_cvtepi32_ps(x512_group_sc(kind, unit, g)));
 }
 
 /* What M is made of: M itself for F16_MIN, -M for super-blocks. Only for kinds with minima. */
 X512_INLINE __m512 x512_group_min(enum lutra_scale_kind kind, const uint8_t *unit, int g,
                                   __m512 dmin)
 {
-    __m512i mn;
-    if (kind == LUTRA_SCALE_SUB_MIN)
-        mn = x512_bytes_u(unit + 192 + 16 * g);
-    else if (kind == LUTRA_SCALE_SUB_MIN4)
-        mn = _mm512_srli_epi32(x512_bytes_u(unit + 64 + 16 * g), 4);
-    else
-        return dmin;
-    return _mm512_mul_ps(dmin, _mm512_cvtepi32_ps(mn));
+    if (kind == LUTRA_SCALE_F16_MIN) return dmin;
+    return _mm512_mul_ps(dmin, _mm512_cvtepi32_ps(x512_group_mn(kind, unit, g)));
 }
 
 /* a + b*c, two roundings. */
 X512_INLINE __m512 x512_add_product(__m512 a, __m512 b, __m512 c)
 {
     return _mm512_add_ps(a, _mm512_mul_ps(b, c));
-}
-
-/* a + M*x, where min is what x512_group_min gives: a - p has the bits of a + -p. */
-X512_INLINE __m512 x512_add_min(enum lutra_scale_kind kind, __m512 a, __m512 min, __m512 x)
-{
-    __m512 p = _mm512_mul_ps(min, x);
-    return kind == LUTRA_SCALE_F16_MIN ? _mm512_add_ps(a, p) : _mm512_sub_ps(a, p);
 }
 
 /* y[0..n) = the first n rows; all 16 if n is larger. */

@@ -25,9 +25,24 @@ void lutra_bits_lookup_ssse3(float *y, const struct lutra_mat *m, const struct l
 void lutra_bits_lookup_avx512(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                               int tile0, int tile1);
 
+/* dense_mul of one vector (BYTES bound), where there is a loop for its type, and split_codes. */
+bool lutra_dense_dot_ssse3(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
+                           int tile0, int tile1);
+void lutra_split_codes_ssse3(const struct lutra_act *a, int v, int k0, int k1);
+
 /* book_mul, for panel_mul: few vectors of codebooks whose panels need int16. */
 void lutra_book_mul_avx2(float *y, size_t y_stride, const struct lutra_mat *m,
                          const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
+
+/* dense_mul of a few vectors (BYTES bound) one by one, which pays for up to so many, and split_codes. */
+enum { LUTRA_DENSE_FEW = 3 };
+static inline int lutra_dense_few(const struct lutra_mat *m)
+{
+    return m->bits == 6 || (m->bits == 2 && m->group > 16) ? LUTRA_DENSE_FEW - 1 : LUTRA_DENSE_FEW;
+}
+void lutra_dense_few_avx2(float *y, size_t y_stride, const struct lutra_mat *m,
+                          const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
+void lutra_split_codes_avx2(const struct lutra_act *a, int v, int k0, int k1);
 
 /* panel_mul alone, over what AVX2 has filled in; needs LUTRA_CPU_AVXVNNI. */
 void lutra_mm_init_avxvnni(struct lutra_ops *ops);
@@ -44,13 +59,10 @@ void lutra_vec_init_avx512(struct lutra_ops *ops);
 void lutra_mm_init_amx(struct lutra_ops *ops);
 
 /* panel_mul of a few vectors (BYTES bound) with PLANES of 2 to 6 bits, and split_codes. */
-enum { LUTRA_DOT_MOST_AVX512 = 11, LUTRA_DOT_MOST_AVXVNNI = 2 };
+enum { LUTRA_DOT_MOST_AVX512 = 11 };
 void lutra_dot_planes_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
                              const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
 void lutra_split_codes_avx512(const struct lutra_act *a, int v, int k0, int k1);
-void lutra_dot_planes_avxvnni(float *y, size_t y_stride, const struct lutra_mat *m,
-                              const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
-void lutra_split_codes_avxvnni(const struct lutra_act *a, int v, int k0, int k1);
 
 /* Parts of AVX-512's panel_mul and its exact_mul; each needs so many bytes of scratch. */
 void lutra_tern_mul_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
