@@ -107,6 +107,10 @@ static void dense_type(const struct lutra_ops *ops, const struct case_type *ct)
     for (int fill = 0; fill < CHECK_N_FILLS; fill++)
         for (int i = 0; i < 9; i++)
             dense_case(ops, ct, 1 + i % 3, 3, 2560, (enum check_fill)fill, same[i / 3], max[i % 3]);
+    for (int fill = CHECK_FILL_MAX; fill <= CHECK_FILL_ALTERNATE; fill++)
+        for (int i = 0; i < 2 * CASE_MOST; i++)
+            dense_case(ops, ct, 1 + i / CASE_MOST * 5, 33, 2560, (enum check_fill)fill, CASE_EXTREMES,
+                       case_most[i % CASE_MOST]);
     for (int n = 1; n <= ops->dense_most + 1; n++)
         dense_case(ops, ct, n, 33, 512, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX);
     for (int i = 0; i < 3; i++)

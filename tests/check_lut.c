@@ -89,11 +89,10 @@ static void lookup(float *y, const struct lutra_ops *ops, const struct lutra_mat
 
 static void lookup_case(const struct lutra_ops *ops, const struct lutra_ops *scalar,
                         const struct case_type *ct, int n_rows, int n_cols, enum check_fill fill,
-                        enum case_weights weights)
+                        enum case_weights weights, int max)
 {
     struct case_mat c;
     struct case_act a, b;
-    int max = ct->ternary ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
     case_mat_open_as(&c, ct, n_rows, n_cols, weights);
     case_act_open(&a, scalar, 2, n_cols, ct->ternary);
     case_act_open(&b, ops, 2, n_cols, ct->ternary);
@@ -123,18 +122,22 @@ static void lookup_type(const struct lutra_ops *ops, const struct lutra_ops *sca
 {
     static const int rows[] = {1, 16, 17, 33, 70, 5, 47};
     static const enum case_weights extremes[] = {CASE_ZEROS, CASE_TWOS, CASE_ONES};
+    const int max = ct->ternary ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
     for (int i = 0; case_cols(ct, i); i++)
         for (int fill = 0; fill < CHECK_N_FILLS; fill++)
             lookup_case(ops, scalar, ct, rows[(i + 3 * fill) % 7], case_cols(ct, i),
-                        (enum check_fill)fill, CASE_RANDOM);
+                        (enum check_fill)fill, CASE_RANDOM, max);
     /* the largest sums there are; 13312 columns: more than two flushes of 16-bit sums */
     for (int w = 0; w < 3; w++)
         for (int fill = 0; fill < CHECK_N_FILLS; fill++)
             lookup_case(ops, scalar, ct, 3, fill == CHECK_FILL_RANDOM ? 13312 : 512,
-                        (enum check_fill)fill, extremes[w]);
+                        (enum check_fill)fill, extremes[w], max);
     if (ct->ternary)
         for (int fill = 0; fill < CHECK_N_FILLS; fill++)
-            lookup_case(ops, scalar, ct, 33, 13312, (enum check_fill)fill, CASE_TWOS);
+            lookup_case(ops, scalar, ct, 33, 13312, (enum check_fill)fill, CASE_TWOS, max);
+    for (int fill = CHECK_FILL_MAX; fill <= CHECK_FILL_ALTERNATE && !ct->ternary; fill++)
+        for (int i = 0; i < CASE_MOST; i++)
+            lookup_case(ops, scalar, ct, 33, 2560, (enum check_fill)fill, CASE_EXTREMES, case_most[i]);
 }
 
 /* ---- bench ---- */

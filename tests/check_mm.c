@@ -90,6 +90,10 @@ static void panel_type(const struct lutra_ops *ops, const struct case_type *ct)
             panel_case(ops, ct, 1, 3, 2560, (enum check_fill)fill, CASE_ZEROS, max[i]);
         }
     }
+    for (int fill = CHECK_FILL_MAX; fill <= CHECK_FILL_ALTERNATE && !ct->ternary; fill++)
+        for (int i = 0; i < 2 * CASE_MOST; i++)
+            panel_case(ops, ct, 1 + i / CASE_MOST * 5, 33, 2560, (enum check_fill)fill, CASE_EXTREMES,
+                       case_most[i % CASE_MOST]);
     for (int n = 1; n <= ops->dot_most + 1; n++)
         panel_case(ops, ct, n, 33, 512, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX);
     for (int i = 0; i < 3; i++)

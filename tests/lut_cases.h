@@ -54,9 +54,37 @@ static inline void case_drop_threes(uint8_t *qs, int n)
     }
 }
 
-/* Bytes of the codes: random, or all the same (all ones: the largest codes; 0xAA in TQ2_0: all +1).
- */
-enum case_weights { CASE_RANDOM = -1, CASE_ZEROS = 0x00, CASE_TWOS = 0xAA, CASE_ONES = 0xFF };
+/* Bytes of the codes: random, or all the same (all ones: the largest codes; 0xAA in TQ2_0: all +1); or
+ * nothing but the smallest and the largest codes, sub-scales and sub-minima. */
+enum case_weights {
+    CASE_EXTREMES = -2,
+    CASE_RANDOM = -1,
+    CASE_ZEROS = 0x00,
+    CASE_TWOS = 0xAA,
+    CASE_ONES = 0xFF
+};
+
+/* least or most: how = 0 the one, 1 the other, 2 either. */
+static inline int case_either(int how, int least, int most)
+{
+    return (how == 2 ? check_rand_int(0, 1) : how) ? most : least;
+}
+
+static inline void case_extreme_block(const struct case_type *ct, uint8_t *block)
+{
+    const struct lutra_code_info *ci = lutra_code_info(ct->type);
+    const int least = ci->min ? 0 : ci->bits == 3 ? -32 : -128;
+    const int most = ci->min ? (ci->bits == 2 ? 15 : 63) : -1 - least;
+    const int q = check_rand_int(0, 2), sc = check_rand_int(0, 2), mn = check_rand_int(0, 2);
+    struct lutra_split s;
+    lutra_split_block(ct->type, &s, block);
+    for (int i = 0; i < 256; i++) s.q[i] = (uint8_t)case_either(q, 0, (1 << ci->bits) - 1);
+    for (int i = 0; i < 16; i++) {
+        s.sc[i] = (int8_t)case_either(sc, least, most);
+        s.mn[i] = (uint8_t)case_either(mn, 0, most);
+    }
+    lutra_join_block(ct->type, block, &s);
+}
 
 static inline void case_rows(const struct case_type *ct, uint8_t *rows, int n_rows, int n_cols,
                              enum case_weights weights)
@@ -66,12 +94,18 @@ static inline void case_rows(const struct case_type *ct, uint8_t *rows, int n_ro
     for (size_t b = 0; b < (size_t)n_rows * (size_t)(n_cols / ti->block); b++) {
         uint8_t *p = rows + b * (size_t)ti->bytes;
         for (int i = 0; i < ti->bytes; i++)
-            p[i] = (uint8_t)(weights == CASE_RANDOM ? (int)(check_rand() >> 20) : (int)weights);
+            p[i] = (uint8_t)(weights < 0 ? (int)(check_rand() >> 20) : (int)weights);
         case_put_scale(p + ct->d_at, ct->ternary ? tern : check_rand_float(-0.05f, 0.05f));
         if (ct->dmin_at >= 0) case_put_scale(p + ct->dmin_at, check_rand_float(-0.3f, 0.3f));
+        if (weights == CASE_EXTREMES) case_extreme_block(ct, p);
         if (ct->ternary && ct->type == LUTRA_TYPE_TQ2_0) case_drop_threes(p, 64);
     }
 }
+
+/* The largest codes, and those whose bytes, and bytes of the sums of four, are the largest: -128 and 32, 127
+ * and -32, -128 and 0, 127 and 0, -128 and 127. */
+enum { CASE_MOST = 6 };
+static const int case_most[CASE_MOST] = {LUTRA_CODE_MAX, 8064, 8065, 128, LUTRA_CODE_MAX_INT8, 8096};
 
 /* A random packed matrix whose bytes end at a guard page. */
 static inline void case_mat_open_how(struct case_mat *c, const struct case_type *ct, int n_rows,
