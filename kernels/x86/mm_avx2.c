@@ -141,16 +141,6 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
     strips_mul(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
 }
 
-static void dense_mul(float *y, size_t y_stride, const struct lutra_mat *m,
-                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
-                      void *scratch)
-{
-    if (a->bytes && v1 - v0 <= lutra_dense_few(m))
-        lutra_dense_few_avx2(y, y_stride, m, a, v0, v1, tile0, tile1);
-    else if (v1 > v0)
-        strips_mul(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
-}
-
 /* ---- float activations ---- */
 
 struct exact {

@@ -44,7 +44,7 @@ void lutra_dense_few_avx2(float *y, size_t y_stride, const struct lutra_mat *m,
                           const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
 void lutra_split_codes_avx2(const struct lutra_act *a, int v, int k0, int k1);
 
-/* panel_mul alone, over what AVX2 has filled in; needs LUTRA_CPU_AVXVNNI. */
+/* panel_mul and dense_mul alone, over what AVX2 has filled in; needs LUTRA_CPU_AVXVNNI. */
 void lutra_mm_init_avxvnni(struct lutra_ops *ops);
 
 /* These need LUTRA_CPU_AVX512, LUTRA_CPU_VBMI and LUTRA_CPU_VNNI512, all three: the files are

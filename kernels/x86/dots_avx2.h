@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* 16 rows of an unpacked run times up to WIDE vectors: what strip_avx2.h says of sums, up to the float sums of
+ * groups that stand alone. */
+#ifndef LUTRA_KERNELS_X86_DOTS_AVX2_H
+#define LUTRA_KERNELS_X86_DOTS_AVX2_H
+
+#include "kernels/x86/codes_avx2.h"
+
+X86_INLINE void zero_sums(struct sums *s, int nv)
+{
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) s[v].lo = s[v].hi = _mm256_setzero_si256();
+}
+
+/* s[v] += n columns, a multiple of 4; nv is a constant of the caller. */
+X86_INLINE void dot_pairs(struct sums *s, int nv, const int16_t *w, const int32_t *x, int n)
+{
+    for (int k = 0; k < n; k += 4, w += 64, x += 2 * nv) {
+        X86_UNROLL
+        for (int j = 0; j < 2; j++) {
+            __m256i lo = x86_load(w + 32 * j), hi = x86_load(w + 32 * j + 16);
+            X86_UNROLL
+            for (int v = 0; v < nv; v++) add_pairs(&s[v], lo, hi, _mm256_set1_epi32(x[j * nv + v]));
+        }
+    }
+}
+
+X86_INLINE void add_quads(struct sums *s, __m256i lo, __m256i hi, __m256i x)
+{
+    s->lo = add_quad(s->lo, lo, x);
+    s->hi = add_quad(s->hi, hi, x);
+    X86_PIN(s->lo);
+    X86_PIN(s->hi);
+}
+
+/* The same in add_quad's lanes; a multiple of 8 columns. */
+X86_INLINE void dot_quads(struct sums *s, int nv, const uint8_t *w, const int32_t *x, int n)
+{
+    for (int k = 0; k < n; k += 8, w += 128, x += 2 * nv) {
+        X86_UNROLL
+        for (int j = 0; j < 2; j++) {
+            __m256i lo = x86_load(w + 64 * j), hi = x86_load(w + 64 * j + 32);
+            X86_UNROLL
+            for (int v = 0; v < nv; v++) add_quads(&s[v], lo, hi, _mm256_set1_epi32(x[j * nv + v]));
+        }
+    }
+}
+
+X86_INLINE void start_sums(struct sums *s, int nv, const int32_t *start)
+{
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
+        s[v].lo = s[v].hi = _mm256_set1_epi32(start[v]);
+    }
+}
+
+/* S of a group, or S times sc (in weight's form). */
+X86_INLINE void finish_sums(struct sums *s, int nv, const int32_t *sc)
+{
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
+        s[v].lo = sc ? weighed(s[v].lo, x86_load(sc)) : whole(s[v].lo);
+        s[v].hi = sc ? weighed(s[v].hi, x86_load(sc + 8)) : whole(s[v].hi);
+    }
+}
+
+X86_INLINE void store_sums(int32_t (*sums)[16], int nv, const struct sums *s)
+{
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
+        _mm256_store_si256((__m256i *)sums[v], s[v].lo);
+        _mm256_store_si256((__m256i *)sums[v] + 1, s[v].hi);
+    }
+}
+
+/* 256 * sums of the high bytes of the quads in `bits`. */
+X86_INLINE void high_sums(int32_t (*sums)[16], int nv, const uint8_t *w, const int32_t *x,
+                          const int32_t *start, uint64_t bits, const int32_t *sc)
+{
+    struct sums t[WIDE];
+    start_sums(t, nv, start);
+    for (; bits; bits &= bits - 1) {
+        int q = __builtin_ctzll(bits);
+        __m256i lo = x86_load(w + 64 * q), hi = x86_load(w + 64 * q + 32);
+        X86_UNROLL
+        for (int v = 0; v < nv; v++) add_quads(&t[v], lo, hi, _mm256_set1_epi32(x[q * nv + v]));
+    }
+    finish_sums(t, nv, sc);
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
+        _mm256_store_si256((__m256i *)sums[v], _mm256_slli_epi32(t[v].lo, 8));
+        _mm256_store_si256((__m256i *)sums[v] + 1, _mm256_slli_epi32(t[v].hi, 8));
+    }
+}
+
+X86_INLINE void add_sums(struct sums *s, int nv, int32_t (*sums)[16])
+{
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
+        s[v].lo = _mm256_add_epi32(s[v].lo, x86_load(sums[v]));
+        s[v].hi = _mm256_add_epi32(s[v].hi, x86_load(sums[v] + 8));
+    }
+}
+
+X86_INLINE void add_back(struct sums *s, int nv, const int32_t *back)
+{
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
+        s[v].lo = _mm256_add_epi32(s[v].lo, _mm256_set1_epi32(back[v]));
+        s[v].hi = _mm256_add_epi32(s[v].hi, _mm256_set1_epi32(back[v]));
+    }
+}
+
+X86_INLINE __m256 add_scaled(__m256 acc, const float *scale, __m256 x)
+{
+    return _mm256_add_ps(acc, _mm256_mul_ps(_mm256_load_ps(scale), x));
+}
+
+/* acc += D * S, then + M * X; min is NULL for types without minima. */
+X86_INLINE void add_group(float *acc, const struct sums *s, int nv, const float *d,
+                          const float *min, const float *xs)
+{
+    X86_UNROLL
+    for (int v = 0; v < nv; v++, acc += 16) {
+        __m256 lo = add_scaled(_mm256_load_ps(acc), d, _mm256_cvtepi32_ps(s[v].lo));
+        __m256 hi = add_scaled(_mm256_load_ps(acc + 8), d + 8, _mm256_cvtepi32_ps(s[v].hi));
+        if (min) {
+            __m256 x = _mm256_broadcast_ss(xs + v);
+            lo = add_scaled(lo, min, x);
+            hi = add_scaled(hi, min + 8, x);
+        }
+        _mm256_store_ps(acc, lo);
+        _mm256_store_ps(acc + 8, hi);
+    }
+}
+
+X86_INLINE void add_ints(int32_t *acc, const struct sums *s, int nv)
+{
+    X86_UNROLL
+    for (int v = 0; v < nv; v++, acc += 16) {
+        _mm256_store_si256((__m256i *)acc, _mm256_add_epi32(x86_load(acc), s[v].lo));
+        _mm256_store_si256((__m256i *)(acc + 8), _mm256_add_epi32(x86_load(acc + 8), s[v].hi));
+    }
+}
+
+/* One half of the unpacked tile: where its sums are, and how it is to be taken. */
+struct half_run {
+    struct strip *s;
+    const struct lutra_mat *m;
+    int row, half; /* in acc, in the panel */
+    int n, group, steps; /* columns of the run, of a group; groups */
+    bool back;
+    int runs, pairs_x, all_x; /* runs of groups; pairs of groups in one of them, in all */
+};
+
+/* S of a group whose high bytes in the quads `some` are not all zero; sc as in finish_sums. */
+X86_INLINE void group_sums(struct sums *t, struct strip *s, int nv, const uint8_t *w, const int32_t *x,
+                           const int32_t *start, int group, int n, uint64_t some, const int32_t *sc)
+{
+    const int32_t *high_start = start + (s->start[1] - s->start[0]);
+    if (some) high_sums(s->sums, nv, w, x + n / 4 * nv, high_start, some, sc);
+    start_sums(t, nv, start);
+    dot_quads(t, nv, w, x, group);
+    finish_sums(t, nv, sc);
+    if (some) add_sums(t, nv, s->sums);
+}
+
+/* nv vectors from v on. */
+X86_INLINE void some_run(const struct half_run *h, int nv, int v)
+{
+    struct strip *s = h->s;
+    const int group = h->group, n = h->n, steps = h->steps, at = v * steps;
+    const uint8_t *w = s->panel.bytes[h->half];
+    const int16_t *wide = s->panel.wide[h->half];
+    const int32_t *x = s->codes + v * (n / 2), *start = s->start[0] + at, *back = s->back + at;
+    const float *d = s->panel.d[h->half][0], *min = s->panel.m[0], *xs = s->xs + at;
+    const uint64_t all = ~(uint64_t)0 >> (64 - group / 4);
+    const bool pairs = s->pairs[v], tern = h->m->kind == LUTRA_MAT_TERN;
+    const bool has_min = x86_has_min(h->m->scales), has_back = h->back;
+    float *acc = s->acc[h->row][v].f;
+    uint64_t quads = s->high[v];
+    for (int g = 0; g < steps; g++) {
+        struct sums t[WIDE];
+        if (pairs) {
+            zero_sums(t, nv);
+            dot_pairs(t, nv, wide, x, group);
+            wide += 16 * group;
+            x += group / 2 * nv;
+        } else {
+            group_sums(t, s, nv, w, x, start, group, n, quads & all, NULL);
+            if (has_back) add_back(t, nv, back);
+            quads >>= group / 4 & 63;
+            w += 16 * group;
+            x += group / 4 * nv;
+            start += nv;
+            back += nv;
+        }
+        if (tern) {
+            add_ints(s->acc[h->row][v].i, t, nv);
+            return;
+        }
+        if (has_min)
+            add_group(acc, t, nv, d, min, xs);
+        else
+            add_group(acc, t, nv, d, NULL, NULL);
+        d += 16;
+        min += 16;
+        xs += nv;
+    }
+}
+
+#endif
