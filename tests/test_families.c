@@ -2,6 +2,7 @@
 /* Tiny models of the families with blocks of their own: the same bits whether tokens come one by one or together, on
  * one thread or several, by lookups or dot products; and the same after going back to an earlier token.
  *   test_families DIR_OF_TINY_MODELS */
+#include "kernels/cpu.h"
 #include "runtime/session.h"
 #include "tests/check.h"
 
@@ -44,7 +45,17 @@ static lutra_session *open_session(const lutra_model *m, int threads)
     return s;
 }
 
-static void check_ways(const char *path)
+/* DENSE where the level prefers it, but planes for lookups. Tiny rows: a level that wants long ones has planes. */
+static void check_packing(const lutra_model *m, bool lookups)
+{
+    const struct lutra_ops *ops = &m->net->ops;
+    const struct lutra_mat *w = &m->net->layers[0].wq;
+    bool dense = !lookups && ops->dense_bits >> w->bits & 1 && w->n_cols >= ops->dense_cols;
+    if (w->kind != LUTRA_MAT_PLANES && w->kind != LUTRA_MAT_DENSE) return;
+    CHECK_EQ(w->kind, dense ? LUTRA_MAT_DENSE : LUTRA_MAT_PLANES);
+}
+
+static void check_ways(const char *path, const char *cpu)
 {
     static const struct {
         int step, threads;
@@ -56,13 +67,14 @@ static void check_ways(const char *path)
     for (size_t i = 0; i <= sizeof ways / sizeof ways[0]; i++) {
         lutra_model *m;
         bool first = i == 0;
-        lutra_model_options mo = {.size = sizeof mo, .cpu = check_cpu()};
+        lutra_model_options mo = {.size = sizeof mo, .cpu = cpu};
         if (!first) mo.kernels = ways[i - 1].kernels;
         if (lutra_model_open(&m, path, &mo, &err) != LUTRA_OK) {
             printf("%s\n", err.msg);
             CHECK(!"the model opens");
             return;
         }
+        check_packing(m, mo.kernels == LUTRA_KERNELS_LUT);
         n_vocab = m->net->config.n_vocab;
         for (int k = 0; k < N; k++) ids[k] = (int32_t)((k * k * 17 + k * 3 + 5) % n_vocab);
         lutra_session *s = open_session(m, first ? 1 : ways[i - 1].threads);
@@ -146,11 +158,21 @@ int main(int argc, char **argv)
         snprintf(path, sizeof path, "%s/%s.gguf", dir, models[i]);
         memset(want, 0, sizeof want);
         memset(got, 0, sizeof got);
-        check_ways(path);
+        check_ways(path, check_cpu());
         check_back(path);
         check_floats(path, LUTRA_PRECISION_HIGH, LUTRA_KERNELS_AUTO);
         check_floats(path, LUTRA_PRECISION_DEFAULT, LUTRA_KERNELS_DEQ);
         check_plan(path);
+    }
+    for (const struct lutra_cpu_level *l = lutra_cpu_levels(); l->name; l++) {
+        if ((l->features & lutra_cpu_detect()) != l->features) continue;
+        if (check_cpu() && strcmp(check_cpu(), l->name) != 0) continue;
+        CHECK_CASE(l->name)
+        {
+            char path[512];
+            snprintf(path, sizeof path, "%s/granite-Q4_0.gguf", dir);
+            check_ways(path, l->name);
+        }
     }
     return check_done();
 }
