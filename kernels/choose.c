@@ -56,12 +56,9 @@ struct crossover {
  *     Q6_K 37.3; 19.4 14.6 12.2 10.1 Q2_0 12.1; 11.7 10.0 8.3 7.5
  * If all codes are wide two bits are looked up (short_twos), N=1 2 of 1024 x 768: Q2_K 13.1; 14.0 12.3,
  * Q2_0 9.0; 12.0 11.1.
- * AVX-VNNI does so up to two; N=1 2 (as AVX512-VL with 16 registers):
- *     Q4_0 25.4; 17.1 16.4   Q5_0 37.6; 20.6 19.6   Q6_K 40.5; 27.2 21.9
  *
  * AVX2 and AVX-VNNI on a Zen 4 that others used too, best of 14, so only rows of it compare with each
- * other; AVX-VNNI's in AVX-512's encoding of the same instructions, N=1 and 2 with planes as they lie but
- * for Q2_K to Q5_K:
+ * other; AVX-VNNI's in AVX-512's encoding of the same instructions:
  *
  *                     Q1_0  Q2_K  Q2_0  TQ2_0 Q3_K  Q4_0  Q4_K  Q5_0  Q5_K  Q6_K  base-3
  *   avx2, lookup        40    84    65    59   126   129   124   189   185   202      46
@@ -71,15 +68,14 @@ struct crossover {
  *            N=8        44    58    50    45    59    64    61    72    75    81      47
  *            N=32       39    48    42    38    45    49    47    52    55    60      38
  *     vector tables, N=24 32                                                     38 29
- *   avx2vnni, N=1      144   270   109    95   294   112   220   129   286   166     184
- *            N=2        78   139    83    68   150   110   124   109   156   130      95
+ *   avx2vnni, N=1      144   270                294         220         286           184
+ *            N=2        78   139                150         124         156            95
  *            N=4        47    76    56    49    80    73    73    88    90   101      55
  *            N=6        39    60    46    41    62    61    62    72    74    79      44
  *            N=32       31    38    33    31    35    39    41    42    46    49      31
  *
  * With AVX2 one bit of short vectors, all of whose codes are wide, takes 62 as a panel, so it stays
- * with lookups. AVX-VNNI's N=3 with planes as they lie, 109 to 141, is more than a panel would take,
- * by its N=4 and 6. Q2_K and Q3_K are looked up there (84 and 126; panels of N=3 97 and 104).
+ * with lookups. AVX-VNNI's panels of N=3 take 97 of Q2_K, 104 of Q3_K.
  *
  * Scalar: lookups of planes only pay for one vector (5.1 ms against 5.5, then 3.0 of Q4_0), base-3
  * codes up to 24 (0.9 ms). NEON and dotprod: no such machine was there to measure; the figures come
