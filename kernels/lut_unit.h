@@ -64,6 +64,15 @@ static inline float lutra_unit_m(const struct lutra_mat *m, const uint8_t *unit,
     }
 }
 
+/* m->scale_bytes of 16 rows of PLANES or DENSE, where their kind is a constant. */
+static inline int lutra_scale_bytes(enum lutra_scale_kind kind)
+{
+    if (kind == LUTRA_SCALE_SUB) return 32 + 16 * 16;
+    if (kind == LUTRA_SCALE_SUB_MIN) return 64 + 2 * 8 * 16;
+    if (kind == LUTRA_SCALE_SUB_MIN4) return 64 + 16 * 16;
+    return kind == LUTRA_SCALE_F16_MIN ? 64 : 32;
+}
+
 /* What group g's sums are multiplied by before they are added to their run's: sc and mn, 1 if groups
  * stand alone ... */
 static inline int lutra_unit_weight(const struct lutra_mat *m, const uint8_t *unit, int g, int row)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Products without tables over an unpacked panel of bytes: many vectors at once, whatever the
  * instruction that multiplies. Where groups stand in runs their sums are weighed by sc in int32, if sc
- * are not part of the bytes, and minima are products like any other: mn times bytes of X. The file that includes this defines what unpack_body.h,
- * panel_book.h, panel_codes.h and panel_rows.h ask for, and
+ * are not part of the bytes, and minima are products like any other: mn times bytes of X. The file that
+ * includes this defines what unpack_body.h, panel_book.h, panel_codes.h and panel_rows.h ask for, and
  *   LEAST                        how many vectors it takes at least
  *   SCALES                       registers that have the numbers of 16 rows in the order of sums
  *   dot_step(s, nv, rows, w, x)  s + COLS columns of the panel times the codes of a block

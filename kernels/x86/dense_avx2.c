@@ -10,6 +10,7 @@
  * activations have high bytes, few, meet those too. us of 1024 x 4096 from the cache, looked up and so: Q2_K
  * 68 68, Q3_K 103 101, Q4_0 105 63, Q4_K 100 62, Q5_K 151 100, Q6_K 165 107, Q2_0 51 66; from memory tables
  * lose half of it, Q2_0 too. AVX-VNNI uses it as well: vpdpbusd would save four of 34 instructions. */
+#include "kernels/lut_unit.h"
 #include "kernels/ops.h"
 #include "kernels/x86/dense_x86.h"
 #include "kernels/x86/x86_init.h"
@@ -108,16 +109,6 @@ X86_INLINE void next_columns(struct columns *x, int n, int of_sums)
 
 /* ---- sub-scales and minima ---- */
 
-/* sc or mn of group g, of 16 rows. */
-X86_INLINE __m128i unit_sub(const uint8_t *unit, enum lutra_scale_kind kind, int g, bool min)
-{
-    const __m128i nibble = _mm_set1_epi8(15);
-    const int at = kind == LUTRA_SCALE_SUB ? 32 : kind == LUTRA_SCALE_SUB_MIN && min ? 192 : 64;
-    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(unit + at + 16 * g));
-    if (kind == LUTRA_SCALE_SUB_MIN4) x = _mm_and_si128(min ? _mm_srli_epi16(x, 4) : x, nibble);
-    return x;
-}
-
 /* u += sub-scales (or minima) of groups [g, g + n) times x[0..n) of int16, pairs of them. */
 static void add_weighed(struct ints *u, const uint8_t *unit, enum lutra_scale_kind kind, int g, int n,
                         const int16_t *x)
@@ -126,7 +117,7 @@ static void add_weighed(struct ints *u, const uint8_t *unit, enum lutra_scale_ki
     for (int i = 0; i < n; i += 2) {
         int32_t both;
         memcpy(&both, x + i, sizeof both);
-        __m128i a = unit_sub(unit, kind, g + i, min), b = unit_sub(unit, kind, g + i + 1, min);
+        __m128i a = x86_sub_bytes(kind, unit, g + i, min), b = x86_sub_bytes(kind, unit, g + i + 1, min);
         __m128i lo = _mm_unpacklo_epi8(a, b), hi = _mm_unpackhi_epi8(a, b);
         __m256i first = min ? _mm256_cvtepu8_epi16(lo) : _mm256_cvtepi8_epi16(lo);
         __m256i second = min ? _mm256_cvtepu8_epi16(hi) : _mm256_cvtepi8_epi16(hi);
@@ -195,15 +186,6 @@ X86_INLINE struct x86_rows add_run(struct x86_rows acc, const __m256i total[2], 
     return acc;
 }
 
-/* Bytes of a unit before its codes (lut.h): m->scale_bytes as a constant. */
-X86_INLINE int scale_bytes(enum lutra_scale_kind kind)
-{
-    if (kind == LUTRA_SCALE_SUB) return 32 + 16 * 16;
-    if (kind == LUTRA_SCALE_SUB_MIN) return 64 + 2 * 8 * 16;
-    if (kind == LUTRA_SCALE_SUB_MIN4) return 64 + 16 * 16;
-    return x86_has_min(kind) ? 64 : 32;
-}
-
 /* One tile. All but m, a, v and tile are constants of the caller; group is where it matters. */
 X86_INLINE struct x86_rows dense_tile(const struct lutra_mat *m, const struct lutra_act *a, int v, int tile,
                                       int bits, int group, enum lutra_scale_kind kind)
@@ -218,9 +200,9 @@ X86_INLINE struct x86_rows dense_tile(const struct lutra_mat *m, const struct lu
     struct columns x = {b.low, b.high, b.wide, group == 16 ? b.x16 : b.x32};
     struct x86_rows acc = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
-        const uint8_t *codes = unit + scale_bytes(kind);
+        const uint8_t *codes = unit + lutra_scale_bytes(kind);
         const struct x86_rows d = x86_halves(unit), dmin = has_min ? x86_halves(unit + 32) : d;
-        x86_prefetch(unit, (size_t)scale_bytes(kind));
+        x86_prefetch(unit, (size_t)lutra_scale_bytes(kind));
         for (int r = 0; r < unit_k; r += run) {
             __m256i total[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
             const float *sums = x.sums;
@@ -231,7 +213,7 @@ X86_INLINE struct x86_rows dense_tile(const struct lutra_mat *m, const struct lu
                     const int g = (c + 16 * seg) / group;
                     __m256i w[2] = {total[0], total[0]}; /* of no use but if weighs */
                     if (weighs) {
-                        const __m128i sc = unit_sub(unit, kind, g, false);
+                        const __m128i sc = x86_sub_bytes(kind, unit, g, false);
                         w[0] = dense_weights(sc, 0, kind == LUTRA_SCALE_SUB);
                         w[1] = dense_weights(sc, 1, kind == LUTRA_SCALE_SUB);
                     }

@@ -10,6 +10,7 @@
  * Five instructions for 128 weights of up to four bits and one vector, six of five or six bits; two
  * more for each further vector. Octets in which the activations have high bytes, few, meet them
  * too. Tables take 12 (4 bits) to 18 (6 bits), for each. */
+#include "kernels/lut_unit.h"
 #include "kernels/ops.h"
 #include "kernels/x86/planes_avx512.h"
 #include "kernels/x86/x86_init.h"
@@ -148,15 +149,6 @@ struct few {
     int v0, nv;
 };
 
-/* Bytes of a unit before its codes (lut.h): m->scale_bytes as a constant. */
-X512_INLINE int scale_bytes(enum lutra_scale_kind kind)
-{
-    if (kind == LUTRA_SCALE_SUB) return 32 + 16 * 16;
-    if (kind == LUTRA_SCALE_SUB_MIN) return 64 + 2 * 8 * 16;
-    if (kind == LUTRA_SCALE_SUB_MIN4) return 64 + 16 * 16;
-    return x512_has_min(kind) ? 64 : 32;
-}
-
 X512_INLINE void store_tile(const struct few *f, int nv, const struct lutra_mat *m, int tile,
                             const __m512 *acc)
 {
@@ -185,8 +177,8 @@ X512_INLINE void dot_tile(const struct few *f, int nv, const struct lutra_mat *m
     for (int v = 0; v < nv; v++) acc[v] = _mm512_setzero_ps();
     for (int k = 0; k < m->n_cols; k += unit_k) {
         __m512 d = rows_d(x512_halves(unit), bits), min = d;
-        const uint8_t *codes = unit + scale_bytes(kind);
-        x512_prefetch(unit, (size_t)scale_bytes(kind));
+        const uint8_t *codes = unit + lutra_scale_bytes(kind);
+        x512_prefetch(unit, (size_t)lutra_scale_bytes(kind));
         if (x512_has_min(kind)) min = x512_halves(unit + 32);
         for (int g = 0; g < unit_k / group; g++) {
             const __m512 scale = x512_group_d(kind, unit, g, d);
@@ -360,8 +352,8 @@ X512_INLINE void run_tile(const struct few *f, int nv, const struct lutra_mat *m
     __m512 acc[MOST];
     for (int v = 0; v < nv; v++) acc[v] = _mm512_setzero_ps();
     for (int k = 0; k < m->n_cols; k += 256) {
-        const uint8_t *codes = unit + scale_bytes(kind);
-        x512_prefetch(unit, (size_t)scale_bytes(kind));
+        const uint8_t *codes = unit + lutra_scale_bytes(kind);
+        x512_prefetch(unit, (size_t)lutra_scale_bytes(kind));
         for (int g0 = 0; g0 < 256 / group; g0 += run / group, sums += run / 16) {
             __m512i total[MOST];
             for (int v = 0; v < nv; v++) total[v] = _mm512_setzero_si512();

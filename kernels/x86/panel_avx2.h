@@ -175,22 +175,13 @@ static void weave_bytes(uint8_t *bytes)
         }
 }
 
-/* sc of a group of a unit that has_runs, as int16; unpacklo and unpackhi leave rows 0-7 and 8-15 in order.
- * Where mn are bytes of their own, they are 8 groups further. */
-X86_INLINE __m256i panel_sc(const struct lutra_mat *m, const uint8_t *unit, int g)
+/* sc of a group of a unit that has_runs, or mn, as int16; unpacklo and unpackhi leave rows 0-7 and 8-15 in
+ * order. */
+X86_INLINE __m256i panel_sc(const struct lutra_mat *m, const uint8_t *unit, int g, bool min)
 {
-    const uint8_t *sc = unit + (x86_has_min(m->scales) ? 64 : 32) + 16 * g;
-    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)sc);
-    if (m->scales == LUTRA_SCALE_SUB_MIN4) b = _mm_and_si128(b, _mm_set1_epi8(15));
+    __m128i b = x86_sub_bytes(m->scales, unit, g, min);
     __m256i w = m->scales == LUTRA_SCALE_SUB ? _mm256_cvtepi8_epi16(b) : _mm256_cvtepu8_epi16(b);
     return _mm256_permute4x64_epi64(w, 0xD8);
-}
-
-X86_INLINE __m256i panel_mn(const struct lutra_mat *m, const uint8_t *unit, int g)
-{
-    if (m->scales == LUTRA_SCALE_SUB_MIN) return panel_sc(m, unit, 8 + g);
-    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(unit + 64 + 16 * g));
-    return _mm256_permute4x64_epi64(_mm256_srli_epi16(_mm256_cvtepu8_epi16(b), 4), 0xD8);
 }
 
 /* Bytes of a unit with sc in them: see folds. They become zero + (q - offset) * sc. A word of two is
@@ -200,7 +191,7 @@ static void fold_bytes(uint8_t *bytes, const struct lutra_mat *m, const uint8_t 
 {
     const __m256i z = _mm256_set1_epi16((int16_t)zero), offset = _mm256_set1_epi16((int16_t)m->offset);
     for (int g = 0; g < PANEL_K / 16; g++, bytes += 256) {
-        const __m256i w = panel_sc(m, unit, g);
+        const __m256i w = panel_sc(m, unit, g, false);
         const __m256i sc[2] = {_mm256_unpacklo_epi16(w, w), _mm256_unpackhi_epi16(w, w)};
         for (int side = 0; side < 2; side++) {
             __m256i c = _mm256_sub_epi16(z, _mm256_mullo_epi16(sc[side], offset));
@@ -399,7 +390,7 @@ static void unpack_scales(struct panel *p, int g0, const struct lutra_mat *m, co
 static void panel_put_sc(struct panel *p, const struct lutra_mat *m, const uint8_t *unit)
 {
     for (int g = 0; g < m->unit_k / m->group; g++) {
-        __m256i w = panel_sc(m, unit, g);
+        __m256i w = panel_sc(m, unit, g, false);
         _mm256_store_si256((__m256i *)p->sc[g], _mm256_unpacklo_epi16(w, w));
         _mm256_store_si256((__m256i *)p->sc[g] + 1, _mm256_unpackhi_epi16(w, w));
     }

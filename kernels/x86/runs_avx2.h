@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs of groups (has_runs), 256 columns, of strip_avx2.h. Sums of bytes times sc add up in s->total, X times mn
- * are an integer dot of few columns, and where the bias is not the zero so are X times bias * sc: int16 pairs
+/* Runs of groups (has_runs), 256 columns, of strip_avx2.h. Sums of bytes times sc add up in s->total, X times
+ * mn are an integer dot of few columns, and where the bias is not the zero so are X times bias * sc: int16 pairs
  * both, if X are not far. Sums may wrap on the way: lut.h tells that the last one does not. */
 #ifndef LUTRA_KERNELS_X86_RUNS_AVX2_H
 #define LUTRA_KERNELS_X86_RUNS_AVX2_H
@@ -26,7 +26,7 @@ static void put_weights(struct strip *s, const struct lutra_mat *m, const uint8_
 {
     const int back = bias_back(m);
     for (int g = 0; g < m->unit_k / m->group; g += 2) {
-        __m256i a = panel_sc(m, unit, g), b = panel_sc(m, unit, g + 1);
+        __m256i a = panel_sc(m, unit, g, false), b = panel_sc(m, unit, g + 1, false);
         if (woven(m)) {
             put_weight(s->sc[g / 2], a, b);
         } else {
@@ -35,7 +35,8 @@ static void put_weights(struct strip *s, const struct lutra_mat *m, const uint8_
         }
         const __m256i by = _mm256_set1_epi16((int16_t)back);
         if (back) put_pair(s->back_sc + 16 * g, _mm256_mullo_epi16(a, by), _mm256_mullo_epi16(b, by));
-        if (x86_has_min(m->scales)) put_pair(s->mn + 16 * g, panel_mn(m, unit, g), panel_mn(m, unit, g + 1));
+        if (x86_has_min(m->scales))
+            put_pair(s->mn + 16 * g, panel_sc(m, unit, g, true), panel_sc(m, unit, g + 1, true));
     }
 }
 

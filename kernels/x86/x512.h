@@ -130,8 +130,8 @@ X512_INLINE __m512i x512_rows_twice(__m512i codes)
     return _mm512_permutexvar_epi16(x512_row_words(0), codes);
 }
 
-/* Rows 16*half + 0..15, a byte each, side by side: byte index that makes the lane of row r = bytes r, r + step, r +
- * 2*step, r + 3*step. */
+/* Rows 16*half + 0..15, a byte each, side by side: byte index that makes the lane of row r = bytes r,
+ * r + step, r + 2*step, r + 3*step. */
 X512_INLINE __m512i x512_tern_order(int half, int step)
 {
     uint8_t s[64];

@@ -73,9 +73,9 @@ X86_INLINE void x86_prefetch(const uint8_t *p, size_t bytes)
 }
 
 /* The same beside tables: they fill L1, where weights so far ahead would push them out and be pushed
- * out. Into L2, and only what comes next into L1. Zen 4, 4096 columns, from memory, weights/ns: base 3 54 -> 100,
- * one bit 83 -> 130; with AVX-512 base 3 60 -> 110, five trits a byte 58 -> 99, one bit 82 -> 142, Q4_0
- * looked up 25 -> 39, MXFP4 38 -> 48. Bytes and codes for dots lose by it, Q8_0 25 -> 21. */
+ * out. Into L2, and only what comes next into L1. Zen 4, 4096 columns, from memory, weights/ns: base 3
+ * 54 -> 100, one bit 83 -> 130; with AVX-512 base 3 60 -> 110, five trits a byte 58 -> 99, one bit
+ * 82 -> 142, Q4_0 looked up 25 -> 39, MXFP4 38 -> 48. Bytes and codes for dots lose by it, Q8_0 25 -> 21. */
 enum { X86_FAR = 16384, X86_NEAR = 1024 };
 
 X86_INLINE void x86_prefetch_tables(const uint8_t *p, size_t bytes)
@@ -127,18 +127,22 @@ X86_INLINE bool x86_has_min(enum lutra_scale_kind kind)
            kind == LUTRA_SCALE_SUB_MIN4;
 }
 
-/* D of group g of a unit; d = the unit's own f16 scales, read once. `kind` is a constant of the
- * caller. */
+/* sc of group g of a unit, 16 bytes, signed in SUB, or mn. `kind` is a constant of the caller, here and below. */
+X86_INLINE __m128i x86_sub_bytes(enum lutra_scale_kind kind, const uint8_t *unit, int g, bool min)
+{
+    const int at = kind == LUTRA_SCALE_SUB ? 32 : kind == LUTRA_SCALE_SUB_MIN && min ? 192 : 64;
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(unit + at + 16 * g));
+    if (kind != LUTRA_SCALE_SUB_MIN4) return x;
+    return _mm_and_si128(min ? _mm_srli_epi16(x, 4) : x, _mm_set1_epi8(15));
+}
+
+/* D of group g of a unit; d = the unit's own f16 scales, read once. */
 X86_INLINE struct x86_rows x86_group_d(enum lutra_scale_kind kind, const uint8_t *unit, int g,
                                        struct x86_rows d)
 {
-    if (kind == LUTRA_SCALE_SUB)
-        return x86_mul(d, x86_bytes_s(_mm_loadu_si128((const __m128i *)(unit + 32 + 16 * g))));
-    __m128i b = _mm_loadu_si128((const __m128i *)(unit + 64 + 16 * g));
-    if (kind == LUTRA_SCALE_SUB_MIN) return x86_mul(d, x86_bytes_u(b));
-    if (kind == LUTRA_SCALE_SUB_MIN4)
-        return x86_mul(d, x86_bytes_u(_mm_and_si128(b, _mm_set1_epi8(15))));
-    return d;
+    if (kind == LUTRA_SCALE_F16 || kind == LUTRA_SCALE_F16_MIN) return d;
+    __m128i sc = x86_sub_bytes(kind, unit, g, false);
+    return x86_mul(d, kind == LUTRA_SCALE_SUB ? x86_bytes_s(sc) : x86_bytes_u(sc));
 }
 
 /* D of rows 8*side .. of group g of a BOOK unit; half = its f16 scales, which SUB alone has. `kind`
@@ -175,16 +179,8 @@ X86_INLINE void x86_book_pairs(__m256i w[4], __m256i book, const uint8_t *p)
 X86_INLINE struct x86_rows x86_group_m(enum lutra_scale_kind kind, const uint8_t *unit, int g,
                                        struct x86_rows dmin)
 {
-    if (kind == LUTRA_SCALE_SUB_MIN) {
-        __m128i b = _mm_loadu_si128((const __m128i *)(unit + 192 + 16 * g));
-        return x86_neg(x86_mul(dmin, x86_bytes_u(b)));
-    }
-    if (kind == LUTRA_SCALE_SUB_MIN4) {
-        __m128i b = _mm_loadu_si128((const __m128i *)(unit + 64 + 16 * g));
-        b = _mm_and_si128(_mm_srli_epi16(b, 4), _mm_set1_epi8(15));
-        return x86_neg(x86_mul(dmin, x86_bytes_u(b)));
-    }
-    return dmin;
+    if (kind == LUTRA_SCALE_F16_MIN) return dmin;
+    return x86_neg(x86_mul(dmin, x86_bytes_u(x86_sub_bytes(kind, unit, g, true))));
 }
 
 /* y[0..n) = rows * s, n <= 16. */
