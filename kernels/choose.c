@@ -79,10 +79,11 @@ struct crossover {
  *
  * Scalar: lookups of planes only pay for one vector (5.1 ms against 5.5, then 3.0 of Q4_0), base-3
  * codes up to 24 (0.9 ms). NEON and dotprod: no such machine was there to measure; the figures come
- * of cycles counted by llvm-mca (kernels/README.md), without the making of tables. Where dotprod has
- * planes of 2 to 6 bits at all, and not DENSE, vectors are short and all codes wide: panels of 2 and 4
- * make 4.1 and 6.1 weights a cycle of Q2_K, 3.9 and 5.7 of Q4_0, 2.9 and 4.4 of Q6_K, lookups 4.6, 4.6 and
- * 2.6. Bits that no type has take a neighbour's figure.
+ * of cycles counted by llvm-mca (kernels/README.md), without the making of tables. dotprod
+ * and i8mm keep 2 to 6 bits as DENSE in rows of any length, so their figures for these are of planes as tests
+ * alone have them: where all codes are wide one vector makes 6.2 weights a cycle of Q4_0 as DENSE and 4.6 looked
+ * up, of Q6_K 3.8 and 2.6, of Q2_K 4.5 and 4.6, of Q2_0 6.0 and 8.1. Bits that no type has take a neighbour's
+ * figure.
  *
  * Q8_0 is never looked up. While there are few vectors its bytes need not be unpacked: AVX2 does
  * three at a time (us per vector of 1, 2, 3, 4, 6, 12: 110 86 77 85 77 76; as a panel of 8 and 32: 92
