@@ -192,7 +192,8 @@ X86_INLINE struct x86_rows dense_tile(const struct lutra_mat *m, const struct lu
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
     const bool weighs = is_super && bits != 6, has_min = x86_has_min(kind);
-    const int unit_k = is_super ? 256 : group, segs = group == 16 ? 1 : 2;
+    const int unit_k = is_super ? 256 : group;
+    const int segs = is_super && kind != LUTRA_SCALE_SUB_MIN ? 1 : 2; /* segments of a group in a block */
     const int run = bits == 6 ? 256 : !weighs ? group : bits == 5 ? 128 : 256; /* taken together */
     const int offset = bits == 2 ? 1 : 1 << (bits - 1); /* of types without minima */
     const struct lutra_bytes b = lutra_bytes_of(a, v);
