@@ -33,6 +33,7 @@ struct list {
     int n_types;
     struct lutra_bench_out out;
     const char *of; /* whose matrix; "": one that was asked for */
+    int timed;      /* cases; the others' rows cannot be held */
     int code;
 };
 
@@ -181,6 +182,7 @@ static void run_case(struct list *l, struct lutra_kernel_case c, int rows, int c
         free(b);
         return;
     }
+    l->timed++;
     c.rows = rows;
     c.cols = cols;
     round = c;
@@ -277,6 +279,7 @@ int lutra_bench_kernel_cases(const struct lutra_bench_options *o)
     for (int i = 0; i < N_SHAPES && o->shapes.n == 0; i++)
         run_shape(l, shapes[i].rows, shapes[i].cols, shapes[i].of);
     lutra_bench_out_end(&l->out);
+    if (!l->timed && !l->code) l->code = LUTRA_EXIT_USAGE;
     code = lutra_cli_flush(l->code);
     free(l);
     return code;

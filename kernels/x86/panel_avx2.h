@@ -14,12 +14,7 @@
 #define LUTRA_KERNELS_X86_PANEL_AVX2_H
 
 #include "kernels/x86/dense_x86.h"
-
-enum {
-    PANEL_K = 256,  /* columns at most: 4 KB of bytes stay in L1 while the vectors pass */
-    PANEL_TERN = 10, /* units of 24 columns in a run: 240 */
-    PANEL_GROUPS = 16
-};
+#include "kernels/x86/panel_cols.h"
 
 struct panel {
     uint8_t bytes[2][PANEL_K * 16];
@@ -444,25 +439,6 @@ static void panel_widen(struct panel *p, const struct lutra_mat *m, int run)
         for (int g = 0, q = 0; q < run / 4; g++, q += quads)
             widen_quads(p, 0, q, q + quads, 2 * q, 2 * q + 1, 2, zero, p->sc[g], p->sc[g]);
     }
-}
-
-/* Columns of a row, padding of TERN included, and how many of them a run from k on has. */
-static int panel_end(const struct lutra_mat *m)
-{
-    return m->kind == LUTRA_MAT_TERN ? lutra_tern_k_pad(m->n_cols) : m->n_cols;
-}
-
-static int panel_run(const struct lutra_mat *m, int k)
-{
-    int run = m->kind == LUTRA_MAT_TERN ? PANEL_TERN * LUTRA_TERN_K : PANEL_K;
-    int left = panel_end(m) - k;
-    return left < run ? left : run;
-}
-
-static const uint8_t *panel_unit(const struct lutra_mat *m, const uint8_t *tile, int k)
-{
-    const uint8_t *unit = tile + (size_t)(k / m->unit_k) * m->unit_bytes;
-    return m->kind == LUTRA_MAT_TERN ? unit + 4 * LUTRA_TERN_ROWS : unit;
 }
 
 /* Unpack `run` columns that start at `unit` into bytes and scales; as strips take them if `runs`, else bytes

@@ -11,13 +11,8 @@
 #ifndef LUTRA_KERNELS_X86_PANEL_SSSE3_H
 #define LUTRA_KERNELS_X86_PANEL_SSSE3_H
 
+#include "kernels/x86/panel_cols.h"
 #include "kernels/x86/x128.h"
-
-enum {
-    PANEL_K = 256,  /* columns at most: 4 KB of bytes stay in L1 while the vectors pass */
-    PANEL_TERN = 10, /* units of 24 columns in a run: 240, two halves */
-    PANEL_GROUPS = 16
-};
 
 struct panel {
     uint8_t bytes[2][PANEL_K * 16];
@@ -275,25 +270,6 @@ static void unpack_scales(struct panel *p, int g0, const struct lutra_mat *m, co
 }
 
 /* ---- runs ---- */
-
-/* Columns of a row, padding of TERN included, and how many of them a run from k on has. */
-static int panel_end(const struct lutra_mat *m)
-{
-    return m->kind == LUTRA_MAT_TERN ? lutra_tern_k_pad(m->n_cols) : m->n_cols;
-}
-
-static int panel_run(const struct lutra_mat *m, int k)
-{
-    int run = m->kind == LUTRA_MAT_TERN ? PANEL_TERN * LUTRA_TERN_K : PANEL_K;
-    int left = panel_end(m) - k;
-    return left < run ? left : run;
-}
-
-static const uint8_t *panel_unit(const struct lutra_mat *m, const uint8_t *tile, int k)
-{
-    const uint8_t *unit = tile + (size_t)(k / m->unit_k) * m->unit_bytes;
-    return m->kind == LUTRA_MAT_TERN ? unit + 4 * LUTRA_TERN_ROWS : unit;
-}
 
 /* Unpack n columns that start at `unit`, their scales as `weighs` says; what lies `ahead` bytes further
  * is fetched. */

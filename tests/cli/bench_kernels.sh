@@ -17,4 +17,6 @@ done
 "$LUTRA" bench --shape 16x32 --type Q4_0 --vectors 1 -o csv --kernels | wc -l | tr -d ' '
 "$LUTRA" bench --kernels -o csv --shape 16x32 --type Q4_0 --vectors 1 --way dot | wc -l | tr -d ' '
 "$LUTRA" bench -m "$TINY" -o csv --shape 16x32 --type Q4_0 --vectors 1 --kernels 2>&1 | grep -o 'no model, it is ignored\|^"[a-z0-9]*",1,"Q4_0"' | cut -d, -f2-
+# nothing that could be timed is an error
+"$LUTRA" bench --kernels --shape 64x100 --type Q4_0 -o csv 2>&1 >/dev/null || echo "exit $?"
 rm -f /tmp/err.$$ /tmp/svg.$$
