@@ -50,8 +50,8 @@ static void check_packing(const lutra_model *m, bool lookups)
 {
     const struct lutra_ops *ops = &m->net->ops;
     const struct lutra_mat *w = &m->net->layers[0].wq;
-    bool dense = !lookups && ops->dense_bits >> w->bits & 1 && w->n_cols >= ops->dense_cols;
     if (w->kind != LUTRA_MAT_PLANES && w->kind != LUTRA_MAT_DENSE) return;
+    bool dense = !lookups && ops->dense_bits >> w->bits & 1 && w->n_cols >= ops->dense_cols;
     CHECK_EQ(w->kind, dense ? LUTRA_MAT_DENSE : LUTRA_MAT_PLANES);
 }
 

@@ -235,7 +235,6 @@ static __attribute__((noinline)) void put_x(struct strip *s, const struct lutra_
 {
     int16_t x[2][WIDE][PANEL_GROUPS];
     const int pairs = n / m->group / 2;
-    s->far[v] = false;
     for (int i = 0; i < nv; i++, sums += stride)
         for (int g = 0; g < 2 * pairs; g += 8)
             s->far[v] |= !split_x(x[0][i] + g, x[1][i] + g, sums + g, m->group);
@@ -269,6 +268,7 @@ static bool put_codes(struct strip *s, const struct lutra_mat *m, const struct l
         int at = v * (n / group), padded = (n / 4 + 3) & ~3;
         uint64_t bits = 0;
         nv = take(count - v);
+        s->far[v] = false;
         if (has_x && has_runs(m))
             put_x(s, m, sums + (size_t)v * (stride / 16), stride / 16, v, nv, n);
         for (int i = 0; has_x && !has_runs(m) && i < nv; i++)
