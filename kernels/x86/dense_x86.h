@@ -12,7 +12,7 @@ X86_INLINE __m256i x86_moved(__m256i x, int from, int to)
 }
 
 /* Four columns of eight rows: quad 0..3 of the first or second 16 columns (seg) of a block of 32. All but
- * `codes` and, where code is to be short, seg are constants of the caller. */
+ * `codes` are constants of the caller. */
 X86_INLINE __m256i x86_dense_quad(const uint8_t *codes, int bits, int seg, int quad, int half)
 {
     __m256i q = _mm256_setzero_si256();
@@ -21,10 +21,8 @@ X86_INLINE __m256i x86_dense_quad(const uint8_t *codes, int bits, int seg, int q
     for (int w = 4, at = 0; w > 0; w /= 2) {
         if (!(bits & w)) continue;
         const __m256i mask = _mm256_set1_epi8((char)(((1 << w) - 1) << at));
-        const int bytes = 64 * (w * seg / 2 + w * quad / 8); /* a single bit's block is one vector */
-        __m256i x = x86_load(codes + bytes);
-        if (w == 1) x = _mm256_srl_epi16(x, _mm_cvtsi32_si128(4 * seg));
-        x = x86_moved(x, w * quad % 8, at);
+        const int bit = w * (4 * seg + quad); /* of a row's byte i, vector after vector */
+        const __m256i x = x86_moved(x86_load(codes + 64 * (bit / 8)), bit % 8, at);
         q = _mm256_or_si256(q, _mm256_and_si256(x, mask));
         codes += 64 * w;
         at += w;
