@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread pool: one word of state, one counter of chunks, workers that spin and then sleep.
+/* The thread pool: one word of state, a counter of chunks for each thread, workers that spin and then sleep.
  *
  * A run opens a job, works on it like any other thread, closes it, and waits only for the workers
  * that are inside. A worker that was asleep or off its CPU meanwhile is not waited for: it finds
  * the job closed and never looks at it. So a small job costs no more than its caller's own time,
  * and more threads than CPUs cost little.
+ *
+ * Chunks lie in spans, one for each thread, which takes them in order: what it fetches ahead is its own
+ * next chunk. A thread that is through with its span takes from the front of the others'.
  *
  *   state    63                     16 15            1    0
  *            | number of the job      | workers inside | open |
@@ -41,6 +44,11 @@
 /* Some C libraries give threads 128 KiB; kernels keep small tables on the stack */
 #define STACK_BYTES ((size_t)2 << 20)
 
+struct span {
+    alignas(LUTRA_ALIGN) atomic_uint next; /* first chunk nobody has taken */
+    unsigned end;
+};
+
 struct worker {
     alignas(LUTRA_ALIGN) struct lutra_pool *pool;
     int index; /* 1 .. size-1: the caller of run is 0 */
@@ -54,12 +62,11 @@ struct worker {
 struct job {
     lutra_pool_fn fn;
     void *arg;
-    int n_items, grain, n_chunks;
+    int n_items, grain, n_spans;
 };
 
 struct lutra_pool {
     alignas(LUTRA_ALIGN) atomic_uint_fast64_t state; /* polled by all: a cache line of its own */
-    alignas(LUTRA_ALIGN) atomic_uint next;           /* first chunk nobody has taken */
     alignas(LUTRA_ALIGN) struct job job;
     alignas(LUTRA_ALIGN) atomic_int limit; /* threads that may take part */
     atomic_bool crowded;                   /* they are more than the CPUs */
@@ -67,6 +74,7 @@ struct lutra_pool {
     int size; /* threads, the caller included */
     int n_cpus;
     struct worker *workers; /* [size], the first unused */
+    struct span *spans;     /* [size] */
 };
 
 static int64_t now_ns(void)
@@ -85,14 +93,30 @@ static void do_chunk(const struct job *job, int chunk, int thread)
     job->fn(job->arg, begin, end, thread);
 }
 
+/* Chunks of a span as long as there are any. */
+static void take_span(const struct job *job, struct span *span, int thread)
+{
+    for (;;) {
+        /* unsigned: every thread takes one number too many, which may lie beyond INT_MAX */
+        unsigned chunk = atomic_fetch_add_explicit(&span->next, 1, memory_order_relaxed);
+        if (chunk >= span->end) return;
+        do_chunk(job, (int)chunk, thread);
+    }
+}
+
 static void take_chunks(struct lutra_pool *pool, int thread)
 {
     const struct job *job = &pool->job;
-    for (;;) {
-        /* unsigned: every thread takes one number too many, which may lie beyond INT_MAX */
-        unsigned chunk = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-        if (chunk >= (unsigned)job->n_chunks) return;
-        do_chunk(job, (int)chunk, thread);
+    for (int i = 0; i < job->n_spans; i++)
+        take_span(job, &pool->spans[(thread + i) % job->n_spans], thread);
+}
+
+static void cut_spans(struct lutra_pool *pool, int n_spans, int n_chunks)
+{
+    for (int i = 0; i < n_spans; i++) {
+        struct span *span = &pool->spans[i];
+        atomic_store_explicit(&span->next, (unsigned)((int64_t)n_chunks * i / n_spans), memory_order_relaxed);
+        span->end = (unsigned)((int64_t)n_chunks * (i + 1) / n_spans);
     }
 }
 
@@ -190,17 +214,17 @@ void lutra_pool_run(struct lutra_pool *pool, int n_items, int grain, lutra_pool_
     if (n_items <= 0) return;
     if (grain < 1) grain = 1;
     int n_chunks = n_items / grain + (n_items % grain != 0);
-    struct job job = {fn, arg, n_items, grain, n_chunks};
     int limit = atomic_load_explicit(&pool->limit, memory_order_relaxed);
-    if (limit == 1 || n_chunks == 1) {
+    int useful = limit < n_chunks ? limit : n_chunks;
+    struct job job = {fn, arg, n_items, grain, useful};
+    if (useful == 1) {
         for (int i = 0; i < n_chunks; i++) do_chunk(&job, i, 0);
         return;
     }
     pool->job = job;
-    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    cut_spans(pool, useful, n_chunks);
     uint64_t last = atomic_load_explicit(&pool->state, memory_order_relaxed) >> JOB_SHIFT;
     atomic_store(&pool->state, (last + 1) << JOB_SHIFT | JOB_OPEN);
-    int useful = limit < n_chunks ? limit : n_chunks;
     for (int t = 1; t < useful; t++) rouse(&pool->workers[t]);
     take_chunks(pool, 0);
     atomic_fetch_and(&pool->state, ~JOB_OPEN);
@@ -266,17 +290,20 @@ lutra_status lutra_pool_open_short(struct lutra_pool **out, int n_threads, const
     }
     struct lutra_pool *pool = lutra_aligned_zeroed(sizeof *pool);
     struct worker *workers = lutra_aligned_zeroed((size_t)n_threads * sizeof *workers);
-    if (!pool || !workers) {
+    struct span *spans = lutra_aligned_zeroed((size_t)n_threads * sizeof *spans);
+    if (!pool || !workers || !spans) {
         lutra_aligned_free(pool);
         lutra_aligned_free(workers);
+        lutra_aligned_free(spans);
         return lutra_fail(err, LUTRA_ENOMEM, "no memory for %d threads", n_threads);
     }
     pool->workers = workers;
+    pool->spans = spans;
     pool->size = 1;
     int cpu_list[MAX_THREADS];
     pool->n_cpus = lutra_cpu_allowed(cpu_list, MAX_THREADS);
     atomic_init(&pool->state, 0);
-    atomic_init(&pool->next, 0);
+    for (int t = 0; t < n_threads; t++) atomic_init(&spans[t].next, 0);
     atomic_init(&pool->quit, false);
     atomic_init(&pool->limit, n_threads);
     atomic_init(&pool->crowded, n_threads > pool->n_cpus);
@@ -304,5 +331,6 @@ void lutra_pool_close(struct lutra_pool *pool)
         pthread_mutex_destroy(&w->lock);
     }
     lutra_aligned_free(pool->workers);
+    lutra_aligned_free(pool->spans);
     lutra_aligned_free(pool);
 }
