@@ -24,6 +24,7 @@ BOOK_INLINE void book_part(float *y, size_t y_stride, int nv, const struct lutra
 {
     const uint8_t *unit = lutra_mat_tile(m, tile);
     const bytes book = load_book(m->book);
+    const bool ahead = nv == 1 && part == 0;
     const int16_t *c[BOOK_WIDE];
     floats acc[BOOK_WIDE], half = no_floats();
     BOOK_UNROLL
@@ -33,11 +34,12 @@ BOOK_INLINE void book_part(float *y, size_t y_stride, int nv, const struct lutra
     }
     for (int k = 0; k < m->n_cols; k += m->unit_k, unit += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes + 16 * part;
-        if (nv == 1 && part == 0) fetch(unit, m->unit_bytes);
+        if (ahead) fetch(unit, m->scale_bytes);
         if (kind == LUTRA_SCALE_SUB) half = four_halves(unit + 8 * part);
         for (int g = 0; g * m->group < m->unit_k; g++, codes += 8 * m->group) {
             floats d = group_d(kind, unit, g, part, half);
             ints s[BOOK_WIDE];
+            if (ahead) fetch(codes, 8 * (size_t)m->group);
             dot_group(s, nv, book, codes, c, m->group);
             BOOK_UNROLL
             for (int v = 0; v < nv; v++) acc[v] = add_product(acc[v], d, s[v]);

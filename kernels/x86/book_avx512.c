@@ -108,11 +108,12 @@ X512_INLINE void long_tile(float *y, size_t y_stride, int nv, const struct lutra
     for (int v = 0; v < nv; v++) acc[v] = _mm512_setzero_ps();
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes;
-        x512_prefetch_tables(unit, m->unit_bytes);
+        x512_prefetch_tables(unit, m->scale_bytes);
         if (kind == LUTRA_SCALE_SUB) half = x512_halves(unit);
         for (int g = 0; g * group < unit_k; g++, codes += 8 * group, c += group) {
             __m512 d = x512_group_d(kind, unit, g, half);
             __m512i q[16];
+            x512_prefetch_tables(codes, 8 * (size_t)group);
             take_group(q, book, codes, group);
             for (int v = 0; v < nv; v++) {
                 __m512i s = x512_dot_pairs(q, group / 2, c + (size_t)v * (size_t)a->k_pad);
@@ -241,11 +242,12 @@ X512_INLINE void byte_tile(__m512 *acc, const struct bytes *b, int nv, const str
     for (int v = 0; v < nv; v++) acc[v] = half;
     for (int k = 0; k < m->n_cols; unit += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes;
-        x512_prefetch(unit, m->unit_bytes);
+        x512_prefetch(unit, m->scale_bytes);
         if (kind == LUTRA_SCALE_SUB) half = x512_halves(unit);
         for (int g = 0; g * group < m->unit_k; g++, codes += 8 * group, k += group) {
             const __m512 d = x512_group_d(kind, unit, g, half);
             __m512i q[8];
+            x512_prefetch(codes, 8 * (size_t)group);
             take_bytes(q, book, codes, group);
             X512_UNROLL
             for (int v = 0; v < nv; v++)
