@@ -122,7 +122,7 @@ $(BUILD)/kernels/x86/%_amx.o: ISAFLAGS := $(FAST) $(AVX512) -mamx-tile -mamx-int
 $(BUILD)/kernels/x86/mm_ssse3.o: ISAFLAGS := $(SHORT) -mssse3
 $(addprefix $(BUILD)/kernels/x86/,mm_avx2.o book_avx2.o): ISAFLAGS := $(SHORT) $(AVX2)
 $(BUILD)/kernels/x86/mm_avxvnni.o: ISAFLAGS := $(SHORT) $(AVXVNNI)
-$(addprefix $(BUILD)/kernels/x86/,dot_avx512.o mm_avx512.o): ISAFLAGS := $(SHORT) $(AVX512)
+$(addprefix $(BUILD)/kernels/x86/,dense_avx512.o mm_avx512.o): ISAFLAGS := $(SHORT) $(AVX512)
 %_neon.o: ISAFLAGS := $(FAST)
 %_dotprod.o: ISAFLAGS := $(FAST) -march=armv8.2-a+dotprod
 %_i8mm.o: ISAFLAGS := $(FAST) -march=armv8.2-a+dotprod+i8mm

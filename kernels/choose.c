@@ -119,7 +119,7 @@ static const struct {
 static const struct {
     const char *level;
     int small, large;
-} short_twos[] = {{"ssse3", 20, EVER}, {"avx512", 1, 10}, {"amx", 1, 10}};
+} short_twos[] = {{"ssse3", 20, EVER}};
 enum { N_SHORT_TWOS = sizeof short_twos / sizeof *short_twos };
 
 /* A level without a row of its own has the kernels of the last one, or better. */
@@ -155,13 +155,12 @@ enum lutra_packing lutra_codes_packing(const struct lutra_ops *ops, int type, in
 
 int lutra_bytes_most(const struct lutra_ops *ops, const struct lutra_mat *m)
 {
-    if (m->kind == LUTRA_MAT_DENSE) return ops->dense_most;
-    return m->kind == LUTRA_MAT_PLANES && m->bits > 1 ? ops->dot_most : 0;
+    return m->kind == LUTRA_MAT_DENSE ? ops->dense_most : 0;
 }
 
 int lutra_bytes_ever(const struct lutra_ops *ops)
 {
-    return ops->dot_most > ops->dense_most ? ops->dot_most : ops->dense_most;
+    return ops->dense_most;
 }
 
 int lutra_vector_from(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode)
@@ -215,8 +214,9 @@ bool lutra_panel_in_tiles(const struct lutra_ops *ops, const struct lutra_mat *m
 {
     enum { LEAST_GROUP = 64, LEAST_VECTORS = 16 };
     if (!ops->tile_mul || n < LEAST_VECTORS) return false;
+    if (m->kind == LUTRA_MAT_PLANES && m->bits > 1) return false; /* they have no panels there */
     return m->kind == LUTRA_MAT_TERN ||
-           (m->kind == LUTRA_MAT_PLANES && m->group >= LEAST_GROUP);
+           ((m->kind == LUTRA_MAT_PLANES || m->kind == LUTRA_MAT_DENSE) && m->group >= LEAST_GROUP);
 }
 
 static bool has_tables(const struct lutra_engine *e, const struct lutra_mat *m)

@@ -30,8 +30,7 @@
  * ---- kinds ----
  * PLANES  bit planes of 2..6 bits, looked up.      tile: 16 rows
  *         one bit, looked up.                      tile: 32 rows
- * DENSE   the same codes of 2..6 bits as nibbles, pairs and single bits: integer dot, for levels
- *         without an instruction that transposes planes.   tile: 16 rows
+ * DENSE   the same codes of 2..6 bits as nibbles, pairs and single bits: integer dot.   tile: 16 rows
  * BITS    planes of 1..8 bits of codes that no file type has, looked up; any number of columns; for
  *         measuring what a bit costs.              tile: 32 rows
  * TERN    base-3 codes, sign apart, 1.667 bits.    tile: 32 rows  (true ternary, one scale per
@@ -323,7 +322,7 @@ enum {
     LUTRA_ACT_QUADS = 2, /* + quad tables  (vectors looked up in PLANES) */
     LUTRA_ACT_TRIPS = 4, /* + triple tables (vectors looked up in TERN) */
     LUTRA_ACT_QUINTS = 8, /* + quint tables (vectors looked up in QUINT) */
-    LUTRA_ACT_BYTES = 16, /* + split codes (a few vectors multiplied with PLANES or DENSE) */
+    LUTRA_ACT_BYTES = 16, /* + split codes (a few vectors multiplied with DENSE) */
     LUTRA_ACT_ALL = 31
 };
 

@@ -76,12 +76,12 @@ static void panel_tiles(const struct job *j, int tile0, int tile1, void *scratch
         ops->book_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1);
         return;
     }
-    if (j->m->kind == LUTRA_MAT_DENSE) {
-        ops->dense_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1, scratch);
-        return;
-    }
     if (lutra_panel_in_tiles(ops, j->m, j->a->n)) {
         ops->tile_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1, scratch);
+        return;
+    }
+    if (j->m->kind == LUTRA_MAT_DENSE) {
+        ops->dense_mul(j->y, j->y_stride, j->m, j->a, 0, j->a->n, tile0, tile1, scratch);
         return;
     }
     int n = j->a->n, pass = lutra_panel_pass(ops, j->m, n);

@@ -85,14 +85,12 @@ struct lutra_ops {
                         int tile0, int tile1);
 
     /* PLANES, TERN, I8 by integer dot over unpacked panels: vectors [v0, v1) at once, CODES only.
-     * `scratch` holds panel_scratch bytes, 64-byte aligned, one per thread. Up to dot_most vectors
-     * of which BYTES are bound meet the planes of 2 to 6 bits as they lie. Same bits as the
+     * `scratch` holds panel_scratch bytes, 64-byte aligned, one per thread. Same bits as the
      * lookups. */
     void (*panel_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
                       const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
                       void *scratch);
     size_t panel_scratch;
-    int dot_most; /* 0: this level has no use for BYTES */
 
     /* panel_mul by a unit that multiplies tiles (AMX), where lutra_panel_in_tiles (matmul.h) finds it
      * worth it; NULL at other levels. `scratch` holds tile_scratch bytes. The calling thread has
@@ -112,7 +110,7 @@ struct lutra_ops {
      * `--kernels lut` does not ask for planes; up to dense_most vectors want BYTES. Products and scratch
      * as panel_mul and exact_mul; the same bits as PLANES. */
     unsigned dense_bits;
-    int dense_most, dense_cols; /* rows shorter than dense_cols stay planes */
+    int dense_most, dense_cols; /* 0: no use for BYTES; rows shorter than dense_cols stay planes */
     void (*dense_mul)(float *y, size_t y_stride, const struct lutra_mat *m,
                       const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
                       void *scratch);

@@ -93,7 +93,7 @@ static void tile_case(const struct case_type *ct, int n, int n_rows, int n_cols,
     float *got = out_open(n_y), *want = out_open(n_y);
     void *scratch = check_guard(ops.tile_scratch, LUTRA_ALIGN);
     const long before = atomic_load(&amx_done);
-    case_mat_open_as(&c, ct, n_rows, n_cols, weights);
+    case_mat_open_how(&c, ct, n_rows, n_cols, weights, case_how_at(&ops, ct, n_cols));
     case_act_open(&a, &scalar, n, n_cols, false);
     case_act_fill(&a, fill, code_max);
     const int tiles = lutra_mat_tiles(&c.m), tcut = tiles / 2, vcut = n / 3;
@@ -158,7 +158,7 @@ static void threads(const struct case_type *ct, struct lutra_pool *pool, int cod
     enum { ROWS = 517, COLS = 512 };
     const long before = atomic_load(&amx_done);
     struct case_mat c;
-    case_mat_open(&c, ct, ROWS, COLS);
+    case_mat_open_how(&c, ct, ROWS, COLS, CASE_RANDOM, case_how_at(&ops, ct, COLS));
     struct lutra_engine e = {.ops = &ops, .pool = pool, .code_max = code_max,
                              .scratch_each = lutra_engine_scratch(&ops)};
     struct lutra_engine one = {.ops = &scalar, .code_max = code_max};
@@ -193,6 +193,9 @@ static void choices(void)
         struct lutra_mat m = {0};
         CHECK_EQ(lutra_pack_plan(&m, case_types[i].type, 64, 512, case_types[i].ternary, NULL),
                  LUTRA_OK);
+        if (m.kind == LUTRA_MAT_PLANES && m.bits > 1) CHECK(!lutra_panel_in_tiles(&ops, &m, 16));
+        CHECK_EQ(lutra_pack_plan_as(&m, case_types[i].type, 64, 512, case_how_at(&ops, &case_types[i], 512),
+                                    NULL), LUTRA_OK);
         bool wide = m.kind == LUTRA_MAT_TERN || m.group >= 64;
         CHECK(!lutra_panel_in_tiles(&ops, &m, 15));
         CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 16), wide);

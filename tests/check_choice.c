@@ -18,7 +18,7 @@ struct setup {
 };
 
 static void setup_open(struct setup *s, const struct lutra_ops *ops, const struct case_type *ct,
-                       int n_rows, int n_cols, int n)
+                       int n_rows, int n_cols, int n, enum lutra_packing how)
 {
     unsigned all = LUTRA_ACT_CODES | LUTRA_ACT_QUADS | LUTRA_ACT_TRIPS |
                    LUTRA_ACT_BYTES;
@@ -27,7 +27,7 @@ static void setup_open(struct setup *s, const struct lutra_ops *ops, const struc
     s->e.code_max = ct->ternary ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
     s->e.scratch_each = lutra_engine_scratch(ops);
     if (s->e.scratch_each) s->e.scratch = check_guard(s->e.scratch_each, LUTRA_ALIGN);
-    case_mat_open(&s->c, ct, n_rows, n_cols);
+    case_mat_open_how(&s->c, ct, n_rows, n_cols, CASE_RANDOM, how);
     s->mem = check_guard(lutra_act_bytes(ops, n, n_cols, all), LUTRA_ALIGN);
     s->x = malloc((size_t)n * (size_t)n_cols * sizeof *s->x);
     s->y = malloc((size_t)n * (size_t)n_rows * sizeof *s->y);
@@ -85,13 +85,13 @@ static void reference(struct setup *s, const struct lutra_ops *scalar, enum lutr
 }
 
 static void same_bits(const struct lutra_ops *ops, const struct lutra_ops *scalar,
-                      const struct case_type *ct)
+                      const struct case_type *ct, enum lutra_packing how)
 {
     static const int counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 31, 33, 40, MOST};
     struct setup s;
     int n_rows = 37;
     size_t row = (size_t)n_rows * sizeof(float);
-    setup_open(&s, ops, ct, n_rows, 512, MOST);
+    setup_open(&s, ops, ct, n_rows, 512, MOST, how);
     float *want = malloc(MOST * row);
     for (int mode = LUTRA_MODE_AUTO; mode <= LUTRA_MODE_DEQ; mode++) {
         bool deq = mode == LUTRA_MODE_DEQ;
@@ -125,6 +125,26 @@ static void check_step(const struct lutra_engine *e, const struct lutra_mat *con
     CHECK(path != LUTRA_PATH_LOOKUP || most > 0);
 }
 
+/* DENSE has no tables; a few vectors meet it as they lie. */
+static void dense_choices(const struct lutra_ops *ops, const struct case_type *ct)
+{
+    struct lutra_engine e = {.ops = ops, .code_max = LUTRA_CODE_MAX};
+    struct lutra_mat m = {0};
+    const struct lutra_mat *mats[1] = {&m};
+    CHECK_EQ(lutra_pack_plan_as(&m, ct->type, 64, 512, LUTRA_PACK_DENSE, NULL), LUTRA_OK);
+    if (m.kind != LUTRA_MAT_DENSE) return;
+    for (int n = 1; n <= MOST; n++) {
+        unsigned parts = LUTRA_ACT_CODES | (n <= ops->dense_most ? LUTRA_ACT_BYTES : 0);
+        for (int mode = LUTRA_MODE_AUTO; mode <= LUTRA_MODE_DOT; mode++) {
+            e.mode = (enum lutra_mode)mode;
+            CHECK_EQ(lutra_matmul_path(&e, &m, n), LUTRA_PATH_PANEL);
+            CHECK_EQ(lutra_act_parts(&e, mats, 1, n), parts);
+        }
+        e.mode = LUTRA_MODE_DEQ;
+        CHECK_EQ(lutra_matmul_path(&e, &m, n), LUTRA_PATH_EXACT);
+    }
+}
+
 static void choices(const struct lutra_ops *ops)
 {
     struct lutra_engine e = {.ops = ops, .code_max = LUTRA_CODE_MAX_INT8};
@@ -152,13 +172,12 @@ static void choices(const struct lutra_ops *ops)
             check_step(&e, mats, n, path);
             e.mode = LUTRA_MODE_DOT;
             CHECK_EQ(lutra_matmul_path(&e, &m, n), LUTRA_PATH_PANEL);
-            bool few = m.kind == LUTRA_MAT_PLANES && m.bits > 1 && n <= ops->dot_most;
-            CHECK_EQ(lutra_act_parts(&e, mats, 1, n),
-                     LUTRA_ACT_CODES | (few ? LUTRA_ACT_BYTES : 0));
+            CHECK_EQ(lutra_act_parts(&e, mats, 1, n), LUTRA_ACT_CODES);
             e.mode = LUTRA_MODE_DEQ;
             CHECK_EQ(lutra_matmul_path(&e, &m, n), LUTRA_PATH_EXACT);
             CHECK_EQ(lutra_act_parts(&e, mats, 1, n), 0);
         }
+        dense_choices(ops, ct);
     }
     CHECK_EQ(lutra_lookup_most(ops, LUTRA_MODE_DOT), 0);
     CHECK_EQ(lutra_lookup_most(ops, LUTRA_MODE_DEQ), 0);
@@ -212,22 +231,24 @@ static void print_way(const char *level, const char *type, const char *way, cons
 /* us per vector of both ways, interleaved, best of all rounds. */
 static void bench_type(const struct lutra_ops *ops, const struct case_type *ct)
 {
-    struct setup s;
+    struct setup s[2];
     double t[2][BENCH_N];
     int wins = 0;
-    setup_open(&s, ops, ct, ROWS, COLS, bench_n[BENCH_N - 1]);
+    setup_open(&s[0], ops, ct, ROWS, COLS, bench_n[BENCH_N - 1], case_how(ct));
+    setup_open(&s[1], ops, ct, ROWS, COLS, bench_n[BENCH_N - 1], case_how_at(ops, ct, COLS));
     for (int i = 0; i < BENCH_N; i++) t[0][i] = t[1][i] = 1e9;
     for (int round = 0; round < ROUNDS; round++)
         for (int i = 0; i < BENCH_N; i++) {
-            t[0][i] = best_of(&s, LUTRA_MODE_LUT, bench_n[i], t[0][i]);
-            t[1][i] = best_of(&s, LUTRA_MODE_DOT, bench_n[i], t[1][i]);
+            t[0][i] = best_of(&s[0], LUTRA_MODE_LUT, bench_n[i], t[0][i]);
+            t[1][i] = best_of(&s[1], LUTRA_MODE_DOT, bench_n[i], t[1][i]);
         }
     print_way(ops->name, ct->name, "lookup", t[0]);
     print_way(ops->name, ct->name, "panel", t[1]);
     while (wins < BENCH_N && t[0][wins] <= t[1][wins]) wins++;
-    printf("%-7s %-6s bits %d, group %d: lookups win up to %d\n", ops->name, ct->name, s.c.m.bits,
-           s.c.m.group, wins ? bench_n[wins - 1] : 0);
-    setup_close(&s);
+    printf("%-7s %-6s bits %d, group %d: lookups win up to %d\n", ops->name, ct->name, s[0].c.m.bits,
+           s[0].c.m.group, wins ? bench_n[wins - 1] : 0);
+    setup_close(&s[0]);
+    setup_close(&s[1]);
 }
 
 static void bench_level(const struct lutra_ops *ops)
@@ -249,7 +270,11 @@ int main(int argc, char **argv)
         CHECK_CASE(name) floats_stay_floats(&ops);
         for (int i = 0; i < CASE_TYPES; i++) {
             snprintf(name, sizeof name, "%s bits %s", ops.name, case_types[i].name);
-            CHECK_CASE(name) same_bits(&ops, &scalar, &case_types[i]);
+            CHECK_CASE(name)
+            {
+                same_bits(&ops, &scalar, &case_types[i], case_how(&case_types[i]));
+                if (!case_types[i].ternary) same_bits(&ops, &scalar, &case_types[i], LUTRA_PACK_DENSE);
+            }
         }
         if (check_bench()) bench_level(&ops);
     }

@@ -115,7 +115,8 @@ static void dense_type(const struct lutra_ops *ops, const struct case_type *ct)
         dense_case(ops, ct, n, 33, 512, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX);
     for (int i = 0; i < 3; i++)
         dense_case(ops, ct, 70, 33, 512, CHECK_FILL_RANDOM, CASE_RANDOM, max[i]);
-    dense_case(ops, ct, 139, 293, 768, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX);
+    /* more vectors, rows and columns than any level takes at once */
+    dense_case(ops, ct, 269, 293, 768, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX);
 }
 
 int main(int argc, char **argv)

@@ -168,7 +168,7 @@ static void bench_tables(void *arg)
 /* `times` copies of 512 x 2560: 1 stays in L2, many come from memory. */
 static double bench_size(const struct case_type *ct, int times)
 {
-    case_mat_open_tiled(&bench.c, ct, 512, 2560, times);
+    case_mat_open_tiled(&bench.c, ct, 512, 2560, times, case_how(ct));
     case_act_open(&bench.a, &bench.ops, 1, 2560, ct->ternary);
     case_act_fill(&bench.a, CHECK_FILL_RANDOM, LUTRA_CODE_MAX_INT8);
     case_act_tables(&bench.a, &bench.ops);

@@ -54,21 +54,12 @@ static void panel_case(const struct lutra_ops *ops, const struct case_type *ct, 
     case_act_fill(&a, fill, code_max);
     out_open(&got, n, n_rows);
     out_open(&want, n, n_rows);
-    int8_t *bytes = a.a.bytes;
-    a.a.bytes = NULL;
     panel(&got, ops, &c.m, &a.a, (n + 1) / 3);
     for (int v = 0; v < n; v++)
         for (int r = 0; r < n_rows; r++)
             want.y[(size_t)v * want.stride + (size_t)r] =
                 case_ref(&c, r, a.a.codes + (size_t)v * (size_t)a.a.k_pad, a.a.scale[v]);
     CHECK_MEM(got.y, want.y, got.bytes, 'f');
-    if (ops->dot_most && c.m.kind == LUTRA_MAT_PLANES) { /* a few vectors meet the planes */
-        a.a.bytes = bytes;
-        case_act_tables(&a, ops);
-        for (size_t i = 0; i < got.bytes / sizeof(float); i++) got.y[i] = canary;
-        panel(&got, ops, &c.m, &a.a, n / 3);
-        CHECK_MEM(got.y, want.y, got.bytes, 'f');
-    }
     check_guard_free(got.y);
     check_guard_free(want.y);
     case_act_close(&a);
@@ -94,7 +85,7 @@ static void panel_type(const struct lutra_ops *ops, const struct case_type *ct)
         for (int i = 0; i < 2 * CASE_MOST; i++)
             panel_case(ops, ct, 1 + i / CASE_MOST * 5, 33, 2560, (enum check_fill)fill, CASE_EXTREMES,
                        case_most[i % CASE_MOST]);
-    for (int n = 1; n <= ops->dot_most + 1; n++)
+    for (int n = 1; n <= ops->dense_most + 1; n++)
         panel_case(ops, ct, n, 33, 512, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX);
     for (int i = 0; i < 3; i++)
         panel_case(ops, ct, MAX_N, 33, 512, CHECK_FILL_RANDOM, CASE_RANDOM, max[i]);
@@ -243,10 +234,12 @@ static struct {
 static void bench_mul(void *arg)
 {
     const struct lutra_mat *m = &bench.c.m;
+    const struct lutra_ops *ops = &bench.ops;
+    const bool dense = m->kind == LUTRA_MAT_DENSE;
     (void)arg;
-    (bench.exact ? bench.ops.exact_mul : bench.ops.panel_mul)(bench.y, (size_t)m->n_rows, m,
-                                                              &bench.a.a, 0, bench.a.a.n, 0,
-                                                              lutra_mat_tiles(m), bench.scratch);
+    (bench.exact ? dense ? ops->dense_exact : ops->exact_mul
+                 : dense ? ops->dense_mul : ops->panel_mul)(bench.y, (size_t)m->n_rows, m, &bench.a.a, 0,
+                                                            bench.a.a.n, 0, lutra_mat_tiles(m), bench.scratch);
 }
 
 static void bench_read(void *arg)
@@ -264,17 +257,22 @@ static void bench_read(void *arg)
     bench.sink += a + b + c + d;
 }
 
-/* Multiply-adds per ns for n vectors; times > 1 reads weights from memory. */
-static double bench_size(const struct case_type *ct, int n, int times, double *read_gbs)
+/* Multiply-adds per ns for n vectors; times > 1 reads weights from memory: rate[0] GB/s, of rate[1] that can
+ * be read. */
+static double bench_size(const struct case_type *ct, int n, int times, double *rate)
 {
-    case_mat_open_tiled(&bench.c, ct, 512, 2560, times);
+    case_mat_open_tiled(&bench.c, ct, 512, 2560, times, case_how_at(&bench.ops, ct, 2560));
     case_act_open(&bench.a, &bench.ops, n, 2560, false);
     case_act_normal(&bench.a, &bench.ops,
-                  ct->ternary ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX);
+                    ct->ternary ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX);
+    if (n > bench.ops.dense_most) bench.a.a.bytes = NULL;
+    for (int v = 0; v < n && bench.a.a.bytes; v++)
+        bench.ops.split_codes(&bench.a.a, v, 0, bench.a.a.k_pad);
     bench.scratch = scratch_open(&bench.ops);
     bench.y = malloc((size_t)bench.c.m.n_rows * (size_t)n * sizeof(float));
     double s = check_time(bench_mul, NULL, 0.2);
-    if (read_gbs) *read_gbs = (double)bench.c.m.bytes / (check_time(bench_read, NULL, 0.2) * 1e9);
+    if (rate) rate[0] = (double)bench.c.m.bytes / (s * 1e9);
+    if (rate) rate[1] = (double)bench.c.m.bytes / (check_time(bench_read, NULL, 0.2) * 1e9);
     free(bench.y);
     if (bench.scratch) check_guard_free(bench.scratch);
     case_act_close(&bench.a);
@@ -289,16 +287,15 @@ static void bench_level(const struct lutra_ops *ops)
         const struct case_type *ct = &case_types[i];
         bench.exact = false;
         printf("panel %-6s %-6s MAC/ns:", ops->name, ct->name);
-        for (int n = 8; n <= 128; n *= 4) printf("  N=%d %6.1f", n, bench_size(ct, n, 1, NULL));
+        for (int n = 2; n <= 128; n *= n < 8 ? 2 : 4) printf("  N=%d %6.1f", n, bench_size(ct, n, 1, NULL));
         bench.exact = true;
         printf("   exact N=1 %5.1f  N=32 %5.1f\n", bench_size(ct, 1, 1, NULL),
                bench_size(ct, 32, 1, NULL));
         bench.exact = false;
-        if (ct->type == LUTRA_TYPE_Q8_0) {
-            double read, l2 = bench_size(ct, 1, 1, NULL), dram = bench_size(ct, 1, 64, &read);
-            printf("panel %-6s %-6s N=1: L2 %.1f w/ns, memory %.1f w/ns = %.1f GB/s of %.1f GB/s "
-                   "read\n",
-                   ops->name, ct->name, l2, dram, dram * 8.5 / 8, read);
+        if (bench.c.m.kind == LUTRA_MAT_I8 || bench.c.m.kind == LUTRA_MAT_DENSE) {
+            double rate[2], l2 = bench_size(ct, 1, 1, NULL), dram = bench_size(ct, 1, 64, rate);
+            printf("panel %-6s %-6s N=1: L2 %.1f w/ns, memory %.1f w/ns = %.1f GB/s of %.1f GB/s read\n",
+                   ops->name, ct->name, l2, dram, rate[0], rate[1]);
         }
     }
 }

@@ -130,11 +130,15 @@ static inline void case_mat_open_how(struct case_mat *c, const struct case_type 
     }
 }
 
+static inline enum lutra_packing case_how(const struct case_type *ct)
+{
+    return ct->ternary ? LUTRA_PACK_TERN : LUTRA_PACK_CODES;
+}
+
 static inline void case_mat_open_as(struct case_mat *c, const struct case_type *ct, int n_rows,
                                     int n_cols, enum case_weights weights)
 {
-    case_mat_open_how(c, ct, n_rows, n_cols, weights,
-                      ct->ternary ? LUTRA_PACK_TERN : LUTRA_PACK_CODES);
+    case_mat_open_how(c, ct, n_rows, n_cols, weights, case_how(ct));
 }
 
 static inline void case_mat_open(struct case_mat *c, const struct case_type *ct, int n_rows,
@@ -145,16 +149,23 @@ static inline void case_mat_open(struct case_mat *c, const struct case_type *ct,
 
 /* For timing: `times` copies of a random matrix, one below the other. n_rows a multiple of 32. */
 static inline void case_mat_open_tiled(struct case_mat *c, const struct case_type *ct, int n_rows,
-                                       int n_cols, int times)
+                                       int n_cols, int times, enum lutra_packing how)
 {
     struct lutra_mat one;
-    case_mat_open(c, ct, n_rows, n_cols);
+    case_mat_open_how(c, ct, n_rows, n_cols, CASE_RANDOM, how);
     one = c->m;
     c->m.n_rows *= times;
     c->m.bytes *= (size_t)times;
     c->m.data = check_guard(c->m.bytes, LUTRA_ALIGN);
     for (int i = 0; i < times; i++) memcpy(c->m.data + (size_t)i * one.bytes, one.data, one.bytes);
     check_guard_free(one.data);
+}
+
+/* As models are packed for a level that is not asked for lookups. */
+static inline enum lutra_packing case_how_at(const struct lutra_ops *ops, const struct case_type *ct,
+                                             int n_cols)
+{
+    return ct->ternary ? LUTRA_PACK_TERN : lutra_codes_packing(ops, ct->type, n_cols, false);
 }
 
 static inline void case_mat_close(struct case_mat *c)

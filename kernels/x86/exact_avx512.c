@@ -149,6 +149,10 @@ void lutra_exact_mul_avx512(float *y, size_t y_stride, const struct lutra_mat *m
                             const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
                             void *scratch)
 {
+    if (m->kind == LUTRA_MAT_PLANES && m->bits > 1) {
+        lutra_exact_mul_avx2(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
+        return;
+    }
     for (int v = v0; v < v1; v += BLOCK)
         for (int t = tile0; t < tile1; t++)
             exact_tile(scratch, y, y_stride, m, a, v, min_int(v + BLOCK, v1), t);

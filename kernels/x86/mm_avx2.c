@@ -124,9 +124,9 @@ static void i8_tiles(float *y, size_t y_stride, const struct lutra_mat *m,
     }
 }
 
-static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
-                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
-                      void *scratch)
+void lutra_panel_mul_avx2(float *y, size_t y_stride, const struct lutra_mat *m,
+                          const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                          void *scratch)
 {
     if (v1 <= v0) return;
     if (m->kind == LUTRA_MAT_I8 && v1 - v0 <= QUAD) {
@@ -261,9 +261,9 @@ static void exact_tile(struct exact *s, float *y, size_t y_stride, const struct 
         }
 }
 
-static void exact_mul(float *y, size_t y_stride, const struct lutra_mat *m,
-                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
-                      void *scratch)
+void lutra_exact_mul_avx2(float *y, size_t y_stride, const struct lutra_mat *m,
+                          const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                          void *scratch)
 {
     for (int v = v0; v < v1; v += EXACT_BLOCK)
         for (int t = tile0; t < tile1; t++)
@@ -272,10 +272,10 @@ static void exact_mul(float *y, size_t y_stride, const struct lutra_mat *m,
 
 void lutra_mm_init_avx2(struct lutra_ops *ops)
 {
-    ops->panel_mul = panel_mul;
-    ops->exact_mul = exact_mul;
+    ops->panel_mul = lutra_panel_mul_avx2;
+    ops->exact_mul = lutra_exact_mul_avx2;
     ops->dense_mul = dense_mul;
-    ops->dense_exact = exact_mul;
+    ops->dense_exact = lutra_exact_mul_avx2;
     ops->split_codes = lutra_split_codes_avx2;
     ops->dense_most = LUTRA_DENSE_FEW;
     ops->dense_cols = LUTRA_NEAR_COLS;

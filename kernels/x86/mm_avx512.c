@@ -495,14 +495,6 @@ static bool all_wide(const struct lutra_act *a)
     return a->k < LUTRA_NEAR_COLS && a->code_max > LUTRA_CODE_MAX_INT8;
 }
 
-/* Planes as they lie: MAC/ns of Q4_0, N=4 8 11: 125 131 134, a panel 86 117 121; of Q2_K, N=4 6 8: 117 122
- * 125, a panel 100 119 131 (and 7 as 6); of Q6_K, N=4 6 8: 86 90 94, a panel 77 94 105. */
-static int dot_most(const struct lutra_mat *m)
-{
-    if (m->group == 16) return m->bits < 4 ? 7 : 5;
-    return LUTRA_DOT_MOST_AVX512;
-}
-
 static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                       const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
                       void *scratch)
@@ -515,9 +507,25 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
     else if (m->kind == LUTRA_MAT_BOOK &&
              (all_wide(a) || (v1 - v0 <= BOOK_FEW && m->n_cols <= BOOK_FEW_K)))
         lutra_book_mul_avx512(y, y_stride, m, a, v0, v1, tile0, tile1);
-    else if (m->kind == LUTRA_MAT_PLANES && m->bits > 1 && a->bytes &&
-             v1 - v0 <= dot_most(m))
-        lutra_dot_planes_avx512(y, y_stride, m, a, v0, v1, tile0, tile1);
+    else if (m->kind == LUTRA_MAT_PLANES && m->bits > 1) /* not where speed matters: DENSE is */
+        lutra_panel_mul_avx2(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
+    else
+        bands(scratch, y, y_stride, m, a, v0, v1, tile0, tile1);
+}
+
+static int dense_most(const struct lutra_mat *m)
+{
+    if (m->group == 16) return m->bits < 4 ? 7 : 5;
+    return LUTRA_DENSE_MOST_AVX512;
+}
+
+static void dense_mul(float *y, size_t y_stride, const struct lutra_mat *m,
+                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                      void *scratch)
+{
+    if (v1 <= v0) return;
+    if (a->bytes && v1 - v0 <= dense_most(m))
+        lutra_dense_few_avx512(y, y_stride, m, a, v0, v1, tile0, tile1);
     else
         bands(scratch, y, y_stride, m, a, v0, v1, tile0, tile1);
 }
@@ -532,9 +540,11 @@ void lutra_mm_init_avx512(struct lutra_ops *ops)
     ops->panel_mul = panel_mul;
     ops->split_codes = lutra_split_codes_avx512;
     ops->panel_quint = true;
-    ops->dot_most = LUTRA_DOT_MOST_AVX512;
     ops->exact_mul = lutra_exact_mul_avx512;
-    ops->dense_bits = 0; /* planes are transposed in registers; dense_mul stays AVX2's, with its scratch */
+    ops->dense_mul = dense_mul;
+    ops->dense_exact = lutra_exact_mul_avx512;
+    ops->dense_most = LUTRA_DENSE_MOST_AVX512;
+    ops->dense_cols = 0;
     ops->panel_scratch = larger(ops->panel_scratch, sizeof(struct scratch));
     ops->panel_scratch = larger(ops->panel_scratch, lutra_tern_scratch_avx512());
     ops->panel_scratch = larger(ops->panel_scratch, lutra_exact_scratch_avx512());

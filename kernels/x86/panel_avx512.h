@@ -19,7 +19,7 @@
 #ifndef LUTRA_KERNELS_X86_PANEL_AVX512_H
 #define LUTRA_KERNELS_X86_PANEL_AVX512_H
 
-#include "kernels/x86/planes_avx512.h"
+#include "kernels/x86/dense_avx512.h"
 #include "kernels/x86/x512.h"
 
 enum {
@@ -39,7 +39,7 @@ struct panel {
 /* Are sums weighed in integers over runs? */
 static inline bool panel_runs(const struct lutra_mat *m)
 {
-    return m->kind == LUTRA_MAT_PLANES && m->run != m->group;
+    return m->kind == LUTRA_MAT_DENSE && m->run != m->group;
 }
 
 /* Is sc in the bytes of a run? */
@@ -56,7 +56,8 @@ static inline int panel_group(const struct lutra_mat *m)
 
 static inline int panel_offset(const struct lutra_mat *m)
 {
-    return m->kind == LUTRA_MAT_PLANES ? m->offset : m->kind == LUTRA_MAT_QUINT ? 1 : 128;
+    const bool codes = m->kind == LUTRA_MAT_PLANES || m->kind == LUTRA_MAT_DENSE;
+    return codes ? m->offset : m->kind == LUTRA_MAT_QUINT ? 1 : 128;
 }
 
 /* What a group of a vector has besides its codes. */
@@ -118,52 +119,47 @@ X512_INLINE __m512i folded(struct fold f, int bits, __m512i q)
     return bits == 2 ? x : _mm512_mask_add_epi8(_mm512_sub_epi8(f.base, x), f.minus, f.base, x);
 }
 
-/* PLANES of two bits and more; `bits` is a constant of the caller. With `unit` sc is folded into the
- * bytes. */
-X512_INLINE void unpack_steps(uint8_t *q, const uint8_t *codes, int bits, int n, const uint8_t *unit)
+/* DENSE; `bits` is a constant of the caller. With `unit` sc is folded into the bytes. */
+X512_INLINE void unpack_blocks(uint8_t *q, const uint8_t *codes, int bits, int n, const uint8_t *unit)
 {
-    const __m512i even =
-        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
-    for (int k = 0; k < n; k += LUTRA_STEP_K, codes += 32 * bits) {
-        struct fold f;
-        if (unit) f = fold_group(unit, bits, k / LUTRA_STEP_K);
+    for (int k = 0; k < n; k += LUTRA_DENSE_K, codes += 64 * bits, q += LUTRA_DENSE_K / 4 * PANEL_QUAD) {
         X512_UNROLL
-        for (int o = 0; o < 2; o++, q += 2 * PANEL_QUAD) {
-            const __m512i upper = planes_octet(codes, bits, o, 0, false); /* a qword for each row */
-            const __m512i lower = planes_octet(codes, bits, o, 1, false);
-            const __m512i x = _mm512_permutex2var_epi32(upper, even, lower);
-            const __m512i y = _mm512_permutex2var_epi32(upper, odd, lower);
-            _mm512_store_si512(q, unit ? folded(f, bits, x) : x);
-            _mm512_store_si512(q + PANEL_QUAD, unit ? folded(f, bits, y) : y);
+        for (int half = 0; half < 2; half++) {
+            struct fold f;
+            if (unit) f = fold_group(unit, bits, k / 16 + half);
+            X512_UNROLL
+            for (int i = 4 * half; i < 4 * half + 4; i++) {
+                const __m512i x = dense_quad(codes, bits, i);
+                _mm512_store_si512(q + PANEL_QUAD * i, unit ? folded(f, bits, x) : x);
+            }
         }
     }
 }
 
 /* `unit` has the sub-scales of two or three bits if they are to be folded into the bytes, else NULL. */
-static void unpack_planes(uint8_t *q, const uint8_t *codes, int bits, int n, const uint8_t *unit)
+static void unpack_dense(uint8_t *q, const uint8_t *codes, int bits, int n, const uint8_t *unit)
 {
     switch (bits) {
     case 2:
         if (unit)
-            unpack_steps(q, codes, 2, n, unit);
+            unpack_blocks(q, codes, 2, n, unit);
         else
-            unpack_steps(q, codes, 2, n, NULL);
+            unpack_blocks(q, codes, 2, n, NULL);
         break;
     case 3:
         if (unit)
-            unpack_steps(q, codes, 3, n, unit);
+            unpack_blocks(q, codes, 3, n, unit);
         else
-            unpack_steps(q, codes, 3, n, NULL);
+            unpack_blocks(q, codes, 3, n, NULL);
         break;
     case 4:
-        unpack_steps(q, codes, 4, n, NULL);
+        unpack_blocks(q, codes, 4, n, NULL);
         break;
     case 5:
-        unpack_steps(q, codes, 5, n, NULL);
+        unpack_blocks(q, codes, 5, n, NULL);
         break;
     default:
-        unpack_steps(q, codes, 6, n, NULL);
+        unpack_blocks(q, codes, 6, n, NULL);
         break;
     }
 }
@@ -306,7 +302,7 @@ static void panel_half(struct panel *p, int half, const struct lutra_mat *m, con
         else if (m->kind == LUTRA_MAT_BOOK)
             unpack_book(q, codes, m->book, m->unit_k);
         else
-            unpack_planes(q, codes, m->bits, m->unit_k, weigh && m->group == 16 ? unit : NULL);
+            unpack_dense(q, codes, m->bits, m->unit_k, weigh && m->group == 16 ? unit : NULL);
     }
 }
 

@@ -34,6 +34,14 @@ void lutra_split_codes_ssse3(const struct lutra_act *a, int v, int k0, int k1);
 void lutra_book_mul_avx2(float *y, size_t y_stride, const struct lutra_mat *m,
                          const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
 
+/* panel_mul and exact_mul, which AVX-512 leaves planes of 2 to 6 bits to; panel_scratch is enough. */
+void lutra_panel_mul_avx2(float *y, size_t y_stride, const struct lutra_mat *m,
+                          const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                          void *scratch);
+void lutra_exact_mul_avx2(float *y, size_t y_stride, const struct lutra_mat *m,
+                          const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
+                          void *scratch);
+
 /* dense_mul of a few vectors (BYTES bound) one by one, which pays for up to so many, and split_codes. */
 enum { LUTRA_DENSE_FEW = 3 };
 static inline int lutra_dense_few(const struct lutra_mat *m)
@@ -58,9 +66,9 @@ void lutra_vec_init_avx512(struct lutra_ops *ops);
 /* tile_mul alone, over what AVX-512 has filled in; needs LUTRA_CPU_AMX too. */
 void lutra_mm_init_amx(struct lutra_ops *ops);
 
-/* panel_mul of a few vectors (BYTES bound) with PLANES of 2 to 6 bits, and split_codes. */
-enum { LUTRA_DOT_MOST_AVX512 = 11 };
-void lutra_dot_planes_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
+/* dense_mul of a few vectors (BYTES bound), and split_codes. */
+enum { LUTRA_DENSE_MOST_AVX512 = 11 };
+void lutra_dense_few_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
                              const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
 void lutra_split_codes_avx512(const struct lutra_act *a, int v, int k0, int k1);
 

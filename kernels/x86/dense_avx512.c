@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* A few vectors times DENSE codes as they lie (lut.h), with AVX-512 VNNI and GFNI: 16 rows are the lanes of a
+ * register, in order. 128 weights are
+ *
+ *   vpsrlw, 2 vpandd          two quads of columns of 4 bits; of 2 bits one shift more ...
+ *   2 vpsrlw, 2 vgf2p8affineqb, 2 vpternlogd    ... of 3, 5 and 6 bits (dense_avx512.h)
+ *   2 vpdpbusd                times four bytes of activations in every lane, for each vector
+ *
+ * where tables take 12 (4 bits) to 18 (6 bits). Blocks in which the activations have high bytes, few, meet
+ * those too: a branch that repeats from tile to tile and so is guessed. */
+#include "kernels/lut_unit.h"
+#include "kernels/ops.h"
+#include "kernels/x86/dense_avx512.h"
+#include "kernels/x86/x86_init.h"
+
+enum { MOST = LUTRA_DENSE_MOST_AVX512 }; /* vectors that pass over unpacked codes */
+
+/* ---- sums ---- */
+
+X512_INLINE __m512i add_quads(__m512i s, const __m512i *q, int n, const int8_t *bytes)
+{
+    X512_UNROLL
+    for (int i = 0; i < n; i++) {
+        int32_t four;
+        memcpy(&four, bytes + 4 * i, sizeof four);
+        s = _mm512_dpbusd_epi32(s, q[i], _mm512_set1_epi32(four));
+    }
+    return s;
+}
+
+/* Codes of n quads times those of one vector: 256 times the high bytes, then the low ones. */
+X512_INLINE __m512i quad_sums(const __m512i *q, int n, const int8_t *low, const int8_t *high,
+                              const uint8_t *wide)
+{
+    __m512i s = _mm512_setzero_si512();
+    uint32_t any = 0;
+    memcpy(&any, wide, (size_t)n / 2);
+    if (LUTRA_UNLIKELY(any)) s = _mm512_slli_epi32(add_quads(s, q, n, high), 8);
+    return add_quads(s, q, n, low);
+}
+
+/* What a call multiplies. */
+struct few {
+    const struct lutra_act *a;
+    float *y;
+    size_t y_stride;
+    int v0, nv;
+};
+
+X512_INLINE void store_tile(const struct few *f, int nv, const struct lutra_mat *m, int tile,
+                            const __m512 *acc)
+{
+    for (int v = 0; v < nv; v++) {
+        __m512 r = _mm512_mul_ps(acc[v], _mm512_set1_ps(f->a->scale[f->v0 + v]));
+        x512_store_rows(f->y + (size_t)(f->v0 + v) * f->y_stride + tile * LUTRA_TILE_ROWS, r,
+                        m->n_rows - tile * LUTRA_TILE_ROWS);
+    }
+}
+
+/* Groups that stand alone: D * (S - offset * X), then + M * X. S, offset * X and what is left of them are
+ * integers below 2^24, so the difference may be fused. */
+X512_INLINE __m512 add_group(__m512 acc, __m512i s, __m512 d, __m512 min, bool has_min, int offset, float x)
+{
+    const __m512 sum = _mm512_cvtepi32_ps(s), by = _mm512_set1_ps(x);
+    if (has_min) return x512_add_product(x512_add_product(acc, d, sum), min, by);
+    return x512_add_product(acc, d, _mm512_fnmadd_ps(_mm512_set1_ps((float)offset), by, sum));
+}
+
+/* Runs of groups weighed in integers: d * (total - offset * sum of sc * X), then - dmin * sum of mn * X. */
+X512_INLINE __m512 add_run(__m512 acc, __m512i total, __m512i by_x, __m512 d, __m512 dmin, bool has_min,
+                           int offset)
+{
+    if (!has_min) {
+        const __m512i minus = _mm512_mullo_epi32(by_x, _mm512_set1_epi32(offset));
+        return x512_add_product(acc, d, _mm512_cvtepi32_ps(_mm512_sub_epi32(total, minus)));
+    }
+    acc = x512_add_product(acc, d, _mm512_cvtepi32_ps(total));
+    return _mm512_sub_ps(acc, _mm512_mul_ps(dmin, _mm512_cvtepi32_ps(by_x)));
+}
+
+/* Sum of the codes of a group, from sums of 32 or fewer. */
+X512_INLINE float group_x(const float *sums, int group)
+{
+    float x = sums[0];
+    for (int i = 1; i < group / 32; i++) x += sums[i];
+    return x;
+}
+
+/* ---- tiles ---- */
+
+/* One tile. bits and kind are constants of every caller, group is where it matters. */
+X512_INLINE void few_tile(const struct few *f, int nv, const struct lutra_mat *m, int tile, int bits,
+                          int group, enum lutra_scale_kind kind)
+{
+    const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
+    const int unit_k = is_super ? 256 : group, run = x512_run(bits, group, kind);
+    const bool has_min = x512_has_min(kind), weighs = run != group;
+    const int offset = bits == 2 ? 1 : 1 << (bits - 1); /* of types without minima */
+    const bool large = bits == 2 && kind == LUTRA_SCALE_F16; /* groups of 64 or more */
+    const int some = !large && group == 16 ? 16 : 32;        /* columns that stand in registers */
+    const size_t stride = f->a->bytes_stride;
+    const struct lutra_bytes x = lutra_bytes_of(f->a, f->v0);
+    const ptrdiff_t high = x.high - x.low;
+    const int8_t *low = x.low;
+    const uint8_t *wide = x.wide, *unit = lutra_mat_tile(m, tile);
+    const float *sums = group == 16 ? x.x16 : x.x32;
+    __m512 acc[MOST];
+    __m512i total[MOST], by_x[MOST];
+    for (int v = 0; v < nv; v++) acc[v] = _mm512_setzero_ps();
+    for (int v = 0; v < nv; v++) total[v] = by_x[v] = _mm512_setzero_si512();
+    for (int k = 0; k < m->n_cols; k += unit_k) {
+        const uint8_t *codes = unit + lutra_scale_bytes(kind);
+        const __m512 d = x512_halves(unit), dmin = has_min ? x512_halves(unit + 32) : d;
+        x512_prefetch(unit, (size_t)lutra_scale_bytes(kind));
+        for (int c = 0; c < unit_k; c += LUTRA_DENSE_K, codes += 64 * bits) {
+            x512_prefetch(codes, 64 * (size_t)bits);
+            X512_UNROLL
+            for (int i = 0; i < LUTRA_DENSE_K / some; i++, low += some, wide += some / 8) {
+                const int g = c / group + i, end = c + (i + 1) * some;
+                __m512i q[8];
+                X512_UNROLL
+                for (int j = 0; j < some / 4; j++) q[j] = dense_quad(codes, bits, i * (some / 4) + j);
+                for (int v = 0; v < nv; v++) {
+                    const size_t skip = (size_t)v * stride;
+                    const float *xs = sums + skip / 4;
+                    __m512i s = quad_sums(q, some / 4, low + skip, low + skip + high, wide + skip);
+                    if (weighs) {
+                        const __m512i w = has_min ? x512_group_mn(kind, unit, g) : x512_group_sc(kind, unit, g);
+                        const __m512i by = _mm512_cvtps_epi32(_mm512_set1_ps(xs[0]));
+                        s = _mm512_mullo_epi32(s, x512_group_sc(kind, unit, g));
+                        by_x[v] = _mm512_add_epi32(by_x[v], _mm512_mullo_epi32(w, by));
+                    }
+                    if (large || run > some) {
+                        total[v] = s = _mm512_add_epi32(total[v], s);
+                        if (end & (run - 1)) continue;
+                    }
+                    if (weighs)
+                        acc[v] = add_run(acc[v], s, by_x[v], d, dmin, has_min, offset);
+                    else
+                        acc[v] = add_group(acc[v], s, x512_group_d(kind, unit, g, d), dmin, has_min, offset,
+                                           group_x(xs, group));
+                    total[v] = by_x[v] = _mm512_setzero_si512();
+                }
+                if (!large) sums++;
+            }
+        }
+        if (large) sums += group / 32;
+        unit = codes;
+    }
+    store_tile(f, nv, m, tile, acc);
+}
+
+/* ---- types ---- */
+
+typedef void few_fn(const struct few *, const struct lutra_mat *, int, int);
+
+/* One vector, and several. */
+#define FEW(name, bits, group, kind)                                                               \
+    static void one_##name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)   \
+    {                                                                                              \
+        for (int t = tile0; t < tile1; t++) few_tile(f, 1, m, t, bits, group, kind);               \
+    }                                                                                              \
+    static void some_##name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)  \
+    {                                                                                              \
+        for (int t = tile0; t < tile1; t++) few_tile(f, f->nv, m, t, bits, group, kind);           \
+    }
+
+FEW(q4_0, 4, 32, LUTRA_SCALE_F16)
+FEW(q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
+FEW(q5_0, 5, 32, LUTRA_SCALE_F16)
+FEW(q5_1, 5, 32, LUTRA_SCALE_F16_MIN)
+FEW(q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
+FEW(q3_k, 3, 16, LUTRA_SCALE_SUB)
+FEW(q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
+FEW(q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
+FEW(q6_k, 6, 16, LUTRA_SCALE_SUB)
+FEW(2_bits, 2, m->group, LUTRA_SCALE_F16) /* groups of 64 or more */
+
+static few_fn *fn_of(int type, bool one)
+{
+    switch (type) {
+    case LUTRA_TYPE_Q4_0:
+        return one ? one_q4_0 : some_q4_0;
+    case LUTRA_TYPE_Q4_1:
+        return one ? one_q4_1 : some_q4_1;
+    case LUTRA_TYPE_Q4_K:
+        return one ? one_q4_k : some_q4_k;
+    case LUTRA_TYPE_Q5_0:
+        return one ? one_q5_0 : some_q5_0;
+    case LUTRA_TYPE_Q5_1:
+        return one ? one_q5_1 : some_q5_1;
+    case LUTRA_TYPE_Q5_K:
+        return one ? one_q5_k : some_q5_k;
+    case LUTRA_TYPE_Q2_K:
+        return one ? one_q2_k : some_q2_k;
+    case LUTRA_TYPE_Q3_K:
+        return one ? one_q3_k : some_q3_k;
+    case LUTRA_TYPE_Q6_K:
+        return one ? one_q6_k : some_q6_k;
+    default:
+        return one ? one_2_bits : some_2_bits; /* Q2_0, TQ1_0, TQ2_0 */
+    }
+}
+
+void lutra_dense_few_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
+                            const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
+{
+    const struct few f = {a, y, y_stride, v0, v1 - v0};
+    fn_of(m->type, f.nv == 1)(&f, m, tile0, tile1);
+}
+
+void lutra_split_codes_avx512(const struct lutra_act *a, int v, int k0, int k1)
+{
+    const int16_t *codes = a->codes + (size_t)v * (size_t)a->k_pad;
+    const struct lutra_bytes b = lutra_bytes_of(a, v);
+    const __m512i half = _mm512_set1_epi16(0x80);
+    lutra_bytes_sums(a, v, k0, k1);
+    for (int k = k0; k < k1; k += 32) {
+        __m512i c = x512_load(codes + k), up = _mm512_srli_epi16(_mm512_add_epi16(c, half), 8);
+        __m256i high = _mm512_cvtepi16_epi8(up);
+        _mm256_storeu_si256((__m256i *)(b.low + k), _mm512_cvtepi16_epi8(c));
+        _mm256_storeu_si256((__m256i *)(b.high + k), high);
+        /* bit i to bit 8*i */
+        uint32_t wide = _mm256_test_epi64_mask(high, high) * 0x00204081u & 0x01010101u;
+        memcpy(b.wide + k / 8, &wide, sizeof wide);
+    }
+}

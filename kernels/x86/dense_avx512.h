@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Codes of a DENSE block (lut.h) as bytes, four columns of 16 rows at a time: a shift and a mask for the lowest
+ * part, then, of 3, 5 and 6 bits, vgf2p8affineqb, which moves bits inside every byte and drops all others, and
+ * vpternlogd. */
+#ifndef LUTRA_KERNELS_X86_DENSE_AVX512_H
+#define LUTRA_KERNELS_X86_DENSE_AVX512_H
+
+#include "kernels/x86/x512.h"
+
+#if !defined(__GFNI__)
+#error "compile with -mgfni (the Makefile does so for *_avx512.c and *_amx.c)"
+#endif
+
+/* w bits of every byte from bit `from` on, moved to bit `to`; all others zero. */
+X512_INLINE __m512i dense_moved(__m512i x, int w, int from, int to)
+{
+    uint64_t rows = 0; /* byte 7 - i: which bits of x make bit i */
+    if (from == to) return _mm512_and_si512(x, _mm512_set1_epi8((char)(((1 << w) - 1) << to)));
+    X512_UNROLL
+    for (int i = 0; i < w; i++) rows |= (uint64_t)1 << (from + i + 8 * (7 - to - i));
+    return _mm512_gf2p8affine_epi64_epi8(x, _mm512_set1_epi64((int64_t)rows), 0);
+}
+
+/* Quad 0..7 of the block at `codes`. All but `codes` are constants of the caller; bits are 2 to 6. */
+X512_INLINE __m512i dense_quad(const uint8_t *codes, int bits, int quad)
+{
+    const int w = bits & 4 ? 4 : 2, more = bits - w; /* parts */
+    const __m512i mask = _mm512_set1_epi8((char)((1 << w) - 1));
+    const __m512i x = _mm512_srli_epi16(x512_load(codes + 64 * (w * quad / 8)), (unsigned)(w * quad % 8));
+    if (!more) return _mm512_and_si512(x, mask);
+    const __m512i top = x512_load(codes + 64 * w + 64 * (more * quad / 8));
+    return x512_and_or(x, mask, dense_moved(top, more, more * quad % 8, w));
+}
+
+#endif
