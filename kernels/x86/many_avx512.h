@@ -17,12 +17,11 @@
 enum {
     MANY_BLOCK = 256, /* vectors that share an unpacked run */
     MANY_WIDE = 8,    /* vectors of a share, whose sums stand in registers */
-    MANY_WEIGHED = 6, /* the same where groups are weighed: their totals stand there too */
+    MANY_WEIGHED = 6, /* the same of groups of 16 and 32: what they add up to stands there too */
     MANY_SHARES = MANY_BLOCK / MANY_WEIGHED + 1,
     MANY_SPARSE = 3,  /* a listed quad costs as much as so many that are not */
     MANY_LIST = MANY_BLOCK * (PANEL_K / 4) / MANY_SPARSE,
     MANY_SLOT = 2 * 64, /* bytes */
-    MANY_BYTES = MANY_BLOCK * PANEL_K, /* from a low byte to its high one */
     MANY_X = MANY_BLOCK * PANEL_GROUPS, /* from a byte of X to the next higher one */
     MANY_SLOTS = 1 + MANY_WIDE * PANEL_GROUPS
 };
@@ -124,7 +123,7 @@ static void many_copy(struct many *s, const struct lutra_mat *m, const struct lu
                       int nb, int k, int n)
 {
     const int even = nb < 4 ? 4 : nb + (nb & 1);
-    const int wide = many_weighs(m) ? MANY_WEIGHED : MANY_WIDE;
+    const int wide = panel_group(m) > 32 ? MANY_WIDE : MANY_WEIGHED;
     const size_t pad = (size_t)a->k_pad;
     int used = 0;
     memset(s->slot, 0, (size_t)even * sizeof s->slot[0]);
@@ -152,8 +151,11 @@ static void many_copy(struct many *s, const struct lutra_mat *m, const struct lu
             count += __builtin_popcountll(set[i]);
         }
         p->dense = count * MANY_SPARSE > real * n / 4;
-        for (int i = 0, slot = 0; i < p->n && !p->dense; i++)
-            slot = many_list(s, p, b + i, set[i], panel_group(m), slot);
+        for (int i = 0, slot = 0; i < p->n; i++) {
+            if (!p->dense) slot = many_list(s, p, b + i, set[i], panel_group(m), slot);
+            for (int g = 0; g < n / panel_group(m) && p->dense; g++)
+                s->slot[b + i][g] = (uint16_t)(MANY_SLOT * ++slot);
+        }
         used += p->quads;
     }
 }

@@ -30,8 +30,17 @@ enum {
     BOOK_FEW_K = 4096
 };
 
+/* The weights of the next strip, fetched while the vectors pass over this one, some lines for each share: all
+ * at once they are more than a core waits for, and it stands still until they are fewer. */
+struct ahead {
+    const uint8_t *at;
+    size_t second; /* from a line of one tile to that of the other */
+    int lines;     /* of both, for each share */
+};
+
 struct scratch {
     struct panel panel;
+    struct ahead ahead;
     struct many codes;
     float acc[STRIPS][MANY_BLOCK][2][16];
 };
@@ -57,12 +66,22 @@ struct share {
     const union panel_x *x; /* PANEL_GROUPS apart */
     const uint16_t *high;   /* the same; where in `sums` */
     const uint8_t *sums;
-    float (*acc)[2][16];
 };
 
-/* Sums of 16 rows and nv vectors. */
+X512_INLINE struct share share_of(const struct scratch *s, const struct many_share *of)
+{
+    return (struct share){s->panel.q[0][0], s->codes.bytes[0][of->b], s->codes.x[of->b],
+                          s->codes.slot[of->b], (const uint8_t *)s->codes.sums};
+}
+
+/* Sums of 32 rows and nv vectors, in registers ... */
 struct sums {
     __m512i t[MANY_WIDE][2];
+};
+
+/* ... and what they are added to: a store costs as much time as one and a half vpdpbusd. */
+struct floats {
+    __m512 f[MANY_WEIGHED][2];
 };
 
 /* Four columns of both halves. */
@@ -95,6 +114,53 @@ X512_INLINE void dot_quads(struct sums *s, int nv, const uint8_t *w, const int8_
     }
 }
 
+/* 256 times the sums of the high bytes of a share in which many quads have some, to their slots: all of them
+ * are multiplied. */
+X512_INLINE void add_dense(struct many *s, const struct many_share *of, const struct panel *panel,
+                           int nv, int group, int n)
+{
+    const int8_t *high = s->bytes[1][of->b];
+    const uint16_t *slot = s->slot[of->b];
+    for (int k = 0; k < n; slot++) {
+        struct sums t;
+        X512_UNROLL
+        for (int v = 0; v < nv; v++) t.t[v][0] = t.t[v][1] = _mm512_setzero_si512();
+        for (int end = k + group; k < end; k += 16)
+            dot_quads(&t, nv, panel->q[k / 4][0], high + k, PANEL_K, 4);
+        X512_UNROLL
+        for (int v = 0; v < nv; v++) {
+            uint8_t *sum = (uint8_t *)s->sums + slot[PANEL_GROUPS * v];
+            _mm512_store_si512(sum, _mm512_slli_epi32(t.t[v][0], 8));
+            _mm512_store_si512(sum + 64, _mm512_slli_epi32(t.t[v][1], 8));
+        }
+    }
+}
+
+/* Inline: gcc 12 drops calls of functions that do nothing but this. */
+X512_INLINE void fetch_some(const struct ahead *next, int share)
+{
+    const char *p = (const char *)next->at + (size_t)share * (size_t)next->lines * 64;
+    for (int i = 0; i < next->lines; i++, p += 64) {
+        _mm_prefetch(p, _MM_HINT_T0);
+        _mm_prefetch(p + next->second, _MM_HINT_T0);
+    }
+}
+
+/* What the groups of share i begin with. */
+static void add_high(struct scratch *s, int i, int group, int n)
+{
+    const struct many_share *of = &s->codes.shares[i];
+    fetch_some(&s->ahead, i);
+    if (!of->dense)
+        many_add_high(&s->codes, of, &s->panel);
+    else if (of->n == 4)
+        add_dense(&s->codes, of, &s->panel, 4, group, n);
+    else if (of->n == 6)
+        add_dense(&s->codes, of, &s->panel, 6, group, n);
+    else
+        add_dense(&s->codes, of, &s->panel, MANY_WIDE, group, n);
+}
+
 /* 256 times the sums of high bytes, and what is taken off for the weights' zero. */
 X512_INLINE __m512i start_sum(__m512i high, const struct share *p, int v, bool has_min)
 {
@@ -114,75 +180,28 @@ X512_INLINE void begin_group(struct sums *s, const struct share *p, int nv, bool
     }
 }
 
-/* The same where many quads have high bytes: all of them are multiplied. */
-X512_INLINE void begin_dense(struct sums *s, const struct share *p, int nv, int group,
-                             bool has_min)
-{
-    const int8_t *high = p->low + MANY_BYTES;
-    X512_UNROLL
-    for (int v = 0; v < nv; v++) s->t[v][0] = s->t[v][1] = _mm512_setzero_si512();
-    for (int k = 0; k < group; k += 16)
-        dot_quads(s, nv, p->w + k / 4 * PANEL_QUAD, high + k, PANEL_K, 4);
-    X512_UNROLL
-    for (int v = 0; v < nv; v++) {
-        X512_UNROLL
-        for (int h = 0; h < 2; h++)
-            s->t[v][h] = start_sum(_mm512_slli_epi32(s->t[v][h], 8), p, v, has_min);
-    }
-}
-
 /* The last two quads of a group, vector after vector, each followed by its floats, acc += D * S, then
  * + M * X: all of them in one go would stand in the way of the next group's products. */
-X512_INLINE void end_group(const struct share *p, struct sums *s, int nv, const struct panel *panel,
-                           int g, bool has_min, int from)
+X512_INLINE void end_group(struct floats *acc, const struct share *p, struct sums *s, int nv,
+                           const struct panel *panel, int g, bool has_min, int from)
 {
     const uint8_t *w = p->w + from / 4 * PANEL_QUAD;
     const struct quad q[2] = {load_quad(w), load_quad(w + PANEL_QUAD)};
-    const __m512 d[2] = {_mm512_load_ps(panel->d[0][g]), _mm512_load_ps(panel->d[1][g])};
-    const __m512 m[2] = {_mm512_load_ps(panel->m[0][g]), _mm512_load_ps(panel->m[1][g])};
     X512_UNROLL
     for (int v = 0; v < nv; v++) {
         add_quad(s, v, q[0], p->low + from, PANEL_K);
         add_quad(s, v, q[1], p->low + from + 4, PANEL_K);
         X512_UNROLL
         for (int h = 0; h < 2; h++) {
-            __m512 sum = x512_add_product(_mm512_load_ps(p->acc[v][h]), d[h],
-                                          _mm512_cvtepi32_ps(s->t[v][h]));
+            __m512 *sum = &acc->f[v][h];
+            *sum = x512_add_product(*sum, _mm512_load_ps(panel->d[h][g]),
+                                    _mm512_cvtepi32_ps(s->t[v][h]));
             if (has_min)
-                sum = x512_add_product(sum, m[h], _mm512_set1_ps(p->x[PANEL_GROUPS * v].x));
-            _mm512_store_ps(p->acc[v][h], sum);
+                *sum = x512_add_product(*sum, _mm512_load_ps(panel->m[h][g]),
+                                        _mm512_set1_ps(p->x[PANEL_GROUPS * v].x));
         }
     }
 }
-
-/* The n columns in the panel times the nv vectors of a share, both halves of the rows: where there is
- * one, sums of what is left in the other are made and not stored. group: 16, or a multiple of 32. */
-X512_INLINE void some_groups(struct scratch *s, const struct many_share *of, int strip, int nv,
-                             int group, bool has_min, int n)
-{
-    const int turn = group == 16 ? 16 : 32;
-    struct share p = {s->panel.q[0][0], s->codes.bytes[0][of->b], s->codes.x[of->b],
-                      s->codes.slot[of->b], (const uint8_t *)s->codes.sums, s->acc[strip] + of->b};
-    for (int g = 0; g * group < n; g++, p.x++, p.high++) {
-        struct sums t;
-        X512_FORGET(p.low);
-        X512_FORGET(p.x);
-        X512_FORGET(p.high);
-        X512_FORGET(p.acc);
-        if (of->dense)
-            begin_dense(&t, &p, nv, group, has_min);
-        else
-            begin_group(&t, &p, nv, has_min);
-        for (int k = turn; k < group; k += turn, p.w += turn / 4 * PANEL_QUAD, p.low += turn)
-            dot_quads(&t, nv, p.w, p.low, PANEL_K, turn / 4);
-        dot_quads(&t, nv, p.w, p.low, PANEL_K, turn / 4 - 2);
-        end_group(&p, &t, nv, &s->panel, g, has_min, turn - 8);
-        p.w += turn / 4 * PANEL_QUAD;
-        p.low += turn;
-    }
-}
-
-/* ---- runs of groups that are weighed in integers ---- */
 
 /* The minima of a run, whose mn are `quads` quads of groups from g on. */
 X512_INLINE void dot_minima(struct sums *t, const struct scratch *s, const struct many_share *of,
@@ -203,21 +222,89 @@ X512_INLINE void dot_minima(struct sums *t, const struct scratch *s, const struc
     dot_quads(t, nv, mn, x, PANEL_GROUPS, quads);
 }
 
-/* acc += m * minima of 256 columns; m is negative. */
-X512_INLINE void add_minima(struct scratch *s, const struct many_share *of, int strip, int nv)
+/* acc += by * t, in memory; by: of group g. */
+X512_INLINE void add_sums(float (*acc)[2][16], const struct sums *t, int nv,
+                          float (*by)[PANEL_GROUPS][16], int g)
 {
-    float(*acc)[2][16] = s->acc[strip] + of->b;
-    struct sums t;
-    dot_minima(&t, s, of, nv, 0, PANEL_GROUPS / 4);
-    const __m512 m[2] = {_mm512_load_ps(s->panel.m[0][0]), _mm512_load_ps(s->panel.m[1][0])};
     X512_UNROLL
     for (int v = 0; v < nv; v++) {
         X512_UNROLL
         for (int h = 0; h < 2; h++)
-            _mm512_store_ps(acc[v][h], x512_add_product(_mm512_load_ps(acc[v][h]), m[h],
-                                                        _mm512_cvtepi32_ps(t.t[v][h])));
+            _mm512_store_ps(acc[v][h],
+                            x512_add_product(_mm512_load_ps(acc[v][h]), _mm512_load_ps(by[h][g]),
+                                             _mm512_cvtepi32_ps(t->t[v][h])));
     }
 }
+
+/* acc += m * minima of 256 columns; m is negative. */
+X512_INLINE void add_minima(struct scratch *s, const struct many_share *of, int strip, int nv)
+{
+    struct sums t;
+    dot_minima(&t, s, of, nv, 0, PANEL_GROUPS / 4);
+    add_sums(s->acc[strip] + of->b, &t, nv, s->panel.m, 0);
+}
+
+X512_INLINE void load_acc(struct floats *acc, float (*from)[2][16], int nv)
+{
+    X512_UNROLL
+    for (int v = 0; v < nv; v++) {
+        acc->f[v][0] = _mm512_load_ps(from[v][0]);
+        acc->f[v][1] = _mm512_load_ps(from[v][1]);
+    }
+}
+
+X512_INLINE void store_acc(float (*to)[2][16], const struct floats *acc, int nv)
+{
+    X512_UNROLL
+    for (int v = 0; v < nv; v++) {
+        _mm512_store_ps(to[v][0], acc->f[v][0]);
+        _mm512_store_ps(to[v][1], acc->f[v][1]);
+    }
+}
+
+/* The n columns in the panel times the nv vectors of a share, both halves of the rows: where there is
+ * one, sums of what is left in the other are made and not stored. Groups of 16 or 32. */
+X512_INLINE void some_groups(struct scratch *s, const struct many_share *of, int strip, int nv,
+                             int group, bool has_min, int n)
+{
+    struct share p = share_of(s, of);
+    struct floats acc;
+    load_acc(&acc, s->acc[strip] + of->b, nv);
+    for (int g = 0; g * group < n; g++, p.x++, p.high++) {
+        struct sums t;
+        X512_FORGET(p.low);
+        X512_FORGET(p.x);
+        X512_FORGET(p.high);
+        begin_group(&t, &p, nv, has_min);
+        dot_quads(&t, nv, p.w, p.low, PANEL_K, group / 4 - 2);
+        end_group(&acc, &p, &t, nv, &s->panel, g, has_min, group - 8);
+        p.w += group / 4 * PANEL_QUAD;
+        p.low += group;
+    }
+    store_acc(s->acc[strip] + of->b, &acc, nv);
+}
+
+/* The same of groups of 64 and more. */
+X512_INLINE void wide_groups(struct scratch *s, const struct many_share *of, int strip, int nv,
+                             int group, int n)
+{
+    struct share p = share_of(s, of);
+    float(*acc)[2][16] = s->acc[strip] + of->b;
+    for (int g = 0; g * group < n; g++, p.x++, p.high++) {
+        struct sums t;
+        X512_FORGET(p.x);
+        X512_FORGET(p.high);
+        X512_FORGET(acc);
+        begin_group(&t, &p, nv, false);
+        for (int k = 0; k < group; k += 32, p.w += 8 * PANEL_QUAD, p.low += 32) {
+            X512_FORGET(p.low);
+            dot_quads(&t, nv, p.w, p.low, PANEL_K, 8);
+        }
+        add_sums(acc, &t, nv, s->panel.d, g);
+    }
+}
+
+/* ---- runs of groups that are weighed in integers ---- */
 
 /* The last two quads of a group, and what it leaves: total += sc * S. */
 X512_INLINE void end_weighed(struct sums *total, const struct share *p, struct sums *s, int nv,
@@ -237,50 +324,28 @@ X512_INLINE void end_weighed(struct sums *total, const struct share *p, struct s
     }
 }
 
-/* acc += d * total, then + m * minima of a run of groups from g on. */
-X512_INLINE void end_run(struct scratch *s, const struct share *p, const struct many_share *of,
-                         const struct sums *total, int nv, int g, int run)
-{
-    struct sums t;
-    dot_minima(&t, s, of, nv, g, run / 128);
-    X512_UNROLL
-    for (int v = 0; v < nv; v++) {
-        X512_UNROLL
-        for (int h = 0; h < 2; h++) {
-            __m512 sum = x512_add_product(_mm512_load_ps(p->acc[v][h]),
-                                          _mm512_load_ps(s->panel.d[h][0]),
-                                          _mm512_cvtepi32_ps(total->t[v][h]));
-            sum = x512_add_product(sum, _mm512_load_ps(s->panel.m[h][0]),
-                                   _mm512_cvtepi32_ps(t.t[v][h]));
-            _mm512_store_ps(p->acc[v][h], sum);
-        }
-    }
-}
-
 /* As some_groups: 256 columns, groups of 32. */
 X512_INLINE void weighed_groups(struct scratch *s, const struct many_share *of, int strip, int nv,
                                 int run)
 {
-    struct share p = {s->panel.q[0][0], s->codes.bytes[0][of->b], s->codes.x[of->b],
-                      s->codes.slot[of->b], (const uint8_t *)s->codes.sums, s->acc[strip] + of->b};
+    struct share p = share_of(s, of);
     for (int k = 0; k < PANEL_K; k += run) {
-        struct sums total;
+        float(*acc)[2][16] = s->acc[strip] + of->b;
+        struct sums total, t;
         X512_UNROLL
         for (int v = 0; v < nv; v++) total.t[v][0] = total.t[v][1] = _mm512_setzero_si512();
         for (int g = k / 32; g < (k + run) / 32; g++, p.high++) {
-            struct sums t;
             X512_FORGET(p.low);
             X512_FORGET(p.high);
-            if (of->dense)
-                begin_dense(&t, &p, nv, 32, true);
-            else
-                begin_group(&t, &p, nv, true);
+            begin_group(&t, &p, nv, true);
             dot_quads(&t, nv, p.w, p.low, PANEL_K, 6);
             end_weighed(&total, &p, &t, nv, &s->panel, g, 24);
             p.w += 8 * PANEL_QUAD;
             p.low += 32;
         }
-        end_run(s, &p, of, &total, nv, k / 32, run);
+        add_sums(acc, &total, nv, s->panel.d, 0);
+        dot_minima(&t, s, of, nv, k / 32, run / 128);
+        add_sums(acc, &t, nv, s->panel.m, 0);
     }
 }
 
@@ -289,7 +354,7 @@ static void weighed_strip(struct scratch *s, const struct lutra_mat *m, int stri
 {
     for (int i = 0; i < s->codes.n_shares; i++) {
         const struct many_share *of = &s->codes.shares[i];
-        many_add_high(&s->codes, of, &s->panel);
+        add_high(s, i, 32, PANEL_K);
         if (of->n == 4 && m->run == PANEL_K)
             weighed_groups(s, of, strip, 4, PANEL_K);
         else if (of->n == 4)
@@ -301,40 +366,84 @@ static void weighed_strip(struct scratch *s, const struct lutra_mat *m, int stri
     }
 }
 
-X512_INLINE void some_run(struct scratch *s, const struct many_share *of, int strip, int nv,
-                          const struct lutra_mat *m, int n)
+/* All vectors of a block over a panel of groups of 16 or 32 that meet floats. */
+X512_INLINE void all_groups(struct scratch *s, int strip, int group, bool has_min, int n)
 {
-    const bool has_min = x512_has_min(m->scales);
-    if (panel_folded(m)) {
-        some_groups(s, of, strip, nv, PANEL_K, false, n);
-        if (has_min) add_minima(s, of, strip, nv);
-    } else if (m->group == 16) {
-        some_groups(s, of, strip, nv, 16, false, n);
-    } else if (has_min) {
-        some_groups(s, of, strip, nv, 32, true, n);
-    } else {
-        some_groups(s, of, strip, nv, m->group, false, n);
+    for (int i = 0; i < s->codes.n_shares; i++) {
+        const struct many_share *of = &s->codes.shares[i];
+        add_high(s, i, group, n);
+        if (of->n == 4)
+            some_groups(s, of, strip, 4, group, has_min, n);
+        else
+            some_groups(s, of, strip, MANY_WEIGHED, group, has_min, n);
     }
+}
+
+/* Functions of their own: inlined into one, compilers find too few registers. */
+static __attribute__((noinline)) void groups_of_16(struct scratch *s, int strip, int n)
+{
+    all_groups(s, strip, 16, false, n);
+}
+
+static __attribute__((noinline)) void groups_of_32(struct scratch *s, int strip, int n)
+{
+    all_groups(s, strip, 32, false, n);
+}
+
+static __attribute__((noinline)) void groups_with_min(struct scratch *s, int strip, int n)
+{
+    all_groups(s, strip, 32, true, n);
+}
+
+/* The same of 64 columns and more, and of runs with sc in the bytes. */
+X512_INLINE void all_wide(struct scratch *s, int strip, int group, bool minima, int n)
+{
+    for (int i = 0; i < s->codes.n_shares; i++) {
+        const struct many_share *of = &s->codes.shares[i];
+        add_high(s, i, group, n);
+        switch (of->n) {
+        case 4:
+            wide_groups(s, of, strip, 4, group, n);
+            if (minima) add_minima(s, of, strip, 4);
+            break;
+        case 6:
+            wide_groups(s, of, strip, 6, group, n);
+            if (minima) add_minima(s, of, strip, 6);
+            break;
+        default:
+            wide_groups(s, of, strip, MANY_WIDE, group, n);
+            if (minima) add_minima(s, of, strip, MANY_WIDE);
+            break;
+        }
+    }
+}
+
+static __attribute__((noinline)) void groups_of_64(struct scratch *s, int strip, int group, int n)
+{
+    all_wide(s, strip, group, false, n);
+}
+
+static __attribute__((noinline)) void runs_of_256(struct scratch *s, int strip, bool minima)
+{
+    all_wide(s, strip, PANEL_K, minima, PANEL_K);
 }
 
 /* All vectors of a block over the panel. */
 static void strip_run(struct scratch *s, const struct lutra_mat *m, int strip, int n)
 {
-    for (int i = 0; i < s->codes.n_shares; i++) {
-        const struct many_share *of = &s->codes.shares[i];
-        many_add_high(&s->codes, of, &s->panel);
-        switch (of->n) {
-        case 4:
-            some_run(s, of, strip, 4, m, n);
-            break;
-        case 6:
-            some_run(s, of, strip, 6, m, n);
-            break;
-        default:
-            some_run(s, of, strip, MANY_WIDE, m, n);
-            break;
-        }
-    }
+    const bool has_min = x512_has_min(m->scales);
+    if (many_weighs(m))
+        weighed_strip(s, m, strip);
+    else if (panel_group(m) == PANEL_K)
+        runs_of_256(s, strip, has_min);
+    else if (has_min)
+        groups_with_min(s, strip, n);
+    else if (m->group == 16)
+        groups_of_16(s, strip, n);
+    else if (m->group == 32)
+        groups_of_32(s, strip, n);
+    else
+        groups_of_64(s, strip, m->group, n);
 }
 
 /* ---- bands ---- */
@@ -365,10 +474,19 @@ static void fill_strip(struct panel *p, const struct lutra_mat *m, int tile0, in
         return;
     }
     const int each = 32 / m->tile_rows, t = tile0 + i * each;
-    const bool last = t + each >= tile1;
-    const uint8_t *next = lutra_mat_tile(m, last ? tile0 : t + each) +
-                          (size_t)((last ? k + n : k) / m->unit_k) * m->unit_bytes;
-    panel_fill(p, m, t, min_int(each, tile1 - t), k, n, next, true);
+    panel_fill(p, m, t, min_int(each, tile1 - t), k, n, NULL, true);
+}
+
+/* What strip i + 1 unpacks, or, after the last one, the first one of the next columns. */
+static struct ahead next_strip(const struct lutra_mat *m, int tile0, int tile1, int i, int k, int n,
+                               int shares)
+{
+    const int t = tile0 + (i + 1) * 32 / m->tile_rows;
+    const bool last = t >= tile1;
+    const int units = (n + m->unit_k - 1) / m->unit_k, lines = (units * (int)m->unit_bytes + 63) / 64;
+    return (struct ahead){lutra_mat_tile(m, last ? tile0 : t) +
+                              (size_t)((last ? k + n : k) / m->unit_k) * m->unit_bytes,
+                          m->tile_rows < 32 ? m->tile_bytes : 0, (lines + shares - 1) / shares};
 }
 
 /* Vectors [v0, v1) of a block times tiles [tile0, tile1) of a band. */
@@ -382,10 +500,8 @@ static void band(struct scratch *s, float *y, size_t y_stride, const struct lutr
         many_copy(&s->codes, m, a, v0, nb, k, n);
         for (int i = 0; i < strips; i++) {
             fill_strip(&s->panel, m, tile0, tile1, i, k, n);
-            if (many_weighs(m))
-                weighed_strip(s, m, i);
-            else
-                strip_run(s, m, i, n);
+            s->ahead = next_strip(m, tile0, tile1, i, k, n, s->codes.n_shares);
+            strip_run(s, m, i, n);
         }
     }
     store_band(y, y_stride, s, m, a, v0, v1, tile0 * m->tile_rows, tile1 * m->tile_rows);
@@ -490,7 +606,7 @@ static void i8_tiles(float *y, size_t y_stride, const struct lutra_mat *m,
 }
 
 /* All columns have 14 bits: a panel multiplies each of them twice. */
-static bool all_wide(const struct lutra_act *a)
+static bool all_14_bits(const struct lutra_act *a)
 {
     return a->k < LUTRA_NEAR_COLS && a->code_max > LUTRA_CODE_MAX_INT8;
 }
@@ -502,10 +618,10 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
     if (v1 <= v0) return;
     if (m->kind == LUTRA_MAT_TERN)
         lutra_tern_mul_avx512(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
-    else if (m->kind == LUTRA_MAT_I8 && v1 - v0 <= (all_wide(a) ? I8_SHORT : FEW))
+    else if (m->kind == LUTRA_MAT_I8 && v1 - v0 <= (all_14_bits(a) ? I8_SHORT : FEW))
         i8_tiles(y, y_stride, m, a, v0, v1, tile0, tile1);
     else if (m->kind == LUTRA_MAT_BOOK &&
-             (all_wide(a) || (v1 - v0 <= BOOK_FEW && m->n_cols <= BOOK_FEW_K)))
+             (all_14_bits(a) || (v1 - v0 <= BOOK_FEW && m->n_cols <= BOOK_FEW_K)))
         lutra_book_mul_avx512(y, y_stride, m, a, v0, v1, tile0, tile1);
     else if (m->kind == LUTRA_MAT_PLANES && m->bits > 1) /* not where speed matters: DENSE is */
         lutra_panel_mul_avx2(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);

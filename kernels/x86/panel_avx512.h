@@ -279,14 +279,14 @@ static void unpack_weights(struct panel *p, int half, const struct lutra_mat *m,
 
 /* ---- runs ---- */
 
-/* Units of a run of n columns into one half (both, if one bit); `next` is fetched for later. */
+/* Units of a run of n columns into one half (both, if one bit); `next`, unless NULL, is fetched for later. */
 static void panel_half(struct panel *p, int half, const struct lutra_mat *m, const uint8_t *unit,
                        const uint8_t *next, int n, bool weigh)
 {
-    for (int i = 0; i < n; i += m->unit_k, unit += m->unit_bytes, next += m->unit_bytes) {
+    if (next) x512_fetch(next, (size_t)(n / m->unit_k) * m->unit_bytes);
+    for (int i = 0; i < n; i += m->unit_k, unit += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes;
         uint8_t *q = p->q[i / 4][half];
-        x512_fetch(next, m->unit_bytes);
         if (m->bits == 1) {
             unpack_scales(p, 0, i / m->group, m, unit);
             unpack_scales(p, 1, i / m->group, m, unit + 32);
@@ -308,13 +308,13 @@ static void panel_half(struct panel *p, int half, const struct lutra_mat *m, con
 
 /* Columns [k, k + n), n <= PANEL_K, of `tiles` tiles from `tile` on: two of 16 rows, one of 32, or
  * one of 16 rows, which leaves the second half as it is. The run that comes next begins at `next`
- * in the first of its tiles. weigh: as runs of groups, where there are any. */
+ * in the first of its tiles; NULL: that is fetched elsewhere. weigh: as runs of groups, where there are any. */
 static void panel_fill(struct panel *p, const struct lutra_mat *m, int tile, int tiles, int k,
                        int n, const uint8_t *next, bool weigh)
 {
     for (int t = 0; t < tiles; t++)
         panel_half(p, t, m, lutra_mat_tile(m, tile + t) + (size_t)(k / m->unit_k) * m->unit_bytes,
-                   next + (size_t)t * m->tile_bytes, n, weigh && panel_runs(m));
+                   next ? next + (size_t)t * m->tile_bytes : NULL, n, weigh && panel_runs(m));
 }
 
 #endif
