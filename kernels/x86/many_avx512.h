@@ -26,10 +26,12 @@ enum {
     MANY_SLOTS = 1 + MANY_WIDE * PANEL_GROUPS
 };
 
-/* sums[to] = sums[from] + 256 * (quad of the panel times `high`) */
+/* One listed quad: 256 times the sum of what its group has listed so far goes to the group's slot, and what
+ * is there last remains. Offsets are bytes. */
 struct many_quad {
-    int32_t high; /* four high bytes */
-    uint8_t quad, from, to;
+    int32_t high;     /* four high bytes */
+    int32_t keep;     /* -1 if the sum goes on, 0 if it begins here */
+    uint16_t at, to;  /* where in the panel's q and in `sums` */
 };
 
 struct many_share {
@@ -49,6 +51,12 @@ struct many { /* 64-byte aligned */
     struct many_quad list[MANY_LIST];
     int32_t sums[MANY_SLOTS][2][16] __attribute__((aligned(64)));
 };
+
+/* Of group g of the i-th vector of a share. */
+static inline uint16_t many_slot(int i, int g)
+{
+    return (uint16_t)(MANY_SLOT * (1 + i * PANEL_GROUPS + g));
+}
 
 X512_INLINE __m512i many_four(const int8_t *c)
 {
@@ -93,22 +101,19 @@ X512_INLINE bool many_x(struct many *s, int v, const struct lutra_mat *m, const 
     return _mm512_test_epi32_mask(high, high) != 0;
 }
 
-/* Lists the quads in `set` of vector v, whose slots begin after `slot`; returns the last one. */
-static inline int many_list(struct many *s, struct many_share *p, int v, uint64_t set, int group,
-                            int slot)
+/* Lists the quads in `set` of vector v, the i-th of its share; a group has 1 << shift quads. */
+static inline void many_list(struct many *s, struct many_share *p, int v, int i, uint64_t set, int shift)
 {
-    for (int last = -1; set; set &= set - 1) {
-        const int quad = __builtin_ctzll(set), g = 4 * quad / group;
-        struct many_quad *q = &s->list[p->list + p->quads++];
-        q->quad = (uint8_t)quad;
-        q->from = (uint8_t)(g == last ? slot : 0);
-        if (g != last) slot++;
-        q->to = (uint8_t)slot;
-        s->slot[v][g] = (uint16_t)(MANY_SLOT * slot);
+    struct many_quad *q = s->list + p->list + p->quads;
+    p->quads += __builtin_popcountll(set);
+    for (int last = -1; set; set &= set - 1, q++) {
+        const int quad = __builtin_ctzll(set), g = quad >> shift;
         memcpy(&q->high, s->bytes[1][v] + 4 * quad, sizeof q->high);
+        q->keep = -(g == last);
+        q->at = (uint16_t)(PANEL_QUAD * quad);
+        q->to = s->slot[v][g] = many_slot(i, g);
         last = g;
     }
-    return slot;
 }
 
 /* Are groups weighed in registers? */
@@ -124,6 +129,7 @@ static void many_copy(struct many *s, const struct lutra_mat *m, const struct lu
 {
     const int even = nb < 4 ? 4 : nb + (nb & 1);
     const int wide = panel_group(m) > 32 ? MANY_WIDE : MANY_WEIGHED;
+    const int shift = __builtin_ctz((unsigned)panel_group(m)) - 2;
     const size_t pad = (size_t)a->k_pad;
     int used = 0;
     memset(s->slot, 0, (size_t)even * sizeof s->slot[0]);
@@ -151,10 +157,9 @@ static void many_copy(struct many *s, const struct lutra_mat *m, const struct lu
             count += __builtin_popcountll(set[i]);
         }
         p->dense = count * MANY_SPARSE > real * n / 4;
-        for (int i = 0, slot = 0; i < p->n; i++) {
-            if (!p->dense) slot = many_list(s, p, b + i, set[i], panel_group(m), slot);
-            for (int g = 0; g < n / panel_group(m) && p->dense; g++)
-                s->slot[b + i][g] = (uint16_t)(MANY_SLOT * ++slot);
+        for (int i = 0; i < p->n; i++) {
+            if (!p->dense) many_list(s, p, b + i, i, set[i], shift);
+            for (int g = 0; p->dense && g < PANEL_GROUPS; g++) s->slot[b + i][g] = many_slot(i, g);
         }
         used += p->quads;
     }
@@ -164,15 +169,15 @@ static void many_copy(struct many *s, const struct lutra_mat *m, const struct lu
 static void many_add_high(struct many *s, const struct many_share *p, const struct panel *w)
 {
     const struct many_quad *q = s->list + p->list;
+    __m512i sum[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     for (int i = 0; i < p->quads; i++, q++) {
-        const __m512i x = _mm512_set1_epi32(q->high);
+        const __m512i x = _mm512_set1_epi32(q->high), keep = _mm512_set1_epi32(q->keep);
+        uint8_t *to = (uint8_t *)s->sums + q->to;
         X512_UNROLL
         for (int h = 0; h < 2; h++) {
-            __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(),
-                                              _mm512_load_si512(w->q[q->quad][h]), x);
-            sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 8),
-                                   _mm512_load_si512(s->sums[q->from][h]));
-            _mm512_store_si512(s->sums[q->to][h], sum);
+            sum[h] = _mm512_dpbusd_epi32(_mm512_and_si512(sum[h], keep),
+                                         _mm512_load_si512(w->q[0][h] + q->at), x);
+            _mm512_store_si512(to + 64 * h, _mm512_slli_epi32(sum[h], 8));
         }
     }
 }
