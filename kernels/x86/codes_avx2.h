@@ -14,7 +14,7 @@
 enum {
     BLOCK = 128, /* vectors that share an unpacked run: 64 KB of codes, which L2 holds */
     MANY_HIGH = 6, /* columns for each quad with high bytes; where there are more, pairs are faster */
-    HALVES = 16, /* of tiles in a strip: 128 KB of sums */
+    HALVES = 32, /* of tiles in a strip: 256 KB of sums */
     SLACK = 16   /* written too far, and written over but for the last vectors; 64 bytes: what follows
                     stays aligned */
 };
