@@ -244,8 +244,9 @@ static void exact_tile(struct exact *s, float *y, size_t y_stride, const struct 
     memset(s->acc, 0, (size_t)(v1 - v0) * sizeof s->acc[0]);
     for (int k = 0; k < m->n_cols; k += n) {
         n = panel_run(m, k);
-        panel_fill(&s->panel, m, panel_unit(m, lutra_mat_tile(m, tile), k), n, X86_AHEAD,
-                   false);
+        const uint8_t *unit = panel_unit(m, lutra_mat_tile(m, tile), k);
+        x86_prefetch(unit, panel_bytes(m, n));
+        panel_fill(&s->panel, m, unit, n, false);
         n = min_int(n, m->n_cols - k);
         for (int half = 0; half < m->tile_rows / 16; half++) {
             decode_half(s, m, half, n);

@@ -441,17 +441,20 @@ static void panel_widen(struct panel *p, const struct lutra_mat *m, int run)
     }
 }
 
+/* A run of so many columns has so many bytes. */
+static size_t panel_bytes(const struct lutra_mat *m, int run)
+{
+    return (size_t)(run / m->unit_k) * m->unit_bytes;
+}
+
 /* Unpack `run` columns that start at `unit` into bytes and scales; as strips take them if `runs`, else bytes
- * are in order and scales are those of groups. What lies `ahead` bytes further is fetched. */
-static void panel_fill(struct panel *p, const struct lutra_mat *m, const uint8_t *unit, int run,
-                       ptrdiff_t ahead, bool runs)
+ * are in order and scales are those of groups. */
+static void panel_fill(struct panel *p, const struct lutra_mat *m, const uint8_t *unit, int run, bool runs)
 {
     const int zero = panel_zero(m);
     for (int i = 0; i < run; i += m->unit_k, unit += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes;
         uint8_t *dst = p->bytes[0] + 16 * i;
-        for (size_t b = 0; b < m->unit_bytes; b += 64)
-            _mm_prefetch((const char *)unit + ahead + b, _MM_HINT_T0);
         if (m->kind == LUTRA_MAT_TERN) {
             unpack_trits(p, i / 4, codes);
             continue;

@@ -47,7 +47,9 @@ SOME_RUN(5)
 SOME_RUN(6)
 #endif
 
-static void block_run(const struct half_run *h, int count)
+/* What is unpacked next, `bytes` from `next` on, is fetched meanwhile, a few lines before every pass: all at
+ * once would fill the core's miss buffers. */
+static void block_run(const struct half_run *h, int count, const uint8_t *next, size_t bytes)
 {
     static void (*const runs[2][WIDE])(const struct half_run *, int) = {
         {run_1, run_2, run_3, run_4, run_5,
@@ -60,8 +62,12 @@ static void block_run(const struct half_run *h, int count)
          weighed_6
 #endif
         }};
+    const size_t passes = (size_t)(count + WIDE - 1) / WIDE, each = (bytes + passes - 1) / passes;
+    size_t at = 0, end = 0;
     for (int v = 0, nv; v < count; v += nv) {
         nv = take(count - v);
+        for (end += each; at < end; at += 64)
+            _mm_prefetch((const char *)next + at, _MM_HINT_T0);
         runs[has_runs(h->m)][nv - 1](h, v);
     }
 }
@@ -123,19 +129,20 @@ static void strip_mul(struct strip *s, float *y, size_t y_stride, const struct l
         n = panel_run(m, k);
         const int group = group_of(m, n), runs = has_runs(m) ? n / m->run : 1;
         const int all_x = n / m->group / 2;
+        const size_t part = panel_bytes(m, n) / (size_t)halves;
         bool pairs = put_codes(s, m, a, v0, count, k, n);
         for (int t = tile0; t < tile1; t++) {
             const uint8_t *unit = panel_unit(m, lutra_mat_tile(m, t), k);
             const uint8_t *next = panel_unit(m, lutra_mat_tile(m, t + 1 < tile1 ? t + 1 : tile0),
                                              t + 1 < tile1 ? k : k + n);
-            panel_fill(&s->panel, m, unit, n, next - unit, true);
+            panel_fill(&s->panel, m, unit, n, true);
             if (has_runs(m)) put_weights(s, m, unit);
             if (has_runs(m) && pairs) panel_put_sc(&s->panel, m, unit);
             if (pairs) panel_widen(&s->panel, m, n);
             for (int i = 0; i < halves; i++) {
                 struct half_run h = {s,     m,         (t - tile0) * halves + i, i,        n,
                                      group, n / group, back,                     runs, all_x / runs, all_x};
-                block_run(&h, count);
+                block_run(&h, count, next + part * (size_t)i, part);
             }
         }
     }
