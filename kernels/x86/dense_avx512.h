@@ -21,15 +21,32 @@ X512_INLINE __m512i dense_moved(__m512i x, int w, int from, int to)
     return _mm512_gf2p8affine_epi64_epi8(x, _mm512_set1_epi64((int64_t)rows), 0);
 }
 
-/* Quad 0..7 of the block at `codes`. All but `codes` are constants of the caller; bits are 2 to 6. */
-X512_INLINE __m512i dense_quad(const uint8_t *codes, int bits, int quad)
+/* A block of 32 columns as it lies: bits * 64 bytes. */
+struct dense {
+    __m512i v[6];
+};
+
+/* Read strictly forward, whatever the compiler would make of it: from memory that is worth a third (x512_touch).
+ * bits are 2 to 6, constants of the caller, here and below. */
+X512_INLINE struct dense dense_load(const uint8_t *codes, int bits)
+{
+    struct dense d;
+    X512_UNROLL
+    for (int i = 0; i < bits; i++) {
+        d.v[i] = x512_load(codes + 64 * i);
+        __asm__ volatile("" : "+v"(d.v[i]));
+    }
+    return d;
+}
+
+/* Quad 0..7 of a block. */
+X512_INLINE __m512i dense_quad(const struct dense *d, int bits, int quad)
 {
     const int w = bits & 4 ? 4 : 2, more = bits - w; /* parts */
     const __m512i mask = _mm512_set1_epi8((char)((1 << w) - 1));
-    const __m512i x = _mm512_srli_epi16(x512_load(codes + 64 * (w * quad / 8)), (unsigned)(w * quad % 8));
+    const __m512i x = _mm512_srli_epi16(d->v[w * quad / 8], (unsigned)(w * quad % 8));
     if (!more) return _mm512_and_si512(x, mask);
-    const __m512i top = x512_load(codes + 64 * w + 64 * (more * quad / 8));
-    return x512_and_or(x, mask, dense_moved(top, more, more * quad % 8, w));
+    return x512_and_or(x, mask, dense_moved(d->v[w + more * quad / 8], more, more * quad % 8, w));
 }
 
 #endif

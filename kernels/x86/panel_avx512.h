@@ -123,13 +123,14 @@ X512_INLINE __m512i folded(struct fold f, int bits, __m512i q)
 X512_INLINE void unpack_blocks(uint8_t *q, const uint8_t *codes, int bits, int n, const uint8_t *unit)
 {
     for (int k = 0; k < n; k += LUTRA_DENSE_K, codes += 64 * bits, q += LUTRA_DENSE_K / 4 * PANEL_QUAD) {
+        const struct dense d = dense_load(codes, bits);
         X512_UNROLL
         for (int half = 0; half < 2; half++) {
             struct fold f;
             if (unit) f = fold_group(unit, bits, k / 16 + half);
             X512_UNROLL
             for (int i = 4 * half; i < 4 * half + 4; i++) {
-                const __m512i x = dense_quad(codes, bits, i);
+                const __m512i x = dense_quad(&d, bits, i);
                 _mm512_store_si512(q + PANEL_QUAD * i, unit ? folded(f, bits, x) : x);
             }
         }
