@@ -175,8 +175,9 @@ static void many_add_high(struct many *s, const struct many_share *p, const stru
         uint8_t *to = (uint8_t *)s->sums + q->to;
         X512_UNROLL
         for (int h = 0; h < 2; h++) {
-            sum[h] = _mm512_dpbusd_epi32(_mm512_and_si512(sum[h], keep),
-                                         _mm512_load_si512(w->q[0][h] + q->at), x);
+            const __m512i quad = _mm512_dpbusd_epi32(_mm512_setzero_si512(),
+                                                     _mm512_load_si512(w->q[0][h] + q->at), x);
+            sum[h] = _mm512_add_epi32(_mm512_and_si512(sum[h], keep), quad);
             _mm512_store_si512(to + 64 * h, _mm512_slli_epi32(sum[h], 8));
         }
     }
