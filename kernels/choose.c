@@ -106,13 +106,14 @@ static const struct crossover crossovers[] = {
 };
 enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
 
-/* TERN: from how many vectors on vector tables win over everything (AUTO; 0: never) and over lookups
- * one by one (LUT). Other levels have nothing faster than the scalar version. */
+/* From how many vectors on vector tables win over everything (AUTO; 0: never) and over lookups one by one
+ * (LUT): base 3, and one bit of rows whose codes are single bytes nearly everywhere. Other levels have nothing
+ * faster than the scalar version. */
 static const struct {
     const char *level;
-    int from, from_lut;
-} vector_tables[] = {{"avx2", 25, 17},  {"avx2vnni", 0, 17}, {"neon", 21, 21},
-                     {"dotprod", 0, 21}, {"i8mm", 0, 21}};
+    int from, from_lut, bit, bit_lut;
+} vector_tables[] = {{"avx2", 25, 17, 25, 25},  {"avx2vnni", 0, 17, 0, 25}, {"neon", 21, 21, 0, 0},
+                     {"dotprod", 0, 21, 0, 0}, {"i8mm", 0, 21, 0, 0}};
 
 /* Two bits in vectors so short that all their codes have two bytes (LUTRA_NEAR_COLS), where that is
  * another number. */
@@ -165,10 +166,13 @@ int lutra_bytes_ever(const struct lutra_ops *ops)
 
 int lutra_vector_from(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode)
 {
-    if (m->kind != LUTRA_MAT_TERN) return 0;
+    const bool bit = m->kind == LUTRA_MAT_PLANES && m->bits == 1 && m->n_cols >= LUTRA_NEAR_COLS;
+    if (m->kind != LUTRA_MAT_TERN && !bit) return 0;
     for (size_t i = 0; i < sizeof vector_tables / sizeof *vector_tables; i++)
-        if (strcmp(vector_tables[i].level, ops->name) == 0)
+        if (strcmp(vector_tables[i].level, ops->name) == 0) {
+            if (bit) return mode == LUTRA_MODE_LUT ? vector_tables[i].bit_lut : vector_tables[i].bit;
             return mode == LUTRA_MODE_LUT ? vector_tables[i].from_lut : vector_tables[i].from;
+        }
     return 0;
 }
 

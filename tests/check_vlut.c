@@ -10,14 +10,14 @@ static const float canary = -12345.5f;
 
 /* Vectors and tiles in two calls each; what lies outside y stays untouched. */
 static void vlut_case(const struct lutra_ops *ops, const struct case_type *ct, int n, int n_rows,
-                      int n_cols, enum check_fill fill, enum case_weights weights)
+                      int n_cols, enum check_fill fill, enum case_weights weights, int code_max)
 {
     struct case_mat c;
     struct case_act a;
     size_t stride = (size_t)n_rows + 3, floats = (size_t)(n - 1) * stride + (size_t)n_rows;
     case_mat_open_as(&c, ct, n_rows, n_cols, weights);
     case_act_open(&a, ops, n, n_cols, false);
-    case_act_fill(&a, fill, LUTRA_CODE_MAX_INT8);
+    case_act_fill(&a, fill, code_max);
     float *y = check_guard(floats * sizeof *y, sizeof *y), *want = malloc(floats * sizeof *want);
     void *scratch = ops->vector_scratch ? check_guard(ops->vector_scratch, LUTRA_ALIGN) : NULL;
     int tiles = lutra_mat_tiles(&c.m), tcut = tiles / 2, vcut = n / 3;
@@ -43,12 +43,33 @@ static void vlut_type(const struct lutra_ops *ops, const struct case_type *ct)
     for (int i = 0, n = 0; case_cols(ct, i); i++)
         for (int fill = 0; fill < CHECK_N_FILLS; fill++, n++)
             vlut_case(ops, ct, counts[n % 7], rows[(i + 3 * fill) % 7], case_cols(ct, i),
-                      (enum check_fill)fill, CASE_RANDOM);
+                      (enum check_fill)fill, CASE_RANDOM, LUTRA_CODE_MAX_INT8);
     for (int fill = 0; fill < CHECK_N_FILLS; fill++) { /* the largest sums */
-        vlut_case(ops, ct, 5, 3, 2560, (enum check_fill)fill, CASE_TWOS);
-        vlut_case(ops, ct, 2, 3, 2560, (enum check_fill)fill, CASE_ZEROS);
+        vlut_case(ops, ct, 5, 3, 2560, (enum check_fill)fill, CASE_TWOS, LUTRA_CODE_MAX_INT8);
+        vlut_case(ops, ct, 2, 3, 2560, (enum check_fill)fill, CASE_ZEROS, LUTRA_CODE_MAX_INT8);
     }
-    vlut_case(ops, ct, 40, 1100, 256, CHECK_FILL_RANDOM, CASE_RANDOM);
+    vlut_case(ops, ct, 40, 1100, 256, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX_INT8);
+}
+
+/* One bit, where a level has tables for it. Magnitudes of 128 codes of up to 255 add up to what int16 holds, of 256
+ * to one more. */
+static void vlut_bits(const struct lutra_ops *ops, const struct case_type *ct)
+{
+    static const int rows[] = {1, 32, 33, 70, 5, 31, 64}, counts[] = {1, 7, 33, 65, 16, 31};
+    static const int most[] = {LUTRA_CODE_MAX_INT8, 255, 256, LUTRA_CODE_MAX};
+    for (int i = 0, n = 0; i < 4; i++)
+        for (int fill = 0; fill < CHECK_N_FILLS; fill++, n++)
+            vlut_case(ops, ct, counts[n % 6], rows[n % 7], 128 + 128 * (n % 3), (enum check_fill)fill,
+                      n % 5 ? CASE_RANDOM : CASE_ZEROS, most[i]);
+    vlut_case(ops, ct, 40, 1100, 256, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX);
+}
+
+/* Has the level tables for one bit? */
+static bool has_bits(const struct lutra_ops *ops, const struct case_type *ct)
+{
+    struct lutra_mat m;
+    lutra_status st = lutra_pack_plan(&m, ct->type, 32, LUTRA_NEAR_COLS, false, NULL);
+    return st == LUTRA_OK && m.bits == 1 && lutra_vector_from(ops, &m, LUTRA_MODE_LUT) > 0;
 }
 
 /* ---- bench ---- */
@@ -110,9 +131,10 @@ int main(int argc, char **argv)
     for (struct case_levels l = {0}; case_level(&l, &ops);) {
         for (int i = 0; i < CASE_TYPES; i++) {
             char name[64];
-            if (!case_types[i].ternary) continue;
+            const bool bits = has_bits(&ops, &case_types[i]);
+            if (!case_types[i].ternary && !bits) continue;
             snprintf(name, sizeof name, "%s vector tables %s", ops.name, case_types[i].name);
-            CHECK_CASE(name) vlut_type(&ops, &case_types[i]);
+            CHECK_CASE(name) (bits ? vlut_bits : vlut_type)(&ops, &case_types[i]);
         }
         if (check_bench()) bench_level(&ops);
     }

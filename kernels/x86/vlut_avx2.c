@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Base-3 weights by vector tables with AVX2: many vectors of int8 codes at once.
+/* Base-3 weights and single bits by vector tables with AVX2: many vectors at once.
  *
- * A table has one row for each of the 27 values of a triple of weights: the sums of the triple's
+ * Base 3, vectors of int8 codes. A table has one row for each of the 27 values of a triple of weights: the sums of the triple's
  * three codes, of 32 vectors side by side in int16. A lookup is two adds from memory, 96 products;
  * nothing is multiplied and nothing shuffled:
  *
@@ -9,7 +9,12 @@
  *       codes turned about, 16 tables built, 27 KB
  *       for a row: 16 x (offset, two adds), on int16 sums that wait in L2
  *
- * A sum is at most 3 * 127 = 381 in size, so 80 of them (30480) fit int16; then they go to int32. */
+ * A sum is at most 3 * 127 = 381 in size, so 80 of them (30480) fit int16; then they go to int32.
+ *
+ * One bit. A table has a row for each of the 16 values of a quad, sums of plus or minus its four codes: a lookup is
+ * 128 products, and what adds up over a group, 2*S - X, is what its scale meets. It fits int16 where the magnitudes
+ * of the group's codes add up to no more than 32767, so nearly everywhere. Else high and low bytes have their
+ * turns: 128 * 32 and 128 * 128. */
 #include "kernels/lut_init.h"
 #include "kernels/ops.h"
 #include "kernels/x86/x86.h"
@@ -23,15 +28,22 @@ enum {
     PAD = 32, /* offsets of neighbouring triples do not share a cache set */
     VALUES = 27,
     ROW_BYTES = 2 * WIDTH,
-    TABLE_BYTES = VALUES * ROW_BYTES /* constants: a stride in a register costs half the speed */
+    TABLE_BYTES = VALUES * ROW_BYTES, /* constants: a stride in a register costs half the speed */
+    BIT_GROUP = 128, /* one bit: columns of a group, and quads that have tables at a time: 8 KB */
+    BIT_DEEP = 8,
+    BIT_TABLE = 16 * ROW_BYTES
 };
 
 struct vlut {
     uint8_t tables[DEEP * TABLE_BYTES];
-    int16_t x[3 * DEEP][WIDTH]; /* codes, column by column */
+    int16_t x[BIT_GROUP][WIDTH]; /* codes, column by column */
     uint16_t at[DEEP][ROWS + PAD];    /* 64 * value of each row's triple */
     int16_t part[ROWS][WIDTH];
-    int32_t sum[ROWS][WIDTH];
+    int16_t high[ROWS][WIDTH]; /* one bit: part of high bytes */
+    union {
+        int32_t i[ROWS][WIDTH];
+        float f[ROWS][WIDTH]; /* one bit */
+    } sum;
 };
 
 static int min_int(int a, int b)
@@ -81,7 +93,7 @@ static void strip_offsets(struct vlut *s, const struct lutra_mat *m, int tile0, 
 
 /* ---- tables ---- */
 
-static const int16_t no_codes[3 * DEEP];
+static const int16_t no_codes[BIT_GROUP];
 
 /* Eight codes of eight vectors, turned about: dst[column][vector]. */
 X86_INLINE void turn_eight(int16_t (*dst)[WIDTH], const int16_t *const *rows, int k)
@@ -181,20 +193,26 @@ X86_INLINE void add_sixteen(int32_t *sum, int16_t *part)
 static void flush(struct vlut *s, int n_rows)
 {
     int16_t *part = s->part[0];
-    int32_t *sum = s->sum[0];
+    int32_t *sum = s->sum.i[0];
     for (int i = 0; i < n_rows * WIDTH; i += 16) add_sixteen(sum + i, part + i);
 }
 
 /* ---- results ---- */
 
-/* Eight rows of eight vectors, as floats, turned about: out[vector] = rows. */
-X86_INLINE void turn_floats(__m256 *out, int32_t (*sum)[WIDTH], int v, float scale)
+/* Sums of eight vectors from v on and a row, as floats. */
+X86_INLINE __m256 float_sums(const struct vlut *s, const struct lutra_mat *m, int row, int v)
 {
-    const __m256 d = _mm256_set1_ps(scale), zero = _mm256_setzero_ps();
+    if (m->kind != LUTRA_MAT_TERN) return _mm256_load_ps(s->sum.f[row] + v);
+    __m256 x = _mm256_cvtepi32_ps(x86_load(s->sum.i[row] + v));
+    return _mm256_add_ps(_mm256_setzero_ps(), _mm256_mul_ps(_mm256_set1_ps(m->scale), x));
+}
+
+/* Eight rows of eight vectors turned about: out[vector] = rows. */
+X86_INLINE void turn_floats(__m256 *out, const struct vlut *s, const struct lutra_mat *m, int row, int v)
+{
     __m256 r[8], t[8];
     X86_UNROLL
-    for (int i = 0; i < 8; i++)
-        r[i] = _mm256_add_ps(zero, _mm256_mul_ps(d, _mm256_cvtepi32_ps(x86_load(sum[i] + v))));
+    for (int i = 0; i < 8; i++) r[i] = float_sums(s, m, row + i, v);
     X86_UNROLL
     for (int i = 0; i < 4; i++) {
         t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
@@ -237,7 +255,7 @@ static void store_strip(float *y, size_t y_stride, struct vlut *s, const struct 
     for (int r = 0; r < n_rows && row + r < m->n_rows; r += 8)
         for (int v = 0; v < count; v += 8) {
             __m256 out[8];
-            turn_floats(out, s->sum + r, v, m->scale);
+            turn_floats(out, s, m, r, v);
             store_eight(y + (size_t)(v0 + v) * y_stride + row + r, y_stride, out,
                         a->scale + v0 + v, count - v, m->n_rows - row - r);
         }
@@ -249,7 +267,7 @@ static void strip(struct vlut *s, float *y, size_t y_stride, const struct lutra_
 {
     int n_rows = (tile1 - tile0) * LUTRA_TERN_ROWS, end = lutra_tern_k_pad(m->n_cols), units;
     memset(s->part, 0, (size_t)n_rows * sizeof s->part[0]);
-    memset(s->sum, 0, (size_t)n_rows * sizeof s->sum[0]);
+    memset(s->sum.i, 0, (size_t)n_rows * sizeof s->sum.i[0]);
     for (int k = 0, run = 1; k < end; k += units * LUTRA_TERN_K, run++) {
         units = min_int(DEEP / HALF, (end - k) / LUTRA_TERN_K);
         strip_offsets(s, m, tile0, tile1, k, units);
@@ -265,6 +283,142 @@ static void strip(struct vlut *s, float *y, size_t y_stride, const struct lutra_
     store_strip(y, y_stride, s, m, a, v0, count, tile0 * LUTRA_TERN_ROWS, n_rows);
 }
 
+/* ---- one bit ---- */
+
+/* Which bytes of the codes take part. */
+enum bit_part { BIT_ALL, BIT_HIGH, BIT_LOW };
+
+/* Do the magnitudes of any vector's codes in x add up to more than int16 holds? */
+static bool bits_are_wide(int16_t (*x)[WIDTH])
+{
+    __m256i most = _mm256_setzero_si256();
+    for (int half = 0; half < WIDTH; half += 16) {
+        __m256i sum = _mm256_setzero_si256();
+        for (int i = 0; i < BIT_GROUP; i++)
+            sum = _mm256_adds_epu16(sum, _mm256_abs_epi16(x86_load(x[i] + half)));
+        most = _mm256_or_si256(most, sum);
+    }
+    return !_mm256_testz_si256(most, _mm256_set1_epi16(INT16_MIN));
+}
+
+/* Row e of a table: the sum of code i where bit i of e is set, of its negative where not. */
+static void build_bits(uint8_t *table, int16_t (*x)[WIDTH], enum bit_part part)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    for (int half = 0; half < 2; half++) {
+        __m256i c[4], two[2][4];
+        for (int i = 0; i < 4; i++) {
+            c[i] = x86_load(x[i] + 16 * half);
+            __m256i high = _mm256_srai_epi16(_mm256_add_epi16(c[i], _mm256_set1_epi16(128)), 8);
+            if (part == BIT_HIGH) c[i] = high;
+            if (part == BIT_LOW) c[i] = _mm256_sub_epi16(c[i], _mm256_slli_epi16(high, 8));
+        }
+        for (int i = 0; i < 2; i++) {
+            two[i][3] = _mm256_add_epi16(c[2 * i], c[2 * i + 1]);
+            two[i][1] = _mm256_sub_epi16(c[2 * i], c[2 * i + 1]);
+            two[i][2] = _mm256_sub_epi16(zero, two[i][1]);
+            two[i][0] = _mm256_sub_epi16(zero, two[i][3]);
+        }
+        for (int e = 0; e < 16; e++)
+            _mm256_store_si256((__m256i *)(void *)(table + ROW_BYTES * e + 32 * half),
+                               _mm256_add_epi16(two[0][e & 3], two[1][e >> 2]));
+    }
+}
+
+/* to[0..8) += d * (lo + 256 * hi). */
+X86_INLINE void add_eight(float *to, __m256 d, __m128i lo, const int16_t *hi)
+{
+    __m256i x = _mm256_cvtepi16_epi32(lo);
+    if (hi) {
+        __m256i h = _mm256_cvtepi16_epi32(_mm_load_si128((const __m128i *)(const void *)hi));
+        x = _mm256_add_epi32(x, _mm256_slli_epi32(h, 8));
+    }
+    _mm256_store_ps(to, _mm256_add_ps(_mm256_load_ps(to), _mm256_mul_ps(d, _mm256_cvtepi32_ps(x))));
+}
+
+/* BIT_DEEP lookups for the 32 rows of a tile, whose codes lie slot by slot: into `part`, or, the last of a group,
+ * times d into the float sums. `first`, `last` and `wide` are constants of the caller. */
+X86_INLINE void add_bits(struct vlut *s, int16_t (*part)[WIDTH], int row0, const uint8_t *codes, const float *d,
+                         bool first, bool last, bool wide)
+{
+    for (int slot = 0; slot < LUTRA_BIT_ROWS; slot++, codes++) {
+        const int row = row0 + ((slot & 3) | (slot & 16) >> 2 | (slot & 12) << 1); /* see lutra_bit_slot */
+        __m256i lo = _mm256_setzero_si256(), hi = lo;
+        if (!first) {
+            lo = x86_load(part[row]);
+            hi = x86_load(part[row] + 16);
+        }
+        X86_UNROLL
+        for (int i = 0; i < BIT_DEEP; i++) {
+            const unsigned both = codes[32 * (i / 2)], e = i & 1 ? both >> 4 : both & 15;
+            const uint8_t *t = s->tables + i * BIT_TABLE + ROW_BYTES * e;
+            lo = _mm256_add_epi16(lo, x86_load(t));
+            hi = _mm256_add_epi16(hi, x86_load(t + 32));
+            X86_PIN(lo);
+            X86_PIN(hi);
+        }
+        if (!last) {
+            _mm256_store_si256((__m256i *)(void *)part[row], lo);
+            _mm256_store_si256((__m256i *)(void *)(part[row] + 16), hi);
+            continue;
+        }
+        const __m256 by = _mm256_broadcast_ss(d + row - row0);
+        const int16_t *high = s->high[row];
+        float *sum = s->sum.f[row];
+        add_eight(sum, by, _mm256_castsi256_si128(lo), wide ? high : NULL);
+        add_eight(sum + 8, by, _mm256_extracti128_si256(lo, 1), wide ? high + 8 : NULL);
+        add_eight(sum + 16, by, _mm256_castsi256_si128(hi), wide ? high + 16 : NULL);
+        add_eight(sum + 24, by, _mm256_extracti128_si256(hi, 1), wide ? high + 24 : NULL);
+    }
+}
+
+/* Columns of a group, whose codes are in x, of tiles [tile0, tile1); `from` bytes into a tile is its unit. */
+static void bit_group(struct vlut *s, const struct lutra_mat *m, int tile0, int tile1, size_t from,
+                      enum bit_part part)
+{
+    int16_t(*sums)[WIDTH] = part == BIT_HIGH ? s->high : s->part;
+    for (int k = 0; k < BIT_GROUP; k += 4 * BIT_DEEP) {
+        const bool last = k + 4 * BIT_DEEP == BIT_GROUP && part != BIT_HIGH;
+        for (int i = 0; i < BIT_DEEP; i++) build_bits(s->tables + i * BIT_TABLE, s->x + k + 4 * i, part);
+        for (int t = tile0, row = 0; t < tile1; t++, row += LUTRA_BIT_ROWS) {
+            const uint8_t *unit = lutra_mat_tile(m, t) + from, *codes = unit + m->scale_bytes + 4 * k;
+            float d[LUTRA_BIT_ROWS];
+            _mm_prefetch((const char *)codes + 16 * BIT_DEEP, _MM_HINT_T0);
+            _mm_prefetch((const char *)codes + 16 * BIT_DEEP + 64, _MM_HINT_T0);
+            if (!last) {
+                if (k == 0)
+                    add_bits(s, sums, row, codes, NULL, true, false, false);
+                else
+                    add_bits(s, sums, row, codes, NULL, false, false, false);
+                continue;
+            }
+            _mm_prefetch((const char *)codes + 16 * BIT_DEEP + 128, _MM_HINT_T0);
+            for (int i = 0; i < LUTRA_BIT_ROWS; i += 8)
+                _mm256_storeu_ps(d + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)unit + i / 8)));
+            if (part == BIT_LOW)
+                add_bits(s, sums, row, codes, d, false, true, true);
+            else
+                add_bits(s, sums, row, codes, d, false, true, false);
+        }
+    }
+}
+
+/* As strip. */
+static void bit_strip(struct vlut *s, float *y, size_t y_stride, const struct lutra_mat *m,
+                      const struct lutra_act *a, int v0, int count, int tile0, int tile1)
+{
+    const int n_rows = (tile1 - tile0) * LUTRA_BIT_ROWS;
+    size_t from = 0;
+    memset(s->sum.f, 0, (size_t)n_rows * sizeof s->sum.f[0]);
+    for (int k = 0; k < m->n_cols; k += BIT_GROUP, from += m->unit_bytes) {
+        put_codes(s, a, v0, count, k, BIT_GROUP);
+        const bool wide = bits_are_wide(s->x);
+        if (wide) bit_group(s, m, tile0, tile1, from, BIT_HIGH);
+        bit_group(s, m, tile0, tile1, from, wide ? BIT_LOW : BIT_ALL);
+    }
+    store_strip(y, y_stride, s, m, a, v0, count, tile0 * LUTRA_BIT_ROWS, n_rows);
+}
+
 static void vector_lookup(float *y, size_t y_stride, const struct lutra_mat *m,
                           const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
                           void *scratch)
@@ -272,8 +426,8 @@ static void vector_lookup(float *y, size_t y_stride, const struct lutra_mat *m,
     const int tiles = ROWS / LUTRA_TERN_ROWS;
     for (int v = v0; v < v1; v += WIDTH)
         for (int t = tile0; t < tile1; t += tiles)
-            strip(scratch, y, y_stride, m, a, v, min_int(WIDTH, v1 - v), t,
-                  min_int(t + tiles, tile1));
+            (m->kind == LUTRA_MAT_TERN ? strip : bit_strip)(scratch, y, y_stride, m, a, v, min_int(WIDTH, v1 - v),
+                                                            t, min_int(t + tiles, tile1));
 }
 
 void lutra_vlut_init_avx2(struct lutra_ops *ops)
