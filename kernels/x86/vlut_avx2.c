@@ -22,7 +22,8 @@
 enum {
     WIDTH = 32,                 /* vectors side by side */
     DEEP = 16,                  /* triples that have tables at a time */
-    HALF = LUTRA_TERN_K / 3,    /* triples of a unit: the last tables may be so few */
+    HALF = LUTRA_TERN_K / 3,    /* triples of a unit, of UNIT bytes: the last tables may be so few */
+    UNIT = 5 * LUTRA_TERN_ROWS,
     RUN = 5,                    /* times DEEP lookups before int16 sums go to int32 */
     ROWS = 1024,                 /* of a strip */
     PAD = 32, /* offsets of neighbouring triples do not share a cache set */
@@ -78,14 +79,19 @@ static void unit_offsets(uint16_t (*at)[ROWS + PAD], int row, const uint8_t *uni
     }
 }
 
+/* Bytes into a tile of the unit that column k begins. */
+static size_t unit_at(const struct lutra_mat *m, int k)
+{
+    return 4 * LUTRA_TERN_ROWS + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes;
+}
+
 /* `units` units from column k on, of tiles [tile0, tile1). */
 static void strip_offsets(struct vlut *s, const struct lutra_mat *m, int tile0, int tile1, int k,
                           int units)
 {
-    size_t from = 4 * LUTRA_TERN_ROWS + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes;
+    const size_t from = unit_at(m, k);
     for (int t = tile0; t < tile1; t++) {
         const uint8_t *unit = lutra_mat_tile(m, t) + from;
-        _mm_prefetch((const char *)unit + 2 * m->unit_bytes, _MM_HINT_T0);
         for (int u = 0; u < units; u++, unit += m->unit_bytes)
             unit_offsets(s->at + HALF * u, (t - tile0) * LUTRA_TERN_ROWS, unit);
     }
@@ -159,12 +165,17 @@ static void build_table(uint8_t *table, int16_t (*x)[WIDTH])
 
 /* ---- sums ---- */
 
-/* part[row] += `deep` lookups; deep is a constant of the caller. */
-X86_INLINE void add_rows(struct vlut *s, int n_rows, int deep)
+/* part[row] += `deep` lookups; deep is a constant of the caller. The units that are next, of the first tile at
+ * `next`, are fetched tile by tile meanwhile: into L2, as tables fill L1. */
+X86_INLINE void add_rows(struct vlut *s, const uint8_t *next, size_t tile_bytes, int n_rows, int deep)
 {
     const uint16_t *at = s->at[0];
     int16_t *part = s->part[0];
     for (int r = 0; r < n_rows; r++, at++, part += WIDTH) {
+        if (r % LUTRA_TERN_ROWS == 0) {
+            for (int b = 0; b <= UNIT * DEEP / HALF; b += 64) _mm_prefetch((const char *)next + b, _MM_HINT_T1);
+            next += tile_bytes;
+        }
         __m256i lo = x86_load(part), hi = x86_load(part + 16);
         X86_UNROLL
         for (int i = 0; i < deep; i++) {
@@ -274,10 +285,11 @@ static void strip(struct vlut *s, float *y, size_t y_stride, const struct lutra_
         put_codes(s, a, v0, count, k, units * LUTRA_TERN_K);
         for (int i = 0; i < units * HALF; i++)
             build_table(s->tables + i * TABLE_BYTES, s->x + 3 * i);
+        const uint8_t *next = lutra_mat_tile(m, tile0) + unit_at(m, k + units * LUTRA_TERN_K);
         if (units * HALF == DEEP)
-            add_rows(s, n_rows, DEEP);
+            add_rows(s, next, m->tile_bytes, n_rows, DEEP);
         else
-            add_rows(s, n_rows, HALF);
+            add_rows(s, next, m->tile_bytes, n_rows, HALF);
         if (run % RUN == 0 || k + units * LUTRA_TERN_K == end) flush(s, n_rows);
     }
     store_strip(y, y_stride, s, m, a, v0, count, tile0 * LUTRA_TERN_ROWS, n_rows);
