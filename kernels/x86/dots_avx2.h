@@ -169,43 +169,33 @@ X86_INLINE void group_sums(struct sums *t, struct strip *s, int nv, const uint8_
 X86_INLINE void some_run(const struct half_run *h, int nv, int v)
 {
     struct strip *s = h->s;
-    const int group = h->group, n = h->n, steps = h->steps, at = v * steps;
-    const uint8_t *w = s->panel.bytes[h->half];
-    const int16_t *wide = s->panel.wide[h->half];
-    const int32_t *x = s->codes + v * (n / 2), *start = s->start[0] + at, *back = s->back + at;
-    const float *d = s->panel.d[h->half][0], *min = s->panel.m[0], *xs = s->xs + at;
-    const uint64_t all = ~(uint64_t)0 >> (64 - group / 4);
+    const int group = h->group, n = h->n, steps = h->steps;
     const bool pairs = s->pairs[v], tern = h->m->kind == LUTRA_MAT_TERN;
     const bool has_min = x86_has_min(h->m->scales), has_back = h->back;
+    const uint8_t *w = pairs ? (const uint8_t *)s->panel.wide[h->half] : s->panel.bytes[h->half];
+    const int w_step = pairs ? 32 * group : 16 * group, x_step = (pairs ? group / 2 : group / 4) * nv;
+    const int32_t *x = s->codes + v * (n / 2);
+    const uint64_t all = ~(uint64_t)0 >> (64 - group / 4);
     float *acc = s->acc[h->row][v].f;
     uint64_t quads = s->high[v];
-    for (int g = 0; g < steps; g++) {
+    for (int g = 0, at = v * steps; g < steps; g++, at += nv, w += w_step, x += x_step) {
         struct sums t[WIDE];
         if (pairs) {
             zero_sums(t, nv);
-            dot_pairs(t, nv, wide, x, group);
-            wide += 16 * group;
-            x += group / 2 * nv;
+            dot_pairs(t, nv, (const int16_t *)(const void *)w, x, group);
         } else {
-            group_sums(t, s, nv, w, x, start, group, n, quads & all, NULL);
-            if (has_back) add_back(t, nv, back);
+            group_sums(t, s, nv, w, x, s->start[0] + at, group, n, quads & all, NULL);
+            if (has_back) add_back(t, nv, s->back + at);
             quads >>= group / 4 & 63;
-            w += 16 * group;
-            x += group / 4 * nv;
-            start += nv;
-            back += nv;
         }
         if (tern) {
             add_ints(s->acc[h->row][v].i, t, nv);
             return;
         }
         if (has_min)
-            add_group(acc, t, nv, d, min, xs);
+            add_group(acc, t, nv, s->panel.d[h->half][g], s->panel.m[g], s->xs + at);
         else
-            add_group(acc, t, nv, d, NULL, NULL);
-        d += 16;
-        min += 16;
-        xs += nv;
+            add_group(acc, t, nv, s->panel.d[h->half][g], NULL, NULL);
     }
 }
 
