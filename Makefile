@@ -109,7 +109,7 @@ FAST    := $(if $(SANITIZE),-O1,-O3)
 SHORT   := $(if $(SANITIZE),-O1,-O2)
 AVX2    := -mavx2 -mf16c -mno-fma -mtune=haswell
 AVXVNNI := $(AVX2) -mavxvnni -mgfni
-AVX512  := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vnni -mgfni -mf16c
+AVX512  := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi -mavx512vbmi2 -mavx512vnni -mgfni -mf16c
 %_avx2.o: ISAFLAGS := $(FAST) $(AVX2)
 # the specification, which hardly a machine runs: vectors, but no copies of loops; clang has other names for that
 %_scalar.o: ISAFLAGS := $(if $(SANITIZE),-O1,-O2) -fvect-cost-model -Wno-ignored-optimization-argument

@@ -42,10 +42,10 @@ struct crossover {
  *   Two bits of 768 columns, all of them wide, MAC/ns of N=16 24 64: Q2_K 29 31 34, lookups 31; Q2_0 33
  *   35 38, lookups 36; TQ2_0 34 36 39, lookups 44.
  *   avx512 (Zen 4)    Q2_K  Q3_K  Q4_0  Q4_K  Q5_0  Q6_K  TQ2_0  Q1_0  base-3
- *     lookup            86   115   110   114   143   186     55    36      44
- *     N=4               45    52    42    39    50    62     32    44      50
- *       8               40    43    40    36    44    50     29    35      37
- *       16              34    33    37    35    37    42     29    30      31
+ *     lookup            86   115   110   114   143   186     55    36      32
+ *     N=4               45    52    42    39    50    62     32    44      37
+ *       8               40    43    40    36    44    50     29    35      31
+ *       16              34    33    37    35    37    42     29    30      28
  *       128             30    27    31    31    31    37     26    26      26
  *   One bit of 640 columns, all of them wide: 35 looked up, 55 as a panel.
  *
@@ -152,6 +152,12 @@ enum lutra_packing lutra_codes_packing(const struct lutra_ops *ops, int type, in
     const struct lutra_code_info *ci = lutra_code_info(type);
     bool dense = ci && !planes && ops->dense_bits >> ci->bits & 1 && n_cols >= ops->dense_cols;
     return dense ? LUTRA_PACK_DENSE : LUTRA_PACK_CODES;
+}
+
+enum lutra_packing lutra_tern_packing(const struct lutra_ops *ops, bool rows)
+{
+    if (ops->packs_trio) return rows ? LUTRA_PACK_TRIO_ROWS : LUTRA_PACK_TRIO;
+    return rows ? LUTRA_PACK_TERN_ROWS : LUTRA_PACK_TERN;
 }
 
 int lutra_bytes_most(const struct lutra_ops *ops, const struct lutra_mat *m)

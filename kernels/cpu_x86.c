@@ -93,7 +93,7 @@ uint32_t lutra_cpu_detect(void)
     bool f = bit(seven.b, 16), dq = bit(seven.b, 17), bw = bit(seven.b, 30), vl = bit(seven.b, 31);
     if (!f || !dq || !bw || !vl || (saved & XCR0_ZMM) != XCR0_ZMM) return have;
     have |= LUTRA_CPU_AVX512;
-    if (bit(seven.c, 1)) have |= LUTRA_CPU_VBMI;
+    if (bit(seven.c, 1) && bit(seven.c, 6)) have |= LUTRA_CPU_VBMI; /* and VBMI2: they come together */
     if (bit(seven.c, 11)) have |= LUTRA_CPU_VNNI512;
     if (has_amx() && !amx_withheld(saved)) have |= LUTRA_CPU_AMX;
     return have;

@@ -33,8 +33,9 @@
  * DENSE   the same codes of 2..6 bits as nibbles, pairs and single bits: integer dot.   tile: 16 rows
  * BITS    planes of 1..8 bits of codes that no file type has, looked up; any number of columns; for
  *         measuring what a bit costs.              tile: 32 rows
- * TERN    base-3 codes, sign apart, 1.667 bits.    tile: 32 rows  (true ternary, one scale per
- *         tensor or row, at most 2^18 columns so that the row's one sum fits int32)
+ * TERN    base-3 codes, 1.667 bits, in one of two layouts: sign apart, tile: 32 rows; or TRIO,
+ *         tile: 64 rows.  (true ternary, one scale per tensor or row, at most 2^18 columns so that
+ *         the row's one sum fits int32)
  * QUINT   five trits a byte, 1.625 bits and the scales: ternary of any scales, for levels that
  *         look it up faster than planes.           tile: 64 rows
  * I8      Q8_0: signed bytes, integer dot.         tile: 16 rows
@@ -146,6 +147,24 @@
  *   A triple of trits (a,b,c) has value v = 9a+3b+c in -13..13; index = |v|, sign = v < 0.
  *   D is mat->scale (one per tensor), offset 0, one group: all columns. Needs |c| <= 127. With a
  *   scale per row D is 1 in all kernels, and lutra_matmul multiplies y by the row's in the end.
+ *
+ * ---- TRIO, the other layout of TERN ----  (64 rows, columns padded with zero weights to a multiple
+ * of 48, rows past n_rows are zero weights; unit_k tells: lutra_tern_trio)
+ *   per 48 columns (16 triples) and half of the rows: 5 x 64 bytes
+ *     word lutra_trio_slot(row) of vector i: three indices of five bits and one bit more
+ *
+ *     vector   bits 0-4      5-9    10-14   15
+ *     0        triple 0      1      8       bit 4 of the index of triple 15
+ *     1               2      3      9       bit 3
+ *     2               4      5      10      bit 2
+ *     3               6      7      11      bit 1
+ *     4               12     13     14      bit 0
+ *
+ *   index = 13 + v, 0..26; vpermw finds it in a table of 32 int16 whatever stands in the bits above.
+ *   slot(row): rows 0-3 16-19 4-7 20-23 ... of a half, so that unpacking words inside lanes of 16
+ *   bytes leaves rows 0-15 and 16-31 in order. In a panel four triples make three quads of columns:
+ *   0-3, 4-7, 8-11, 12-15, what two words of a row hold side by side. D is as above.
+ *
  * Activation table for TERN ("triple table") is private to each ISA; lutra_ops gives its size.
  * Wider codes than int8 are multiplied as panels, which know no such bound. */
 #ifndef LUTRA_KERNELS_LUT_H
@@ -169,6 +188,9 @@ enum {
     LUTRA_BITS_UNIT = 256,  /* BITS of one scale per row: columns of a unit ... */
     LUTRA_BITS_RUN = 1024,  /* ... and of an int32 sum */
     LUTRA_TERN_K = 24,
+    LUTRA_TRIO_ROWS = 64,
+    LUTRA_TRIO_K = 48,
+    LUTRA_TRIO_HALF = 320, /* bytes of 48 columns of 32 rows */
     LUTRA_QUINT_ROWS = 64,
     LUTRA_QUINT_K = 256,    /* columns that share a run of steps */
     LUTRA_QUINT_STEP = 256  /* bytes: 64 rows of four bytes */
@@ -213,7 +235,7 @@ struct lutra_mat {
     int mul;         /* of every code, 1 or 2 (one bit), ... */
     int offset;      /* ... from which this is subtracted */
     int unit_k;      /* 32, 64, 128 or 256 */
-    int tile_rows;   /* 16, 32 or 1 */
+    int tile_rows;   /* 16, 32, 64 or 1 */
     float scale;     /* TERN, BOOK */
     int8_t book[16]; /* BOOK */
     size_t unit_bytes;
@@ -249,6 +271,16 @@ static inline int lutra_bit_slot(int row) /* one bit: row 0..31 of a tile -> slo
     return (row & 3) | (row & 4) << 2 | (row & 24) >> 1;
 }
 
+static inline int lutra_trio_slot(int row) /* TRIO: row 0..31 of half a tile -> word */
+{
+    return (row & 3) | (row & 12) << 1 | (row & 16) >> 2;
+}
+
+static inline bool lutra_tern_trio(const struct lutra_mat *m) /* TERN: the other layout? */
+{
+    return m->unit_k == LUTRA_TRIO_K;
+}
+
 static inline int lutra_tern_k_pad(int n_cols)
 {
     return (n_cols + LUTRA_TERN_K - 1) / LUTRA_TERN_K * LUTRA_TERN_K;
@@ -265,6 +297,8 @@ enum lutra_packing {
     LUTRA_PACK_CODES,     /* the type's own kind */
     LUTRA_PACK_TERN,      /* base 3, one scale: mat->scale */
     LUTRA_PACK_TERN_ROWS, /* base 3, a scale per row: mat->scale is 1, y[r] is multiplied last */
+    LUTRA_PACK_TRIO,      /* the same two in the layout of 64 rows */
+    LUTRA_PACK_TRIO_ROWS,
     LUTRA_PACK_QUINT,     /* five trits a byte, the type's scales */
     LUTRA_PACK_QUINT_ROWS, /* the same, a scale per row: other float sums than planes have */
     LUTRA_PACK_DENSE       /* DENSE where the type would be PLANES of 2 to 6 bits, else as CODES */

@@ -32,15 +32,17 @@ static bool plan_float(struct lutra_mat *m)
     return true;
 }
 
-static bool plan_tern(struct lutra_mat *m, bool rows)
+static bool plan_tern(struct lutra_mat *m, enum lutra_packing how)
 {
+    bool rows = how == LUTRA_PACK_TERN_ROWS || how == LUTRA_PACK_TRIO_ROWS;
+    bool trio = how == LUTRA_PACK_TRIO || how == LUTRA_PACK_TRIO_ROWS;
     m->kind = LUTRA_MAT_TERN;
     m->scales = rows ? LUTRA_SCALE_ROW : LUTRA_SCALE_NONE;
     if (rows) m->scale = 1.0f;
     m->group = m->n_cols;
-    m->unit_k = LUTRA_TERN_K;
-    m->tile_rows = LUTRA_TERN_ROWS;
-    m->unit_bytes = 160;
+    m->unit_k = trio ? LUTRA_TRIO_K : LUTRA_TERN_K;
+    m->tile_rows = trio ? LUTRA_TRIO_ROWS : LUTRA_TERN_ROWS;
+    m->unit_bytes = trio ? 2 * LUTRA_TRIO_HALF : 160;
     return m->n_cols <= MAX_TERN_COLS;
 }
 
@@ -90,7 +92,7 @@ static bool plan_bytes(struct lutra_mat *m)
     uint64_t units = ((uint64_t)m->n_cols + (uint64_t)m->unit_k - 1) / (uint64_t)m->unit_k, tile;
     uint64_t all, ahead = 0, rest = 0, rows = 0;
     if (m->kind == LUTRA_MAT_TERN) {
-        ahead = 4 * LUTRA_TERN_ROWS;
+        if (!lutra_tern_trio(m)) ahead = 4 * LUTRA_TERN_ROWS;
         if (m->scales == LUTRA_SCALE_ROW) rows = 4 * (uint64_t)m->n_rows;
     }
     if (m->kind == LUTRA_MAT_QUINT) {
@@ -114,11 +116,13 @@ static bool plan_kind(struct lutra_mat *m, const struct lutra_code_info *ci, int
 {
     if (lutra_book_info(m->type)) return lutra_book_plan(m);
     if (!ci) return plan_float(m);
-    if (m->type == LUTRA_TYPE_I2_S) return plan_tern(m, false);
+    if (m->type == LUTRA_TYPE_I2_S) return plan_tern(m, how);
     switch (how) {
     case LUTRA_PACK_TERN:
     case LUTRA_PACK_TERN_ROWS:
-        return plan_tern(m, how == LUTRA_PACK_TERN_ROWS);
+    case LUTRA_PACK_TRIO:
+    case LUTRA_PACK_TRIO_ROWS:
+        return plan_tern(m, how);
     case LUTRA_PACK_QUINT:
     case LUTRA_PACK_QUINT_ROWS:
         return lutra_quint_plan(m, block, how == LUTRA_PACK_QUINT_ROWS);
@@ -321,37 +325,56 @@ static int pack_triples(uint8_t *p, int row, const uint8_t *q)
     return n_neg;
 }
 
-/* Blocks of 256 (and 64) do not divide into 24 columns: three of them do, so codes are handed on 768
- * at a time. */
+/* 48 codes of one row of half a TRIO tile. */
+static void pack_trio(uint8_t *p, int row, const uint8_t *q)
+{
+    unsigned t[16];
+    for (int i = 0; i < 16; i++, q += 3) t[i] = 9u * q[0] + 3u * q[1] + q[2];
+    for (int i = 0; i < 5; i++) {
+        const unsigned *two = i < 4 ? t + 2 * i : t + 12;
+        unsigned third = t[i < 4 ? 8 + i : 14], bit = t[15] >> (4 - i) & 1;
+        uint16_t word = (uint16_t)(two[0] | two[1] << 5 | third << 10 | bit << 15);
+        memcpy(p + 64 * i + 2 * lutra_trio_slot(row), &word, sizeof word);
+    }
+}
+
+/* Blocks of 256 (and 64) do not divide into 24 or 48 columns: three of them do, so codes are handed on
+ * 768 at a time. src NULL: a row of zeros. */
 static void pack_tern_row(const struct lutra_mat *m, uint8_t *tile, int row, const uint8_t *src)
 {
     const struct lutra_type_info *ti = lutra_type_info((uint32_t)m->type);
-    uint8_t *p = tile + 4 * LUTRA_TERN_ROWS;
+    const bool trio = lutra_tern_trio(m);
+    uint8_t *p = tile + (trio ? row / 32 * LUTRA_TRIO_HALF : 4 * LUTRA_TERN_ROWS);
     struct lutra_split s;
     uint8_t q[3 * 256];
     int32_t n_neg = 0;
     for (int k0 = 0; k0 < m->n_cols; k0 += 768) {
         int n = m->n_cols - k0 < 768 ? m->n_cols - k0 : 768;
-        if (n < 768)
-            memset(q, 1, sizeof q); /* the tail of the last 24 columns weighs nothing */
-        for (int k = 0; k < n; k += ti->block, src += ti->bytes) {
+        if (n < 768 || !src)
+            memset(q, 1, sizeof q); /* the tail of the last unit weighs nothing */
+        for (int k = 0; src && k < n; k += ti->block, src += ti->bytes) {
             lutra_split_block(m->type, &s, src);
             memcpy(q + k, s.q, (size_t)ti->block);
         }
-        for (int k = 0; k < n; k += LUTRA_TERN_K, p += m->unit_bytes)
-            n_neg += pack_triples(p, row, q + k);
+        for (int k = 0; k < n; k += m->unit_k, p += m->unit_bytes) {
+            if (trio)
+                pack_trio(p, row % 32, q + k);
+            else
+                n_neg += pack_triples(p, row, q + k);
+        }
     }
-    memcpy(tile + 4 * row, &n_neg, sizeof n_neg);
+    if (!trio) memcpy(tile + 4 * row, &n_neg, sizeof n_neg);
 }
 
 static void pack_tern_tile(const struct lutra_mat *m, uint8_t *tile, const uint8_t *rows, int n)
 {
     const struct lutra_type_info *ti = lutra_type_info((uint32_t)m->type);
     size_t stride = (size_t)(m->n_cols / ti->block) * (size_t)ti->bytes;
-    if (n < m->tile_rows) memset(tile, 0, m->tile_bytes);
-    for (int r = 0; r < n; r++) pack_tern_row(m, tile, r, rows + (size_t)r * stride);
+    for (int r = 0; r < m->tile_rows; r++)
+        pack_tern_row(m, tile, r, r < n ? rows + (size_t)r * stride : NULL);
     if (m->scales != LUTRA_SCALE_ROW) return;
-    float *scale = lutra_mat_row_scales(m) + (size_t)(tile - m->data) / m->tile_bytes * 32;
+    size_t first = (size_t)(tile - m->data) / m->tile_bytes * (size_t)m->tile_rows;
+    float *scale = lutra_mat_row_scales(m) + first;
     for (int r = 0; r < n; r++)
         scale[r] = lutra_ternary_row_scale(m->type, rows + (size_t)r * stride, m->n_cols);
 }
@@ -414,12 +437,9 @@ static void tern_row(const struct lutra_mat *m, const uint8_t *tile, int row, fl
                      float *dst)
 {
     int8_t abc[3] = {0};
-    tile += 4 * LUTRA_TERN_ROWS;
     for (int k = 0; k < m->n_cols; k++) {
-        const uint8_t *p = tile + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes;
-        int t = k % LUTRA_TERN_K / 3;
-        if (k % 3 == 0) lutra_tern_digits(lutra_tern_index(p, row, t), abc);
-        dst[k] = scale * (float)(lutra_tern_neg(p, row, t) ? -abc[k % 3] : abc[k % 3]);
+        if (k % 3 == 0) lutra_tern_digits(lutra_tern_value(m, tile, row, k / 3), abc);
+        dst[k] = scale * (float)abc[k % 3];
     }
 }
 

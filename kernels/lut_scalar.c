@@ -5,8 +5,8 @@
 #include "kernels/lut_unit.h"
 #include "kernels/ops.h"
 
-/* Triple table of this level: 14 int16 entries, index |9a+3b+c|, padded to 16. */
-enum { TRIP_ENTRIES = 16, TRIP_BYTES = 2 * TRIP_ENTRIES };
+/* Triple table of this level: 27 int16 entries, index 9a+3b+c + 13, padded to 32. */
+enum { TRIP_VALUES = 27, TRIP_ENTRIES = 32, TRIP_BYTES = 2 * TRIP_ENTRIES };
 
 static void quad_tables(uint8_t *tab, const int16_t *codes, int n)
 {
@@ -25,9 +25,9 @@ static void trip_tables(uint8_t *tab, const int16_t *codes, int n)
 {
     for (int k = 0; k < n; k += 3, tab += TRIP_BYTES) {
         int16_t entry[TRIP_ENTRIES] = {0};
-        for (int i = 0; i < 14; i++) {
+        for (int i = 0; i < TRIP_VALUES; i++) {
             int8_t abc[3];
-            lutra_tern_digits(i, abc);
+            lutra_tern_digits(i - 13, abc);
             entry[i] = (int16_t)(abc[0] * codes[k] + abc[1] * codes[k + 1] + abc[2] * codes[k + 2]);
         }
         memcpy(tab, entry, sizeof entry);
@@ -153,14 +153,11 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
 static int32_t tern_row_sum(const struct lutra_mat *m, const uint8_t *tile, int row,
                             const uint8_t *tab)
 {
-    const uint8_t *p = tile + 4 * LUTRA_TERN_ROWS;
     int32_t sum = 0;
-    for (int k = 0; k < m->n_cols; k += LUTRA_TERN_K, p += m->unit_bytes) {
-        for (int t = 0; t < LUTRA_TERN_K / 3; t++, tab += TRIP_BYTES) {
-            int16_t entry;
-            memcpy(&entry, tab + 2 * lutra_tern_index(p, row, t), sizeof entry);
-            sum += lutra_tern_neg(p, row, t) ? -entry : entry;
-        }
+    for (int t = 0; 3 * t < m->n_cols; t++, tab += TRIP_BYTES) {
+        int16_t entry;
+        memcpy(&entry, tab + 2 * (lutra_tern_value(m, tile, row, t) + 13), sizeof entry);
+        sum += entry;
     }
     return sum;
 }
@@ -170,10 +167,10 @@ static void tern_lookup(float *y, const struct lutra_mat *m, const struct lutra_
 {
     const uint8_t *tab = a->trips + (size_t)v * a->trip_bytes;
     for (int t = tile0; t < tile1; t++) {
-        for (int row = 0; row < LUTRA_TERN_ROWS && t * LUTRA_TERN_ROWS + row < m->n_rows; row++) {
+        for (int row = 0; row < m->tile_rows && t * m->tile_rows + row < m->n_rows; row++) {
             int32_t s = tern_row_sum(m, lutra_mat_tile(m, t), row, tab);
             float acc = 0.0f + m->scale * (float)s;
-            y[t * LUTRA_TERN_ROWS + row] = acc * a->scale[v];
+            y[t * m->tile_rows + row] = acc * a->scale[v];
         }
     }
 }

@@ -154,26 +154,33 @@ static inline uint64_t lutra_mat_octet(const struct lutra_mat *m, const uint8_t 
                                       : lutra_unit_octet(codes, m->bits, row, oct);
 }
 
-/* TERN: |v| and sign of triple t (0..7) of a row in a group of 24 columns at `p`. */
-static inline int lutra_tern_index(const uint8_t *p, int row, int t)
+/* TERN, either layout: value 9a + 3b + c, -13..13, of triple t of a row of a tile. */
+static inline int lutra_tern_value(const struct lutra_mat *m, const uint8_t *tile, int row, int t)
 {
-    return p[32 * (1 + t / 2) + row] >> (t & 1 ? 4 : 0) & 15;
+    if (lutra_tern_trio(m)) {
+        const uint8_t *p = tile + (size_t)(t / 16) * m->unit_bytes + row / 32 * LUTRA_TRIO_HALF;
+        uint16_t w[5];
+        t %= 16;
+        for (int i = 0; i < 5; i++) memcpy(&w[i], p + 64 * i + 2 * lutra_trio_slot(row % 32), 2);
+        if (t < 8) return (w[t / 2] >> 5 * (t & 1) & 31) - 13;
+        if (t < 12) return (w[t - 8] >> 10 & 31) - 13;
+        if (t < 15) return (w[4] >> 5 * (t - 12) & 31) - 13;
+        return (w[0] >> 15 << 4 | w[1] >> 15 << 3 | w[2] >> 15 << 2 | w[3] >> 15 << 1 | w[4] >> 15) -
+               13;
+    }
+    const uint8_t *p = tile + 4 * LUTRA_TERN_ROWS + (size_t)(t / 8) * m->unit_bytes;
+    t %= 8;
+    int index = p[32 * (1 + t / 2) + row] >> (t & 1 ? 4 : 0) & 15;
+    return p[row] >> (7 - t) & 1 ? -index : index;
 }
 
-static inline bool lutra_tern_neg(const uint8_t *p, int row, int t)
+/* The digits of a value, a, b, c in -1..1. */
+static inline void lutra_tern_digits(int value, int8_t abc[3])
 {
-    return (p[row] >> (7 - t) & 1) != 0;
-}
-
-/* The balanced digits of an index 0..13: index = 9a + 3b + c with a, b, c in -1..1. */
-static inline void lutra_tern_digits(int index, int8_t abc[3])
-{
-    int a = index > 4;
-    int rest = index - 9 * a;
-    int b = (rest > 1) - (rest < -1);
-    abc[0] = (int8_t)a;
-    abc[1] = (int8_t)b;
-    abc[2] = (int8_t)(rest - 3 * b);
+    int index = value + 13;
+    abc[0] = (int8_t)(index / 9 - 1);
+    abc[1] = (int8_t)(index / 3 % 3 - 1);
+    abc[2] = (int8_t)(index % 3 - 1);
 }
 
 #endif

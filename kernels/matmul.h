@@ -55,6 +55,9 @@ int lutra_bytes_ever(const struct lutra_ops *ops);
  * wanted whatever they cost, and rows are so long that most codes of their inputs are single bytes. */
 enum lutra_packing lutra_codes_packing(const struct lutra_ops *ops, int type, int n_cols, bool planes);
 
+/* The layout of base-3 codes that this level reads; with one scale, or one per row. */
+enum lutra_packing lutra_tern_packing(const struct lutra_ops *ops, bool rows);
+
 /* From how many vectors on vector tables are the fastest (AUTO) or the fastest tables (LUT); 0: never. */
 int lutra_vector_from(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode);
 

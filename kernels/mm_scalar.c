@@ -28,15 +28,11 @@ static void unpack_unit(const struct lutra_mat *m, const uint8_t *unit, int row,
     for (int k = 0; k < m->unit_k; k++) q[k] = (int8_t)(m->mul * q[k] - m->offset);
 }
 
-/* 24 columns of one row of a TERN tile. */
-static void unpack_tern(const uint8_t *p, int row, int8_t *q)
+/* 24 columns of one row of a TERN tile from k on. */
+static void unpack_tern(const struct lutra_mat *m, const uint8_t *tile, int row, int k, int8_t *q)
 {
-    for (int t = 0; t < LUTRA_TERN_K / 3; t++) {
-        int8_t *abc = q + 3 * t;
-        lutra_tern_digits(lutra_tern_index(p, row, t), abc);
-        if (lutra_tern_neg(p, row, t))
-            for (int i = 0; i < 3; i++) abc[i] = (int8_t)-abc[i];
-    }
+    for (int t = 0; t < LUTRA_TERN_K / 3; t++)
+        lutra_tern_digits(lutra_tern_value(m, tile, row, k / 3 + t), q + 3 * t);
 }
 
 static int32_t int_dot(const int8_t *q, const int16_t *c, int n)
@@ -84,11 +80,10 @@ static void panel_row(float *acc, const struct lutra_mat *m, const uint8_t *unit
 static void tern_panel_row(float *acc, const struct lutra_mat *m, const uint8_t *tile, int row,
                            const struct lutra_act *a, int v0, int n)
 {
-    const uint8_t *p = tile + 4 * LUTRA_TERN_ROWS;
     int32_t s[BLOCK] = {0};
     int8_t q[LUTRA_TERN_K];
-    for (int k = 0; k < m->n_cols; k += LUTRA_TERN_K, p += m->unit_bytes) {
-        unpack_tern(p, row, q);
+    for (int k = 0; k < m->n_cols; k += LUTRA_TERN_K) {
+        unpack_tern(m, tile, row, k, q);
         for (int b = 0; b < n; b++)
             s[b] += int_dot(q, a->codes + (size_t)(v0 + b) * (size_t)a->k_pad + k, LUTRA_TERN_K);
     }
@@ -123,8 +118,7 @@ static int decode_piece(float *w, const struct lutra_mat *m, const uint8_t *tile
     bool has_min = lutra_mat_has_min(m);
     int8_t q[MAX_UNIT];
     if (m->kind == LUTRA_MAT_TERN) {
-        unpack_tern(tile + 4 * LUTRA_TERN_ROWS + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes, row,
-                    q);
+        unpack_tern(m, tile, row, k, q);
         for (int i = 0; i < LUTRA_TERN_K; i++) w[i] = m->scale * (float)q[i];
         return min_int(LUTRA_TERN_K, m->n_cols - k);
     }

@@ -52,7 +52,7 @@ struct lutra_ops {
     /* n codes (a multiple of 4) -> n/4 quads of 32 bytes, see lut.h. */
     void (*quad_tables)(uint8_t *tab, const int16_t *codes, int n);
 
-    /* n codes (a multiple of 24, |c| <= 127) -> n/3 triples; the format is this level's own. */
+    /* n codes (a multiple of 48, |c| <= 127) -> n/3 triples; the format is this level's own. */
     void (*trip_tables)(uint8_t *tab, const int16_t *codes, int n);
     size_t trip_bytes; /* per triple */
 
@@ -63,6 +63,7 @@ struct lutra_ops {
     /* Codes and their sums of columns [k0, k1) (multiples of 32) of vector v -> its lutra_bytes. */
     void (*split_codes)(const struct lutra_act *a, int v, int k0, int k1);
 
+    bool packs_trio;  /* this level reads TERN in the layout of TRIO, and in that alone */
     bool packs_quint; /* this level looks QUINT up faster than planes: pack ternary tensors so */
 
     /* ---- matrix products: y[v*y_stride + row] of tiles [tile0, tile1), only rows < n_rows ----

@@ -6,7 +6,7 @@
 #include "kernels/lut_unit.h"
 #include "kernels/ops.h"
 
-enum { WIDTH = 16, TRIPLES = LUTRA_TERN_K / 3, VALUES = 27 };
+enum { WIDTH = 16, VALUES = 27 };
 
 /* The sums of a triple of codes of several vectors, for every value 9a+3b+c + 13 of its weights. */
 struct table {
@@ -31,19 +31,15 @@ static void build_table(struct table *t, const struct lutra_act *a, int v0, int 
 }
 
 /* sum[row][v] over all columns of a tile. */
-static void tile_sums(int32_t sum[LUTRA_TERN_ROWS][WIDTH], const struct lutra_mat *m,
-                      const uint8_t *unit, const struct lutra_act *a, int v0, int n)
+static void tile_sums(int32_t sum[LUTRA_TRIO_ROWS][WIDTH], const struct lutra_mat *m,
+                      const uint8_t *tile, const struct lutra_act *a, int v0, int n)
 {
-    for (int k = 0; k < m->n_cols; k += LUTRA_TERN_K, unit += m->unit_bytes) {
-        for (int i = 0; i < TRIPLES; i++) {
-            struct table t;
-            build_table(&t, a, v0, n, k + 3 * i);
-            for (int row = 0; row < LUTRA_TERN_ROWS; row++) {
-                int index = lutra_tern_index(unit, row, i);
-                const int16_t *entry =
-                    t.row[13 + (lutra_tern_neg(unit, row, i) ? -index : index)];
-                for (int v = 0; v < n; v++) sum[row][v] += entry[v];
-            }
+    for (int k = 0; k < m->n_cols; k += 3) {
+        struct table t;
+        build_table(&t, a, v0, n, k);
+        for (int row = 0; row < m->tile_rows; row++) {
+            const int16_t *entry = t.row[13 + lutra_tern_value(m, tile, row, k / 3)];
+            for (int v = 0; v < n; v++) sum[row][v] += entry[v];
         }
     }
 }
@@ -54,15 +50,15 @@ static void vector_lookup(float *y, size_t y_stride, const struct lutra_mat *m,
 {
     (void)scratch;
     for (int t = tile0; t < tile1; t++) {
-        int left = min_int(LUTRA_TERN_ROWS, m->n_rows - t * LUTRA_TERN_ROWS);
+        int left = min_int(m->tile_rows, m->n_rows - t * m->tile_rows);
         for (int v = v0; v < v1; v += WIDTH) {
-            int32_t sum[LUTRA_TERN_ROWS][WIDTH] = {{0}};
+            int32_t sum[LUTRA_TRIO_ROWS][WIDTH] = {{0}};
             int n = min_int(WIDTH, v1 - v);
-            tile_sums(sum, m, lutra_mat_tile(m, t) + 4 * LUTRA_TERN_ROWS, a, v, n);
+            tile_sums(sum, m, lutra_mat_tile(m, t), a, v, n);
             for (int i = 0; i < n; i++)
                 for (int row = 0; row < left; row++) {
                     float acc = 0.0f + m->scale * (float)sum[row][i];
-                    y[(size_t)(v + i) * y_stride + (size_t)(t * LUTRA_TERN_ROWS + row)] =
+                    y[(size_t)(v + i) * y_stride + (size_t)(t * m->tile_rows + row)] =
                         acc * a->scale[v + i];
                 }
         }

@@ -286,9 +286,9 @@ static enum lutra_packing packing_of(const struct lutra_weights *w, const struct
 {
     bool int8 = w->config->ternary_int8 && (t->type == LUTRA_TYPE_TQ1_0 || t->type == LUTRA_TYPE_TQ2_0);
     enum lutra_packing codes = lutra_codes_packing(w->ops, (int)t->type, (int)t->ne[0], w->planes);
+    if (t->type == LUTRA_TYPE_I2_S) return lutra_tern_packing(w->ops, false);
     if (!found->ternary) return codes;
-    if (int8 && found->equal) return LUTRA_PACK_TERN;
-    if (int8 && found->per_row) return LUTRA_PACK_TERN_ROWS;
+    if (int8 && found->per_row) return lutra_tern_packing(w->ops, !found->equal);
     if (!w->ops->packs_quint) return codes;
     return LUTRA_PACK_QUINT; /* not QUINT_ROWS: levels with planes add group by group, and bits must not differ */
 }
@@ -320,7 +320,7 @@ static lutra_status plan_mat(const struct lutra_weights *w, const struct lutra_g
     lutra_status st = lutra_pack_plan_as(m, (int)t->type, n_rows, (int)t->ne[0], how, NULL);
     if (st != LUTRA_OK) /* too many columns for a sum per row */
         st = lutra_pack_plan_as(m, (int)t->type, n_rows, (int)t->ne[0], LUTRA_PACK_CODES, err);
-    if (w->arena != NULL || !may_ternary) return st;
+    if (w->arena != NULL || (!may_ternary && t->type != LUTRA_TYPE_I2_S)) return st;
     for (int i = LUTRA_PACK_TERN; i <= LUTRA_PACK_QUINT_ROWS && st == LUTRA_OK; i++) {
         struct lutra_mat other = {0};
         if (lutra_pack_plan_as(&other, (int)t->type, n_rows, (int)t->ne[0], (enum lutra_packing)i, NULL)) continue;

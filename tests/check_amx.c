@@ -191,7 +191,7 @@ static void choices(void)
     CHECK_STR(below.name, "avx512");
     for (int i = 0; i < CASE_TYPES; i++) {
         struct lutra_mat m = {0};
-        CHECK_EQ(lutra_pack_plan(&m, case_types[i].type, 64, 512, case_types[i].ternary, NULL),
+        CHECK_EQ(lutra_pack_plan_as(&m, case_types[i].type, 64, 512, case_packing(&case_types[i]), NULL),
                  LUTRA_OK);
         if (m.kind == LUTRA_MAT_PLANES && m.bits > 1) CHECK(!lutra_panel_in_tiles(&ops, &m, 16));
         CHECK_EQ(lutra_pack_plan_as(&m, case_types[i].type, 64, 512, case_how_at(&ops, &case_types[i], 512),
@@ -229,6 +229,7 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < CASE_TYPES; i++) {
         const struct case_type *ct = &case_types[i];
+        if (!case_runs(&ops, ct)) continue;
         /* Q2_K to Q5_K, whose panels have runs: groups this short never come here (lutra_panel_in_tiles) */
         if (lutra_code_info(ct->type)->sub && lutra_code_info(ct->type)->bits < 6) continue;
         snprintf(name, sizeof name, "tiles %s", ct->name);

@@ -168,7 +168,7 @@ static void bench_tables(void *arg)
 /* `times` copies of 512 x 2560: 1 stays in L2, many come from memory. */
 static double bench_size(const struct case_type *ct, int times)
 {
-    case_mat_open_tiled(&bench.c, ct, 512, 2560, times, case_how(ct));
+    case_mat_open_tiled(&bench.c, ct, 512, 2560, times, case_packing(ct));
     case_act_open(&bench.a, &bench.ops, 1, 2560, ct->ternary);
     case_act_fill(&bench.a, CHECK_FILL_RANDOM, LUTRA_CODE_MAX_INT8);
     case_act_tables(&bench.a, &bench.ops);
@@ -185,10 +185,10 @@ static void bench_level(const struct lutra_ops *ops)
     bench.ops = *ops;
     for (int i = 0; i < CASE_TYPES; i++) {
         const struct case_type *ct = &case_types[i];
-        if (ct->type == LUTRA_TYPE_Q8_0) continue;
+        if (ct->type == LUTRA_TYPE_Q8_0 || !case_runs(ops, ct)) continue;
         double l2 = bench_size(ct, 1), dram = bench_size(ct, 128);
         struct lutra_mat m = {0};
-        lutra_pack_plan(&m, ct->type, 512, 2560, ct->ternary, NULL);
+        lutra_pack_plan_as(&m, ct->type, 512, 2560, case_packing(ct), NULL);
         printf("lookup %-6s %-6s L2 %6.1f w/ns   memory %6.1f w/ns = %5.1f GB/s\n", ops->name,
                ct->name, l2, dram, dram * (double)m.bytes / (512.0 * 2560.0));
     }
@@ -220,6 +220,7 @@ int main(int argc, char **argv)
         }
         for (int i = 0; i < CASE_TYPES; i++) {
             if (case_types[i].type == LUTRA_TYPE_Q8_0) continue; /* never looked up */
+            if (!case_runs(&ops, &case_types[i])) continue;
             snprintf(name, sizeof name, "%s lookup %s", ops.name, case_types[i].name);
             CHECK_CASE(name) lookup_type(&ops, &scalar, &case_types[i]);
         }

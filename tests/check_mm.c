@@ -285,6 +285,7 @@ static void bench_level(const struct lutra_ops *ops)
     bench.ops = *ops;
     for (int i = 0; i < CASE_TYPES; i++) {
         const struct case_type *ct = &case_types[i];
+        if (!case_runs(ops, ct)) continue;
         bench.exact = false;
         printf("panel %-6s %-6s MAC/ns:", ops->name, ct->name);
         for (int n = 2; n <= 128; n *= n < 8 ? 2 : 4) printf("  N=%d %6.1f", n, bench_size(ct, n, 1, NULL));
@@ -304,6 +305,7 @@ static void check_level(const struct lutra_ops *ops, struct lutra_pool *pool)
 {
     char name[64];
     for (int i = 0; i < CASE_TYPES; i++) {
+        if (!case_runs(ops, &case_types[i])) continue;
         snprintf(name, sizeof name, "%s panel %s", ops->name, case_types[i].name);
         CHECK_CASE(name) panel_type(ops, &case_types[i]);
         snprintf(name, sizeof name, "%s exact %s", ops->name, case_types[i].name);

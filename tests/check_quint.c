@@ -45,7 +45,8 @@ static void open_setup(struct setup *s, int type, enum lutra_packing how, int n_
                        enum weights w)
 {
     lutra_error err;
-    bool row_scales = how == LUTRA_PACK_TERN_ROWS || how == LUTRA_PACK_QUINT_ROWS;
+    bool row_scales = how == LUTRA_PACK_TERN_ROWS || how == LUTRA_PACK_TRIO_ROWS ||
+                      how == LUTRA_PACK_QUINT_ROWS;
     memset(s, 0, sizeof *s);
     make_rows(s, type, n_rows, n_cols, row_scales, w);
     struct lutra_ternary t = {true, true, true, false, 0.0f};
@@ -197,7 +198,7 @@ static void tern_rows(const struct lutra_ops *ops)
     struct setup s;
     struct case_act a;
     float y[N * ROWS];
-    open_setup(&s, LUTRA_TYPE_TQ2_0, LUTRA_PACK_TERN_ROWS, ROWS, COLS, RANDOM);
+    open_setup(&s, LUTRA_TYPE_TQ2_0, lutra_tern_packing(ops, true), ROWS, COLS, RANDOM);
     open_act(&a, ops, N, COLS, CHECK_FILL_RANDOM, LUTRA_CODE_MAX_INT8);
     for (int v = 0; v < N; v++)
         ops->trip_tables(a.a.trips + (size_t)v * a.a.trip_bytes,
@@ -331,6 +332,8 @@ int main(int argc, char **argv)
         }
         read_back(LUTRA_TYPE_TQ1_0, LUTRA_PACK_TERN_ROWS);
         read_back(LUTRA_TYPE_TQ2_0, LUTRA_PACK_TERN_ROWS);
+        read_back(LUTRA_TYPE_TQ1_0, LUTRA_PACK_TRIO_ROWS);
+        read_back(LUTRA_TYPE_TQ2_0, LUTRA_PACK_TRIO_ROWS);
     }
     CHECK_CASE("bits per weight") bits_per_weight();
     CHECK_CASE("probes") probes();

@@ -97,7 +97,7 @@ static void bench_size(const struct lutra_ops *ops, int n, int n_rows, int n_col
     size_t scratch = ops->panel_scratch > ops->vector_scratch ? ops->panel_scratch
                                                               : ops->vector_scratch;
     double rate[2], work = (double)n_rows * n_cols * n;
-    case_mat_open(&bench.c, &case_types[CASE_TYPES - 1], n_rows, n_cols);
+    case_mat_open(&bench.c, &case_types[CASE_TYPES - (ops->packs_trio ? 1 : 3)], n_rows, n_cols);
     case_act_open(&bench.a, ops, n, n_cols, false);
     case_act_fill(&bench.a, CHECK_FILL_RANDOM, LUTRA_CODE_MAX_INT8);
     bench.ops = *ops;
@@ -132,7 +132,7 @@ int main(int argc, char **argv)
         for (int i = 0; i < CASE_TYPES; i++) {
             char name[64];
             const bool bits = has_bits(&ops, &case_types[i]);
-            if (!case_types[i].ternary && !bits) continue;
+            if (!bits && !(case_types[i].ternary && case_runs(&ops, &case_types[i]))) continue;
             snprintf(name, sizeof name, "%s vector tables %s", ops.name, case_types[i].name);
             CHECK_CASE(name) (bits ? vlut_bits : vlut_type)(&ops, &case_types[i]);
         }

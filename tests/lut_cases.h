@@ -11,27 +11,48 @@
 #include "kernels/matmul.h"
 #include "tests/check.h"
 
-/* Every low-bit type; ternary says: pack it as TERN. d_at, dmin_at: where the block keeps its f16
+/* Every low-bit type; ternary says: pack it as TERN, trio: in its other layout. d_at, dmin_at: where the block keeps its f16
  * scales. */
 struct case_type {
     const char *name;
     int type;
     int d_at, dmin_at;
-    bool ternary;
+    bool ternary, trio;
 };
 
 static const struct case_type case_types[] = {
-    {"Q4_0", LUTRA_TYPE_Q4_0, 0, -1, false},    {"Q4_1", LUTRA_TYPE_Q4_1, 0, 2, false},
-    {"Q5_0", LUTRA_TYPE_Q5_0, 0, -1, false},    {"Q5_1", LUTRA_TYPE_Q5_1, 0, 2, false},
-    {"Q8_0", LUTRA_TYPE_Q8_0, 0, -1, false},    {"Q2_K", LUTRA_TYPE_Q2_K, 80, 82, false},
-    {"Q3_K", LUTRA_TYPE_Q3_K, 108, -1, false},  {"Q4_K", LUTRA_TYPE_Q4_K, 0, 2, false},
-    {"Q5_K", LUTRA_TYPE_Q5_K, 0, 2, false},     {"Q6_K", LUTRA_TYPE_Q6_K, 208, -1, false},
-    {"TQ1_0", LUTRA_TYPE_TQ1_0, 52, -1, false}, {"TQ2_0", LUTRA_TYPE_TQ2_0, 64, -1, false},
-    {"Q1_0", LUTRA_TYPE_Q1_0, 0, -1, false},    {"Q2_0", LUTRA_TYPE_Q2_0, 0, -1, false},
-    {"Q2_0x2", LUTRA_TYPE_Q2_0_G128, 0, -1, false},
-    {"TERN1", LUTRA_TYPE_TQ1_0, 52, -1, true},  {"TERN2", LUTRA_TYPE_TQ2_0, 64, -1, true},
+    {"Q4_0", LUTRA_TYPE_Q4_0, 0, -1, false, false},
+    {"Q4_1", LUTRA_TYPE_Q4_1, 0, 2, false, false},
+    {"Q5_0", LUTRA_TYPE_Q5_0, 0, -1, false, false},
+    {"Q5_1", LUTRA_TYPE_Q5_1, 0, 2, false, false},
+    {"Q8_0", LUTRA_TYPE_Q8_0, 0, -1, false, false},
+    {"Q2_K", LUTRA_TYPE_Q2_K, 80, 82, false, false},
+    {"Q3_K", LUTRA_TYPE_Q3_K, 108, -1, false, false},
+    {"Q4_K", LUTRA_TYPE_Q4_K, 0, 2, false, false},
+    {"Q5_K", LUTRA_TYPE_Q5_K, 0, 2, false, false},
+    {"Q6_K", LUTRA_TYPE_Q6_K, 208, -1, false, false},
+    {"TQ1_0", LUTRA_TYPE_TQ1_0, 52, -1, false, false},
+    {"TQ2_0", LUTRA_TYPE_TQ2_0, 64, -1, false, false},
+    {"Q1_0", LUTRA_TYPE_Q1_0, 0, -1, false, false},
+    {"Q2_0", LUTRA_TYPE_Q2_0, 0, -1, false, false},
+    {"Q2_0x2", LUTRA_TYPE_Q2_0_G128, 0, -1, false, false},
+    {"TERN1", LUTRA_TYPE_TQ1_0, 52, -1, true, false},
+    {"TERN2", LUTRA_TYPE_TQ2_0, 64, -1, true, false},
+    {"TRIO1", LUTRA_TYPE_TQ1_0, 52, -1, true, true},
+    {"TRIO2", LUTRA_TYPE_TQ2_0, 64, -1, true, true},
 };
 enum { CASE_TYPES = sizeof case_types / sizeof case_types[0] };
+
+/* Does the level read it? Scalar reads both layouts of TERN, any other level one. */
+static inline bool case_runs(const struct lutra_ops *ops, const struct case_type *ct)
+{
+    return !ct->ternary || ct->trio == ops->packs_trio || strcmp(ops->name, "scalar") == 0;
+}
+
+static inline enum lutra_packing case_packing(const struct case_type *ct)
+{
+    return ct->trio ? LUTRA_PACK_TRIO : ct->ternary ? LUTRA_PACK_TERN : LUTRA_PACK_CODES;
+}
 
 struct case_mat {
     struct lutra_mat m;
@@ -130,15 +151,10 @@ static inline void case_mat_open_how(struct case_mat *c, const struct case_type 
     }
 }
 
-static inline enum lutra_packing case_how(const struct case_type *ct)
-{
-    return ct->ternary ? LUTRA_PACK_TERN : LUTRA_PACK_CODES;
-}
-
 static inline void case_mat_open_as(struct case_mat *c, const struct case_type *ct, int n_rows,
                                     int n_cols, enum case_weights weights)
 {
-    case_mat_open_how(c, ct, n_rows, n_cols, weights, case_how(ct));
+    case_mat_open_how(c, ct, n_rows, n_cols, weights, case_packing(ct));
 }
 
 static inline void case_mat_open(struct case_mat *c, const struct case_type *ct, int n_rows,
@@ -147,7 +163,7 @@ static inline void case_mat_open(struct case_mat *c, const struct case_type *ct,
     case_mat_open_as(c, ct, n_rows, n_cols, CASE_RANDOM);
 }
 
-/* For timing: `times` copies of a random matrix, one below the other. n_rows a multiple of 32. */
+/* For timing: `times` copies of a random matrix, one below the other. n_rows a multiple of 64. */
 static inline void case_mat_open_tiled(struct case_mat *c, const struct case_type *ct, int n_rows,
                                        int n_cols, int times, enum lutra_packing how)
 {
@@ -165,7 +181,7 @@ static inline void case_mat_open_tiled(struct case_mat *c, const struct case_typ
 static inline enum lutra_packing case_how_at(const struct lutra_ops *ops, const struct case_type *ct,
                                              int n_cols)
 {
-    return ct->ternary ? LUTRA_PACK_TERN : lutra_codes_packing(ops, ct->type, n_cols, false);
+    return ct->ternary ? case_packing(ct) : lutra_codes_packing(ops, ct->type, n_cols, false);
 }
 
 static inline void case_mat_close(struct case_mat *c)

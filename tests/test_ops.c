@@ -163,7 +163,8 @@ static void twin(const struct lutra_kernel_case *c, const struct lutra_kernel_se
         lutra_count_lookup(y, m, &b.act, &n);
         CHECK_MEM(y, b.y, (size_t)c->rows * sizeof *y, 'f');
         if (m->kind == LUTRA_MAT_TERN) {
-            CHECK_NEAR(n.lookups, 2.0 * c->rows * lutra_tern_k_pad(c->cols) / 3, 0);
+            int units = (c->cols + m->unit_k - 1) / m->unit_k, each = lutra_tern_trio(m) ? 1 : 2;
+            CHECK_NEAR(n.lookups, (double)each * c->rows * units * m->unit_k / 3, 0);
         } else {
             CHECK_NEAR(n.lookups, weights * m->bits / 2, 0); /* two bytes of a quad, each plane */
             CHECK(n.float_muls >= weights / m->run &&

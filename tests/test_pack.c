@@ -157,8 +157,8 @@ int main(int argc, char **argv)
     }
     CHECK_CASE("sign counts")
     {
-        tern_counts(&case_types[CASE_TYPES - 1], 512);
-        tern_counts(&case_types[CASE_TYPES - 2], 768);
+        tern_counts(&case_types[CASE_TYPES - 3], 512);
+        tern_counts(&case_types[CASE_TYPES - 4], 768);
     }
     CHECK_CASE("is ternary") ternary_or_not();
     CHECK_CASE("refusals") refusals();

@@ -95,17 +95,17 @@ static float planes_row(struct lutra_op_counts *c, const struct lutra_mat *m, co
 static float tern_row(struct lutra_op_counts *c, const struct lutra_mat *m, const uint8_t *tile,
                       int row, const int16_t *q)
 {
-    const uint8_t *p = tile + 4 * LUTRA_TERN_ROWS;
-    int sum = 0;
-    for (int k = 0; k < m->n_cols; k += LUTRA_TERN_K, p += m->unit_bytes)
-        for (int t = 0; t < LUTRA_TERN_K / 3; t++) {
-            int8_t abc[3];
-            int entry = 0;
-            lutra_tern_digits(lutra_tern_index(p, row, t), abc);
-            for (int i = 0; i < 3; i++) entry += abc[i] * q[k + 3 * t + i];
-            c->lookups += 2;
-            sum = add(c, sum, lutra_tern_neg(p, row, t) ? times(c, -1, entry) : entry);
-        }
+    const bool trio = lutra_tern_trio(m); /* whole entries, those of negative values among them */
+    int units = (m->n_cols + m->unit_k - 1) / m->unit_k, sum = 0;
+    for (int t = 0; t < units * m->unit_k / 3; t++) {
+        int8_t abc[3];
+        int value = lutra_tern_value(m, tile, row, t), entry = 0;
+        bool neg = value < 0 && !trio;
+        lutra_tern_digits(neg ? -value : value, abc);
+        for (int i = 0; i < 3; i++) entry += abc[i] * q[3 * t + i];
+        c->lookups += trio ? 1 : 2;
+        sum = add(c, sum, neg ? times(c, -1, entry) : entry);
+    }
     return sum_of(c, 0.0f, scaled(c, m->scale, (float)sum));
 }
 

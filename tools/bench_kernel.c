@@ -68,7 +68,7 @@ static lutra_status plan_case(struct lutra_mat *m, const struct lutra_kernel_cas
     int block = lutra_type_info((uint32_t)c->type)->block;
     int whole = (c->cols + block - 1) / block * block;
     enum lutra_packing how =
-        c->ternary ? LUTRA_PACK_TERN
+        c->ternary ? lutra_tern_packing(ops, false)
                    : lutra_codes_packing(ops, c->type, c->cols, s->mode == LUTRA_MODE_LUT);
     lutra_status st =
         lutra_pack_plan_as(m, c->type, c->rows, c->ternary ? whole : c->cols, how, err);
@@ -91,7 +91,8 @@ static bool pack_tile(const struct lutra_mat *m, int t, uint8_t *rows, int n)
         lutra_pack_tile(m, t, rows, n);
         return true;
     }
-    if (lutra_pack_plan(&padded, m->type, m->tile_rows, whole, true, NULL)) return false;
+    enum lutra_packing how = lutra_tern_trio(m) ? LUTRA_PACK_TRIO : LUTRA_PACK_TERN;
+    if (lutra_pack_plan_as(&padded, m->type, m->tile_rows, whole, how, NULL)) return false;
     float *w = calloc((size_t)whole, sizeof *w);
     padded.data = malloc(padded.bytes);
     for (int r = 0; w && padded.data && r < n; r++) {

@@ -104,7 +104,7 @@ static void add_type(struct group *groups, int *n, const struct lutra_ops *ops, 
     struct lutra_mat m = {.data = NULL};
     struct lutra_engine e;
     char way[WAY_BYTES], name[40];
-    enum lutra_packing how = ternary ? LUTRA_PACK_TERN : lutra_codes_packing(ops, type, 4096, false);
+    enum lutra_packing how = ternary ? lutra_tern_packing(ops, false) : lutra_codes_packing(ops, type, 4096, false);
     if (lutra_pack_plan_as(&m, type, 4096, 4096, how, NULL)) return;
     set_engine(&e, ops, LUTRA_MODE_AUTO, &m);
     say_way(way, sizeof way, &e, &m);

@@ -33,14 +33,15 @@ static float next_random(uint32_t *state)
 }
 
 /* A random matrix of one type, packed; ternary types get true ternary rows. */
-static bool make_matrix(struct bench *b, int type, bool dense, uint32_t *state)
+static bool make_matrix(struct bench *b, const struct lutra_ops *ops, int type, bool dense,
+                        uint32_t *state)
 {
     const struct lutra_type_info *info = lutra_type_info((uint32_t)type);
     bool ternary = type == LUTRA_TYPE_TQ1_0 || type == LUTRA_TYPE_TQ2_0;
     size_t row_bytes = (size_t)(COLS / info->block * info->bytes);
     float row[COLS];
     enum lutra_packing how = dense     ? LUTRA_PACK_DENSE
-                             : ternary ? LUTRA_PACK_TERN
+                             : ternary ? lutra_tern_packing(ops, false)
                                        : LUTRA_PACK_CODES;
     if (lutra_pack_plan_as(&b->mat, type, ROWS, COLS, how, NULL)) return false;
     uint8_t *tile = lutra_arena_take(&b->arena, row_bytes * (size_t)b->mat.tile_rows);
@@ -92,7 +93,7 @@ static bool type_agrees(struct bench *b, const struct lutra_ops *scalar,
                 {LUTRA_MODE_DEQ, VECTORS}};
     uint32_t state = 88172645u + (uint32_t)type;
     size_t used = b->arena.used;
-    bool ok = make_matrix(b, type, dense, &state);
+    bool ok = make_matrix(b, ops, type, dense, &state);
     for (size_t i = 0; ok && i < sizeof ways / sizeof *ways; i++) {
         int n = ways[i].n;
         memset(b->y[0], 0, VECTORS * ROWS * sizeof(float));

@@ -9,7 +9,7 @@
 enum {
     BLOCK = 64, /* vectors that share a decoded run */
     WIDE = 8,   /* vectors whose sums stand in registers: 8 chains hide the latency of the adds */
-    TERN_RUN = PANEL_K / LUTRA_TERN_K * LUTRA_TERN_K
+    TERN_RUN = PANEL_K / LUTRA_TRIO_K * LUTRA_TRIO_K
 };
 
 struct scratch {
@@ -60,17 +60,15 @@ static void decode_planes(struct scratch *s, const struct lutra_mat *m, int tile
     }
 }
 
-/* The same of a ternary tile, n at most TERN_RUN. */
-static void decode_tern(struct scratch *s, const struct lutra_mat *m, int tile, int k, int n)
+/* The same of 32 ternary rows, n at most TERN_RUN. */
+static void decode_tern(struct scratch *s, const struct lutra_mat *m, int strip, int k, int n)
 {
     const __m512 d = _mm512_set1_ps(m->scale);
-    const int units = (n + LUTRA_TERN_K - 1) / LUTRA_TERN_K;
-    const uint8_t *src =
-        lutra_mat_tile(m, tile) + 4 * LUTRA_TERN_ROWS + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes;
-    tern_fill(&s->tern, m, src, src + (size_t)units * m->unit_bytes, units);
+    const int padded = (n + LUTRA_TRIO_K - 1) / LUTRA_TRIO_K * LUTRA_TRIO_K;
+    tern_fill(&s->tern, m, strip, strip, k, padded);
     for (int half = 0; half < 2; half++)
-        for (int q = 0; q < 6 * units; q++)
-            decode_quad(s->w[half] + q / 6 * LUTRA_TERN_K + q % 6, 6, s->tern.q[q][half], 1, d, NULL);
+        for (int q = 0; q < padded / 4; q++)
+            decode_quad(s->w[half] + q / 3 * 12 + q % 3, 3, s->tern.q[q][half], 1, d, NULL);
 }
 
 X512_INLINE void exact_run(struct scratch *s, int nv, int half, const float *x, size_t stride,
@@ -116,10 +114,12 @@ static void exact_block(struct scratch *s, const struct lutra_act *a, int half, 
     }
 }
 
-static void exact_tile(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
+/* A tile; of ternary ones 32 rows. */
+static void exact_rows(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
                        const struct lutra_act *a, int v0, int v1, int tile)
 {
     const bool tern = m->kind == LUTRA_MAT_TERN;
+    const int n_rows = tern ? 32 : m->tile_rows;
     int n;
     memset(&s->acc, 0, (size_t)(v1 - v0) * sizeof s->acc[0]);
     for (int k = 0; k < m->n_cols; k += n) {
@@ -128,11 +128,11 @@ static void exact_tile(struct scratch *s, float *y, size_t y_stride, const struc
             decode_tern(s, m, tile, k, n);
         else
             decode_planes(s, m, tile, k, n);
-        for (int half = 0; half < m->tile_rows / 16; half++) exact_block(s, a, half, v0, v1, k, n);
+        for (int half = 0; half < n_rows / 16; half++) exact_block(s, a, half, v0, v1, k, n);
     }
     for (int v = v0; v < v1; v++) {
-        for (int half = 0; half < m->tile_rows / 16; half++) {
-            int row = tile * m->tile_rows + 16 * half;
+        for (int half = 0; half < n_rows / 16; half++) {
+            int row = tile * n_rows + 16 * half;
             if (row < m->n_rows)
                 x512_store_rows(y + (size_t)v * y_stride + row,
                                 _mm512_load_ps(s->acc[v - v0][half]), m->n_rows - row);
@@ -153,7 +153,9 @@ void lutra_exact_mul_avx512(float *y, size_t y_stride, const struct lutra_mat *m
         lutra_exact_mul_avx2(y, y_stride, m, a, v0, v1, tile0, tile1, scratch);
         return;
     }
+    const bool tern = m->kind == LUTRA_MAT_TERN;
+    const int first = tern ? 2 * tile0 : tile0, last = tern ? tern_strips(m, tile1) : tile1;
     for (int v = v0; v < v1; v += BLOCK)
-        for (int t = tile0; t < tile1; t++)
-            exact_tile(scratch, y, y_stride, m, a, v, min_int(v + BLOCK, v1), t);
+        for (int t = first; t < last; t++)
+            exact_rows(scratch, y, y_stride, m, a, v, min_int(v + BLOCK, v1), t);
 }

@@ -4,6 +4,7 @@
  * vpermb looks up 64 bytes at once in 64 entries, by the low 6 bits of each index byte; vpdpbusd
  * multiplies the four entries of a row with the weights of their planes and adds them to the row's
  * int32. There is nothing to widen or to bound, and the rows are in order. */
+#include "kernels/lut_init.h"
 #include "kernels/ops.h"
 #include "kernels/x86/x86_init.h"
 #include "kernels/x86/x512.h"
@@ -341,123 +342,107 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
     }
 }
 
-/* ---- TERN ----
- * Triple table: per 24 columns four times 64 bytes: low and high bytes of the entries of triples
- * 0, 2, 4, 6, then of 1, 3, 5, 7; 16 entries a triple, entry = value + 384, so both bytes are
- * unsigned. vpdpbusd takes them times +-64, which is the sign bit and one constant bit:
- *
- *   64 * S = low + 256 * high - 384 * 64 * (triples - 2 * triples with the sign)
- *
- * low stays below 64 * 255 per triple: enough for 390000 columns, and 64 * S fits whenever
- * |c| <= 127 (lut_pack.c: at most 2^18 columns). */
+/* ---- TERN, in the layout of TRIO ----
+ * Triple table: 32 int16 for each triple, as many rows looked up by one vpermw. A sum of 80 triples is
+ * at most 80 * 3 * 127 = 30480, so it stays in int16 for five units of 48 columns; vpdpwssd with 1, 0
+ * and 0, 1 then adds even and odd words to the rows' int32. 64 rows share a load of a table: tables are
+ * more than L1 holds. */
 
-enum { TRIP_BYTES = 32, TRIP_BIAS = 384, UNIT_TRIPLES = 8 };
+enum { TRIP_BYTES = 64, UNIT_TRIPLES = LUTRA_TRIO_K / 3, WORD_UNITS = 5 };
 
-/* Entries of triples t and t + 2 as 32 int16. c holds the 24 codes. */
-X512_INLINE __m512i two_triples(__m512i c, int t)
+/* Digit 0 (a), 1 or 2 of the indices 0..31, -1, 0 or 1; past 26 nobody asks. */
+X512_INLINE __m512i trio_digit(int which)
 {
-    static const int8_t digit[3][16] = {{0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},
-                                        {0, 0, 1, 1, 1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 0, 0},
-                                        {0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, -1, 0, 1, 0, 0}};
-    __m512i e = _mm512_set1_epi16(TRIP_BIAS);
-    for (int i = 0; i < 3; i++) {
-        int16_t at[32];
-        for (int j = 0; j < 32; j++) at[j] = (int16_t)(3 * (t + j / 16 * 2) + i);
-        __m256i d = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)digit[i]));
-        __m512i code = _mm512_permutexvar_epi16(x512_load(at), c);
-        e = _mm512_add_epi16(e, _mm512_mullo_epi16(code, _mm512_broadcast_i64x4(d)));
-    }
-    return e;
-}
-
-/* Low bytes of four triples to tab, high bytes to tab + 64. */
-X512_INLINE void four_triples(uint8_t *tab, __m512i c, int t)
-{
-    uint8_t low[64], high[64];
-    for (int i = 0; i < 64; i++) {
-        low[i] = (uint8_t)(2 * i);
-        high[i] = (uint8_t)(2 * i + 1);
-    }
-    __m512i a = two_triples(c, t), b = two_triples(c, t + 4);
-    _mm512_storeu_si512(tab, _mm512_permutex2var_epi8(a, x512_load(low), b));
-    _mm512_storeu_si512(tab + 64, _mm512_permutex2var_epi8(a, x512_load(high), b));
+    int16_t d[32];
+    for (int i = 0; i < 32; i++)
+        d[i] = (int16_t)((which == 0 ? i / 9 : which == 1 ? i / 3 : i) % 3 - 1);
+    return x512_load(d);
 }
 
 static void trip_tables(uint8_t *tab, const int16_t *codes, int n)
 {
-    for (int k = 0; k < n; k += LUTRA_TERN_K, tab += UNIT_TRIPLES * TRIP_BYTES) {
-        __m512i c = _mm512_maskz_loadu_epi64(0x3f, codes + k);
-        four_triples(tab, c, 0);
-        four_triples(tab + 128, c, 1);
+    const __m512i a = trio_digit(0), b = trio_digit(1), c = trio_digit(2);
+    for (int k = 0; k < n; k += 3, tab += TRIP_BYTES) {
+        __m512i e = _mm512_mullo_epi16(a, _mm512_set1_epi16(codes[k]));
+        e = _mm512_add_epi16(e, _mm512_mullo_epi16(b, _mm512_set1_epi16(codes[k + 1])));
+        e = _mm512_add_epi16(e, _mm512_mullo_epi16(c, _mm512_set1_epi16(codes[k + 2])));
+        _mm512_storeu_si512(tab, e);
     }
 }
 
-/* Byte j of each lane moved up by 2*j bits, where all four are the same. */
-X512_INLINE __m512i sign_shift(__m512i signs)
+/* Entries of 32 rows by the low five bits of their words. */
+X512_INLINE __m512i add_entry(__m512i sum, __m512i index, __m512i table)
 {
-    const __m512i from = _mm512_set1_epi64(0x2224262802040608);
-    return _mm512_multishift_epi64_epi8(from, signs);
+    return _mm512_add_epi16(sum, _mm512_permutexvar_epi16(index, table));
 }
 
-/* Four triples of half i of the rows. */
-X512_INLINE void add_triples(struct sums *s, int i, __m512i x, __m512i signs, const uint8_t *tab)
+/* Words down by 5 or by 10: a multiplication, for shuffles and shifts wait for the same ports. */
+X512_INLINE __m512i word_down(__m512i w, int by)
 {
-    __m512i index = x512_and_or(x, _mm512_set1_epi8(15), x512_four_bytes(0, 16, 32, 48));
-    __m512i by = x512_and_or(signs, _mm512_set1_epi8(-128), _mm512_set1_epi8(64));
-    __m512i lo = _mm512_permutexvar_epi8(index, x512_load(tab));
-    __m512i hi = _mm512_permutexvar_epi8(index, x512_load(tab + 64));
-    s->low[i] = _mm512_dpbusd_epi32(s->low[i], lo, by);
-    s->high[i] = _mm512_dpbusd_epi32(s->high[i], hi, by);
+    return _mm512_mulhi_epu16(w, _mm512_set1_epi16((int16_t)(1 << (16 - by))));
 }
 
-/* 24 columns of 32 rows. */
-X512_INLINE void add_tern(struct sums *s, const uint8_t *p, const uint8_t *tab)
+/* 48 columns of 64 rows. Both halves load a table themselves, as operands of vpermw: from memory a quarter
+ * faster than to load it once into a register. */
+X512_INLINE void add_trio(__m512i sum[2], const uint8_t *p, const uint8_t *tab)
 {
-    __m512i first = x512_load(p + 32), second = x512_load(p + 96), sign = x512_load_half(p);
+    const uint8_t *tabs[2] = {tab, tab};
+    __m512i last[2];
+    X512_FORGET(tabs[1]);
+    X512_UNROLL
+    for (int i = 0; i < 5; i++) {
+        const int two = TRIP_BYTES * (i < 4 ? 2 * i : 12), third = TRIP_BYTES * (i < 4 ? 8 + i : 14);
+        x512_prefetch_tables(p + 128 * i, 128); /* all ten lines at once would wait for each other */
+        X512_UNROLL
+        for (int h = 0; h < 2; h++) {
+            const __m512i w = x512_load(p + LUTRA_TRIO_HALF * h + 64 * i);
+            sum[h] = add_entry(sum[h], w, x512_load(tabs[h] + two));
+            sum[h] = add_entry(sum[h], word_down(w, 5), x512_load(tabs[h] + two + TRIP_BYTES));
+            sum[h] = add_entry(sum[h], word_down(w, 10), x512_load(tabs[h] + third));
+            last[h] = _mm512_shldi_epi16(i ? last[h] : w, w, 1); /* the top bits, one by one */
+        }
+    }
+    X512_UNROLL
+    for (int h = 0; h < 2; h++)
+        sum[h] = add_entry(sum[h], last[h], x512_load(tabs[h] + TRIP_BYTES * 15));
+}
+
+/* S of 64 rows. */
+static void trio_tile(__m512i sum[4], const uint8_t *p, const uint8_t *tab, int units)
+{
+    const __m512i even = _mm512_set1_epi32(1), odd = _mm512_set1_epi32(1 << 16);
+    const __m512i zero = _mm512_setzero_si512();
+    __m512i s[2][2] = {{zero, zero}, {zero, zero}}; /* [half][even, odd words] */
+    for (int u = 0, end; u < units; u = end) {
+        __m512i words[2] = {zero, zero};
+        end = u + WORD_UNITS < units ? u + WORD_UNITS : units;
+        for (int i = u; i < end; i++, p += 2 * LUTRA_TRIO_HALF, tab += UNIT_TRIPLES * TRIP_BYTES)
+            add_trio(words, p, tab);
+        X512_UNROLL
+        for (int h = 0; h < 2; h++) {
+            s[h][0] = _mm512_dpwssd_epi32(s[h][0], words[h], even);
+            s[h][1] = _mm512_dpwssd_epi32(s[h][1], words[h], odd);
+        }
+    }
     X512_UNROLL
     for (int h = 0; h < 2; h++) {
-        __m512i x = _mm512_permutex2var_epi8(first, x512_tern_order(h, 32), second);
-        __m512i signs = sign_shift(_mm512_permutexvar_epi8(x512_tern_order(h, 0), sign));
-        add_triples(s, h, x, signs, tab);
-        add_triples(s, h, _mm512_srli_epi16(x, 4), _mm512_add_epi8(signs, signs), tab + 128);
+        sum[2 * h] = _mm512_unpacklo_epi32(s[h][0], s[h][1]);
+        sum[2 * h + 1] = _mm512_unpackhi_epi32(s[h][0], s[h][1]);
     }
-}
-
-/* S of one half of the rows. */
-X512_INLINE __m512i tern_sum(__m512i low, __m512i high, const uint8_t *n_neg, int triples)
-{
-    __m512i plus = _mm512_slli_epi32(x512_load(n_neg), 1);
-    plus = _mm512_sub_epi32(_mm512_set1_epi32(triples), plus);
-    __m512i all = _mm512_add_epi32(low, _mm512_slli_epi32(high, 8));
-    all = _mm512_sub_epi32(all, _mm512_mullo_epi32(plus, _mm512_set1_epi32(64 * TRIP_BIAS)));
-    return _mm512_srai_epi32(all, 6);
-}
-
-static void tern_tile(__m512i sum[2], const uint8_t *tile, const uint8_t *tab, int units)
-{
-    const __m512i zero = _mm512_setzero_si512();
-    const uint8_t *p = tile + 4 * LUTRA_TERN_ROWS;
-    struct sums s = {{zero, zero}, {zero, zero}}; /* by half of the rows */
-    for (int u = 0; u < units; u++, p += 160, tab += UNIT_TRIPLES * TRIP_BYTES) {
-        x512_prefetch_tables(p, 160);
-        add_tern(&s, p, tab);
-    }
-    for (int h = 0; h < 2; h++)
-        sum[h] = tern_sum(s.low[h], s.high[h], tile + 64 * h, UNIT_TRIPLES * units);
 }
 
 static void tern_lookup(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,
                         int tile0, int tile1)
 {
     const uint8_t *tab = a->trips + (size_t)v * a->trip_bytes;
-    int units = lutra_tern_k_pad(m->n_cols) / LUTRA_TERN_K;
+    int units = (m->n_cols + LUTRA_TRIO_K - 1) / LUTRA_TRIO_K;
     for (int t = tile0; t < tile1; t++) {
-        __m512i sum[2];
-        tern_tile(sum, lutra_mat_tile(m, t), tab, units);
-        for (int h = 0; h < 2; h++) {
-            int row = t * LUTRA_TERN_ROWS + 16 * h;
+        __m512i sum[4];
+        trio_tile(sum, lutra_mat_tile(m, t), tab, units);
+        for (int i = 0; i < 4; i++) {
+            int row = t * LUTRA_TRIO_ROWS + 16 * i;
             __m512 acc = x512_add_product(_mm512_setzero_ps(), _mm512_set1_ps(m->scale),
-                                          _mm512_cvtepi32_ps(sum[h]));
+                                          _mm512_cvtepi32_ps(sum[i]));
             acc = _mm512_mul_ps(acc, _mm512_set1_ps(a->scale[v]));
             if (row < m->n_rows) x512_store_rows(y + row, acc, m->n_rows - row);
         }
@@ -471,6 +456,8 @@ void lutra_lut_init_avx512(struct lutra_ops *ops)
     ops->trip_bytes = TRIP_BYTES;
     ops->planes_lookup = planes_lookup;
     ops->tern_lookup = tern_lookup;
+    ops->packs_trio = true;
+    lutra_vlut_init_scalar(ops); /* never the faster way here; AVX2's do not read TRIO */
     ops->bits_lookup = lutra_bits_lookup_avx512;
     lutra_quint_init_avx512(ops);
     lutra_mm_init_avx512(ops);

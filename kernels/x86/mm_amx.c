@@ -237,7 +237,7 @@ static void group_band(const struct work *w, float *y, size_t y_stride, int tile
 
 /* ---- one scale: TERN ---- */
 
-/* Columns [k, k + n), n a multiple of 24, in the panel's order; rows of codes are padded to 96. */
+/* Columns [k, k + n), n a multiple of 48, in the panel's order; rows of codes are padded to 96. */
 static void copy_trits(const struct work *w, int k, int n)
 {
     const __m512i order = tern_order();
@@ -299,27 +299,22 @@ static void store_trits(float *y, size_t y_stride, const struct work *w, int row
 static void trit_band(const struct work *w, float *y, size_t y_stride, int tile0, int tile1)
 {
     const struct lutra_mat *m = w->m;
-    const int end = lutra_tern_k_pad(m->n_cols);
+    const int end = tern_k_end(m), first = 2 * tile0, last = tern_strips(m, tile1);
     struct tern_panel *quads = &w->s->w.quads;
     for (int plane = 0; plane < w->n_planes; plane++)
-        for (int i = 0; i < tile1 - tile0; i++)
+        for (int i = 0; i < last - first; i++)
             memset(w->s->acc.ints[plane][i], 0, (size_t)(w->n_tiles * w->each) * sizeof(sums_row));
     for (int k = 0; k < end; k += TERN_K) {
         const int n = min_int(TERN_K, end - k);
-        const size_t at = 4 * LUTRA_TERN_ROWS + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes;
         copy_trits(w, k, n);
         /* up to a full tile the weights are 0, whatever the codes there */
         memset(quads->q[n / 4], 0, sizeof *quads - sizeof quads->q[0] * (size_t)(n / 4));
-        for (int t = tile0; t < tile1; t++) {
-            const uint8_t *src = lutra_mat_tile(m, t) + at;
-            const uint8_t *next = t + 1 < tile1 ? src + m->tile_bytes
-                                                : lutra_mat_tile(m, tile0) + at +
-                                                      TERN_K / LUTRA_TERN_K * m->unit_bytes;
-            tern_fill(quads, m, src, next, n / LUTRA_TERN_K);
-            trit_strip(w, t - tile0, n);
+        for (int t = first; t < last; t++) {
+            tern_fill(quads, m, t, t + 1 < last ? t + 1 : first, k, n);
+            trit_strip(w, t - first, n);
         }
     }
-    store_trits(y, y_stride, w, tile0 * LUTRA_TERN_ROWS, tile1 * LUTRA_TERN_ROWS);
+    store_trits(y, y_stride, w, 32 * first, 32 * last);
 }
 
 /* ---- all ---- */
@@ -335,7 +330,7 @@ static void tile_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                      const struct lutra_act *a, int v0, int v1, int tile0, int tile1, void *scratch)
 {
     const bool trits = m->kind == LUTRA_MAT_TERN;
-    const int most = STRIPS * (32 / m->tile_rows);
+    const int most = STRIPS * 32 / m->tile_rows;
     struct work w = {.s = scratch, .m = m, .a = a,
                      .n_planes = a->code_max <= LUTRA_CODE_MAX_INT8 ? 1 : 2,
                      .k_tile = trits ? TILE_K : min_int(m->group, TILE_K)};

@@ -3,7 +3,7 @@
  * time.
  *
  *   for a block of vectors / for a band of rows / for a run of <= 384 columns: codes to bytes, then
- *       for a tile of 32 rows: unpack, then
+ *       for a strip of 32 rows: unpack, then
  *           for eight vectors: 32 rows x 8 vectors of int32 in registers
  *
  * Digits are 0, 1, 2; the sum of a vector's codes is subtracted beforehand. Codes of BitNet are
@@ -16,7 +16,7 @@
 
 enum {
     BLOCK = 256, /* vectors that share an unpacked run: unpacking costs as much as six of them */
-    STRIPS = 8,  /* tiles in a band: its sums are 256 KB, the codes of a run 96 KB */
+    STRIPS = 8,  /* of 32 rows in a band: its sums are 256 KB, the codes of a run 96 KB */
     WIDE = 8,    /* vectors whose sums stand in registers */
     SLACK = 64   /* codes are stored 64 at a time, 48 of them good */
 };
@@ -34,7 +34,7 @@ static int min_int(int a, int b)
 
 /* ---- codes as bytes ---- */
 
-/* Low bytes of columns [k, k + n) of vectors [v0, v1), n a multiple of 24; rows of codes are padded
+/* Low bytes of columns [k, k + n) of vectors [v0, v1), n a multiple of 48; rows of codes are padded
  * to 96. Returns whether any code has a high byte. */
 static bool low_bytes(struct scratch *s, const struct lutra_act *a, int v0, int v1, int k, int n)
 {
@@ -108,7 +108,7 @@ X512_INLINE void some_run(int32_t (*acc)[2][16], const struct tern_panel *p, con
 }
 
 /* All nb vectors of a block over the panel, the low or the high bytes of their codes. */
-static void block_run(struct scratch *s, int tile, int nb, int n, int high)
+static void block_run(struct scratch *s, int strip, int nb, int n, int high)
 {
     const unsigned shift = high ? 8 : 0;
     for (int b = 0, some; b < nb; b += some) {
@@ -116,28 +116,28 @@ static void block_run(struct scratch *s, int tile, int nb, int n, int high)
         some = x512_share(nb - b, WIDE, 1);
         switch (some) {
         case 1:
-            some_run(s->acc[tile] + b, &s->panel, c, 1, n, shift);
+            some_run(s->acc[strip] + b, &s->panel, c, 1, n, shift);
             break;
         case 2:
-            some_run(s->acc[tile] + b, &s->panel, c, 2, n, shift);
+            some_run(s->acc[strip] + b, &s->panel, c, 2, n, shift);
             break;
         case 3:
-            some_run(s->acc[tile] + b, &s->panel, c, 3, n, shift);
+            some_run(s->acc[strip] + b, &s->panel, c, 3, n, shift);
             break;
         case 4:
-            some_run(s->acc[tile] + b, &s->panel, c, 4, n, shift);
+            some_run(s->acc[strip] + b, &s->panel, c, 4, n, shift);
             break;
         case 5:
-            some_run(s->acc[tile] + b, &s->panel, c, 5, n, shift);
+            some_run(s->acc[strip] + b, &s->panel, c, 5, n, shift);
             break;
         case 6:
-            some_run(s->acc[tile] + b, &s->panel, c, 6, n, shift);
+            some_run(s->acc[strip] + b, &s->panel, c, 6, n, shift);
             break;
         case 7:
-            some_run(s->acc[tile] + b, &s->panel, c, 7, n, shift);
+            some_run(s->acc[strip] + b, &s->panel, c, 7, n, shift);
             break;
         default:
-            some_run(s->acc[tile] + b, &s->panel, c, WIDE, n, shift);
+            some_run(s->acc[strip] + b, &s->panel, c, WIDE, n, shift);
             break;
         }
     }
@@ -146,14 +146,14 @@ static void block_run(struct scratch *s, int tile, int nb, int n, int high)
 /* ---- bands ---- */
 
 /* Sums start at minus the sum of all codes: what digits 1, one too many each, add. */
-static void start_band(struct scratch *s, const struct lutra_act *a, int v0, int v1, int tiles)
+static void start_band(struct scratch *s, const struct lutra_act *a, int v0, int v1, int strips)
 {
     const int n = a->k_pad / 16;
     for (int v = v0; v < v1; v++) {
         const int32_t *sums = a->sums + (size_t)v * (size_t)n;
         int32_t x = 0;
         for (int i = 0; i < n; i++) x += sums[i];
-        for (int t = 0; t < tiles; t++) {
+        for (int t = 0; t < strips; t++) {
             _mm512_store_si512(s->acc[t][v - v0][0], _mm512_set1_epi32(-x));
             _mm512_store_si512(s->acc[t][v - v0][1], _mm512_set1_epi32(-x));
         }
@@ -177,28 +177,23 @@ static void store_band(float *y, size_t y_stride, const struct scratch *s,
     }
 }
 
-/* Vectors [v0, v1) of a block times tiles [tile0, tile1) of a band. */
+/* Vectors [v0, v1) of a block times strips [first, last) of a band. */
 static void band(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
-                 const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
+                 const struct lutra_act *a, int v0, int v1, int first, int last)
 {
-    const int end = lutra_tern_k_pad(m->n_cols);
-    start_band(s, a, v0, v1, tile1 - tile0);
+    const int end = tern_k_end(m);
+    start_band(s, a, v0, v1, last - first);
     for (int k = 0; k < end; k += TERN_K) {
         const int n = min_int(TERN_K, end - k);
-        const size_t at = 4 * LUTRA_TERN_ROWS + (size_t)(k / LUTRA_TERN_K) * m->unit_bytes;
         const bool high = low_bytes(s, a, v0, v1, k, n);
         if (high) high_bytes(s, a, v0, v1, k, n);
-        for (int t = tile0; t < tile1; t++) {
-            const uint8_t *src = lutra_mat_tile(m, t) + at;
-            const uint8_t *next = t + 1 < tile1 ? src + m->tile_bytes
-                                                : lutra_mat_tile(m, tile0) + at +
-                                                      TERN_K / LUTRA_TERN_K * m->unit_bytes;
-            tern_fill(&s->panel, m, src, next, n / LUTRA_TERN_K);
-            block_run(s, t - tile0, v1 - v0, n, 0);
-            if (high) block_run(s, t - tile0, v1 - v0, n, 1);
+        for (int t = first; t < last; t++) {
+            tern_fill(&s->panel, m, t, t + 1 < last ? t + 1 : first, k, n);
+            block_run(s, t - first, v1 - v0, n, 0);
+            if (high) block_run(s, t - first, v1 - v0, n, 1);
         }
     }
-    store_band(y, y_stride, s, m, a, v0, v1, tile0 * LUTRA_TERN_ROWS, tile1 * LUTRA_TERN_ROWS);
+    store_band(y, y_stride, s, m, a, v0, v1, 32 * first, 32 * last);
 }
 
 size_t lutra_tern_scratch_avx512(void)
@@ -210,9 +205,10 @@ void lutra_tern_mul_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
                            const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
                            void *scratch)
 {
+    const int last = tern_strips(m, tile1);
     for (int v = v0, some; v < v1; v += some) {
         some = x512_share(v1 - v, BLOCK, WIDE);
-        for (int t = tile0; t < tile1; t += STRIPS)
-            band(scratch, y, y_stride, m, a, v, v + some, t, min_int(t + STRIPS, tile1));
+        for (int t = 2 * tile0; t < last; t += STRIPS)
+            band(scratch, y, y_stride, m, a, v, v + some, t, min_int(t + STRIPS, last));
     }
 }
