@@ -41,21 +41,18 @@ struct crossover {
  *            N=4             146   140   137   159   164   181
  *   Two bits of 768 columns, all of them wide, MAC/ns of N=16 24 64: Q2_K 29 31 34, lookups 31; Q2_0 33
  *   35 38, lookups 36; TQ2_0 34 36 39, lookups 44.
- *   avx512 (Zen 4)    Q2_K  Q3_K  Q4_0  Q4_K  Q5_0  Q6_K  TQ2_0  Q1_0  base-3
- *     lookup            86   115   110   114   143   186     55    36      32
- *     N=4               45    52    42    39    50    62     32    44      37
- *       8               40    43    40    36    44    50     29    35      31
- *       16              34    33    37    35    37    42     29    30      28
- *       128             30    27    31    31    31    37     26    26      26
+ *   avx512 (Zen 4)    Q1_0  base-3
+ *     lookup            36      32
+ *     N=4               44      37
+ *       8               35      31
+ *       16              30      28
+ *       128             26      26
  *   One bit of 640 columns, all of them wide: 35 looked up, 55 as a panel.
  *
- * Up to dot_most vectors AVX-512 multiplies planes as they lie. us per vector of 4096 normally
- * distributed columns, 256 rows, on a Zen 4 core, looked up; then N=1 2 4 8:
- *     Q2_K 15.9; 12.9 10.2 8.9 8.2   Q4_0 22.1; 11.8 9.6 8.3 8.0   Q3_K 21.9; 14.7 11.7 10.2 8.5
- *     Q4_K 22.3; 10.6 8.3 7.5 7.0    Q5_0 28.7; 15.4 12.6 9.8 8.6  Q5_K 28.5; 15.3 12.4 9.8 8.9
- *     Q6_K 37.3; 19.4 14.6 12.2 10.1 Q2_0 12.1; 11.7 10.0 8.3 7.5
- * If all codes are wide two bits are looked up (short_twos), N=1 2 of 1024 x 768: Q2_K 13.1; 14.0 12.3,
- * Q2_0 9.0; 12.0 11.1.
+ * At AVX-512 2 to 6 bits are DENSE however short rows are, so lookups of their planes are for `--kernels lut` and
+ * tests: us per vector of 4096 normally distributed columns, 256 rows, from the cache, looked up, then DENSE of N=1 4
+ * 16: Q2_K 15.9; 12.4 8.9 6.5   Q4_0 22.1; 9.7 6.8 6.3   Q3_K 21.9; 14.1 9.5 6.3   Q4_K 22.3; 10.7 7.4 6.6
+ * Q5_0 28.7; 13.1 8.1 6.7   Q6_K 37.3; 15.2 9.0 7.6   Q2_0 12.1; 9.3 7.1 6.1.
  *
  * AVX2 and AVX-VNNI on a Zen 4 that others used too, best of 14, so only rows of it compare with each
  * other; AVX-VNNI's in AVX-512's encoding of the same instructions:

@@ -27,7 +27,8 @@ enum {
     BOOK_FEW = 12, /* BOOK: vectors that are multiplied as they lie, four at a time, if those have room
                       (book_avx512.c); MAC/ns of IQ4_XS and IQ2_XS, N=4 8 12: 146 146 146, 122 122 122, a
                       panel of N=8 12 16: 126 140 148, 110 120 127 */
-    BOOK_FEW_K = 4096
+    BOOK_FEW_K = 4096,
+    DENSE_SHORT = 7 /* see dense_most */
 };
 
 /* The weights of the next strip, fetched while the vectors pass over this one, some lines for each share: all
@@ -629,10 +630,13 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
         bands(scratch, y, y_stride, m, a, v0, v1, tile0, tile1);
 }
 
-static int dense_most(const struct lutra_mat *m)
+/* DENSE as it lies: MAC/ns of Q4_0, N=4 8 12 16: 156 163 167 167, a panel 92 126 141 148; of Q6_K 117 130 133 137,
+ * a panel 84 110 121 130; but of Q2_K, N=4 6 7 8: 118 126 128 130, a panel 113 132 124 142, and of Q4_0 if all
+ * columns have 14 bits, N=4 6 8 10: 79 83 83 84, a panel 69 80 84 87. */
+static int dense_most(const struct lutra_mat *m, const struct lutra_act *a)
 {
-    if (m->group == 16) return m->bits < 4 ? 7 : 5;
-    return LUTRA_DENSE_MOST_AVX512;
+    const bool folded = m->group == 16 && m->bits < 4;
+    return folded || all_wide(a) ? DENSE_SHORT : LUTRA_DENSE_MOST_AVX512;
 }
 
 static void dense_mul(float *y, size_t y_stride, const struct lutra_mat *m,
@@ -640,7 +644,7 @@ static void dense_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                       void *scratch)
 {
     if (v1 <= v0) return;
-    if (a->bytes && v1 - v0 <= dense_most(m))
+    if (a->bytes && v1 - v0 <= dense_most(m, a))
         lutra_dense_few_avx512(y, y_stride, m, a, v0, v1, tile0, tile1);
     else
         bands(scratch, y, y_stride, m, a, v0, v1, tile0, tile1);
