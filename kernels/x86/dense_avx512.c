@@ -58,12 +58,12 @@ X512_INLINE void store_tile(const struct few *f, int nv, const struct lutra_mat 
 }
 
 /* Groups that stand alone: D * (S - offset * X), then + M * X. S, offset * X and what is left of them are
- * integers below 2^24, so the difference may be fused. */
+ * integers below 2^24, so floats. */
 X512_INLINE __m512 add_group(__m512 acc, __m512i s, __m512 d, __m512 min, bool has_min, int offset, float x)
 {
     const __m512 sum = _mm512_cvtepi32_ps(s), by = _mm512_set1_ps(x);
     if (has_min) return x512_add_product(x512_add_product(acc, d, sum), min, by);
-    return x512_add_product(acc, d, _mm512_fnmadd_ps(_mm512_set1_ps((float)offset), by, sum));
+    return x512_add_product(acc, d, _mm512_sub_ps(sum, _mm512_mul_ps(_mm512_set1_ps((float)offset), by)));
 }
 
 /* Runs of groups weighed in integers: d * (total - offset * sum of sc * X), then - dmin * sum of mn * X. */
