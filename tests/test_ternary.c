@@ -74,14 +74,15 @@ static void count_kinds(const struct lutra_net *net, int kinds[8], int *rows)
 static void check_kinds(const struct lutra_net *net, enum scales how)
 {
     int kinds[8], rows;
-    int other = net->ops.packs_quint ? LUTRA_MAT_QUINT : LUTRA_MAT_PLANES;
     count_kinds(net, kinds, &rows);
-    int all = kinds[LUTRA_MAT_TERN] + kinds[LUTRA_MAT_QUINT] + kinds[LUTRA_MAT_PLANES];
+    const int codes = kinds[LUTRA_MAT_PLANES] + kinds[LUTRA_MAT_DENSE];
+    const int other = net->ops.packs_quint ? kinds[LUTRA_MAT_QUINT] : codes;
+    const int all = kinds[LUTRA_MAT_TERN] + kinds[LUTRA_MAT_QUINT] + codes;
     CHECK(all > 0);
     if (how == AS_FILE) CHECK(kinds[LUTRA_MAT_TERN] == all && rows == 0);
     if (how == BY_ROW) CHECK(kinds[LUTRA_MAT_TERN] == all && rows == all);
-    if (how == BY_BLOCK) CHECK(kinds[other] > 0 && rows > 0); /* one block in a row: by row */
-    if (how == CODE_3) CHECK_EQ(kinds[LUTRA_MAT_PLANES], all);
+    if (how == BY_BLOCK) CHECK(other > 0 && rows > 0); /* one block in a row: by row */
+    if (how == CODE_3) CHECK_EQ(codes, all);
 }
 
 /* Logits after some ids at a level, one by one or all at once. */

@@ -636,7 +636,7 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
 static int dense_most(const struct lutra_mat *m, const struct lutra_act *a)
 {
     const bool folded = m->group == 16 && m->bits < 4;
-    return folded || all_wide(a) ? DENSE_SHORT : LUTRA_DENSE_MOST_AVX512;
+    return folded || all_14_bits(a) ? DENSE_SHORT : LUTRA_DENSE_MOST_AVX512;
 }
 
 static void dense_mul(float *y, size_t y_stride, const struct lutra_mat *m,
