@@ -17,8 +17,8 @@
 enum {
     MANY_BLOCK = 256, /* vectors that share an unpacked run */
     MANY_WIDE = 8,    /* vectors of a share, whose sums stand in registers */
-    MANY_WEIGHED = 6, /* the same of groups of 16 and 32: what they add up to stands there too */
-    MANY_SHARES = MANY_BLOCK / MANY_WEIGHED + 1,
+    MANY_NARROW = 6,  /* the same of groups of 16 and 32: what they add up to stands there too */
+    MANY_SHARES = MANY_BLOCK / MANY_NARROW + 1,
     MANY_SPARSE = 3,  /* a listed quad costs as much as so many that are not */
     MANY_LIST = MANY_BLOCK * (PANEL_K / 4) / MANY_SPARSE,
     MANY_SLOT = 2 * 64, /* bytes */
@@ -128,7 +128,7 @@ static void many_copy(struct many *s, const struct lutra_mat *m, const struct lu
                       int nb, int k, int n)
 {
     const int even = nb < 4 ? 4 : nb + (nb & 1);
-    const int wide = panel_group(m) > 32 ? MANY_WIDE : MANY_WEIGHED;
+    const int wide = panel_group(m) > 32 ? MANY_WIDE : MANY_NARROW;
     const int shift = __builtin_ctz((unsigned)panel_group(m)) - 2;
     const size_t pad = (size_t)a->k_pad;
     int used = 0;

@@ -4,11 +4,12 @@
  *
  *   for a block of vectors / for a band of rows / for a run of <= 256 columns: copy its codes, then
  *       for a strip of 32 rows: unpack, then
- *           for eight vectors / for a group: 32 rows x 8 vectors of int32 in registers, then D, M
+ *           for eight vectors / for a group: 32 rows x 8 vectors of int32 in registers, then D, M,
+ *           and fetch some of what the next strip unpacks
  *
  * Where groups are weighed in integers over a run (lut.h), sc of 16 columns is in the bytes, which leaves
- * one group of 256 columns; sums of 32 are added up with sc, 6 vectors at a time, as totals stand in
- * registers too; and minima are mn times the bytes of X, once a run.
+ * one group of 256 columns; sums of 32 are added up with sc; and minima are mn times the bytes of X, once a
+ * run. What groups of 16 and 32 add up to, float or weighed, stands in registers too: 6 vectors at a time.
  *
  * 16 sums in registers: ten loads for 16 vpdpbusd, and more chains than the latency of four asks
  * for. The float sums of a band wait in scratch between runs, so each output sees its groups in
@@ -82,7 +83,7 @@ struct sums {
 
 /* ... and what they are added to: a store costs as much time as one and a half vpdpbusd. */
 struct floats {
-    __m512 f[MANY_WEIGHED][2];
+    __m512 f[MANY_NARROW][2];
 };
 
 /* Four columns of both halves. */
@@ -361,9 +362,9 @@ static void weighed_strip(struct scratch *s, const struct lutra_mat *m, int stri
         else if (of->n == 4)
             weighed_groups(s, of, strip, 4, 128);
         else if (m->run == PANEL_K)
-            weighed_groups(s, of, strip, MANY_WEIGHED, PANEL_K);
+            weighed_groups(s, of, strip, MANY_NARROW, PANEL_K);
         else
-            weighed_groups(s, of, strip, MANY_WEIGHED, 128);
+            weighed_groups(s, of, strip, MANY_NARROW, 128);
     }
 }
 
@@ -376,7 +377,7 @@ X512_INLINE void all_groups(struct scratch *s, int strip, int group, bool has_mi
         if (of->n == 4)
             some_groups(s, of, strip, 4, group, has_min, n);
         else
-            some_groups(s, of, strip, MANY_WEIGHED, group, has_min, n);
+            some_groups(s, of, strip, MANY_NARROW, group, has_min, n);
     }
 }
 
