@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Base-3 weights and single bits by vector tables with AVX2: many vectors at once.
  *
- * Base 3, vectors of int8 codes. A table has one row for each of the 27 values of a triple of weights: the sums of the triple's
+ * Base 3, vectors of int8 codes. A table has one row for each of the 27 values of a triple: the sums of its
  * three codes, of 32 vectors side by side in int16. A lookup is two adds from memory, 96 products;
  * nothing is multiplied and nothing shuffled:
  *
@@ -406,7 +406,7 @@ static void bit_group(struct vlut *s, const struct lutra_mat *m, int tile0, int 
             }
             _mm_prefetch((const char *)codes + 16 * BIT_DEEP + 128, _MM_HINT_T0);
             for (int i = 0; i < LUTRA_BIT_ROWS; i += 8)
-                _mm256_storeu_ps(d + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)unit + i / 8)));
+                _mm256_storeu_ps(d + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(unit + 2 * i))));
             if (part == BIT_LOW)
                 add_bits(s, sums, row, codes, d, false, true, true);
             else
