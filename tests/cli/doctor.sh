@@ -18,7 +18,7 @@ done
 [ "$(awk 'length > 100' /tmp/out.$$ | wc -l)" -eq 0 ] || awk 'length > 100' /tmp/out.$$
 grep -o 'attn_q *4 of TQ2_0  *256x256  base 3\|ffn_down *4 of TQ2_0  *256x512  base 3\|output *1 of Q8_0  *1024x256  int8' /tmp/out.$$ | tr -s ' '
 "$LUTRA" doctor "$TINY" --head q4 --kernels deq | grep -o 'output *1 of Q4_K .*\|^head .*\|attn_q .*' | tr -s ' ' |
-    sed 's|base 3 [0-9]* KiB|base 3|' # a layout of base 3 for each level
+    sed 's|base 3 [0-9]* KiB|base 3|; s/4 bits/4 planes/' # as the level has them
 code=0
 "$LUTRA" doctor --head q4 2>&1 || echo $?
 "$LUTRA" doctor no/such.gguf 2>&1 || code=$?
