@@ -107,6 +107,7 @@ X512_INLINE void few_tile(const struct few *f, int nv, const struct lutra_mat *m
     const int offset = bits == 2 ? 1 : 1 << (bits - 1); /* of types without minima */
     const bool large = bits == 2 && kind == LUTRA_SCALE_F16; /* groups of 64 or more */
     const int some = !large && group == 16 ? 16 : 32;        /* columns that stand in registers */
+    const int parts = LUTRA_DENSE_K / some;
     const size_t stride = f->a->bytes_stride;
     const struct lutra_bytes x = lutra_bytes_of(f->a, f->v0);
     const ptrdiff_t high = x.high - x.low;
@@ -124,7 +125,7 @@ X512_INLINE void few_tile(const struct few *f, int nv, const struct lutra_mat *m
         for (int c = 0; c < unit_k; c += LUTRA_DENSE_K, codes += 64 * bits) {
             const struct dense b = dense_load(codes, bits);
             X512_UNROLL
-            for (int i = 0; i < LUTRA_DENSE_K / some; i++, low += some, wide += some / 8) {
+            for (int i = 0; i < parts; i++, low += some, wide += some / 8) {
                 const int g = c / group + i, end = c + (i + 1) * some;
                 __m512i q[8];
                 X512_UNROLL
