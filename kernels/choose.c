@@ -110,8 +110,8 @@ enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
 static const struct {
     const char *level;
     int from, from_lut, bit, bit_lut;
-} vector_tables[] = {{"avx2", 25, 17, 22, 22},  {"avx2vnni", 0, 17, 0, 22}, {"neon", 21, 21, 0, 0},
-                     {"dotprod", 0, 21, 0, 0}, {"i8mm", 0, 21, 0, 0}};
+} vector_tables[] = {{"avx2", 25, 17, 22, 22},  {"avx2vnni", 0, 17, 0, 22}, {"avx512", 0, 0, 28, 28},
+                     {"neon", 21, 21, 0, 0}, {"dotprod", 0, 21, 0, 0}, {"i8mm", 0, 21, 0, 0}};
 
 /* Two bits in vectors so short that all their codes have two bytes (LUTRA_NEAR_COLS), where that is
  * another number. */

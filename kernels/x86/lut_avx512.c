@@ -457,7 +457,6 @@ void lutra_lut_init_avx512(struct lutra_ops *ops)
     ops->planes_lookup = planes_lookup;
     ops->tern_lookup = tern_lookup;
     ops->packs_trio = true;
-    lutra_vlut_init_scalar(ops); /* never the faster way here; AVX2's do not read TRIO */
     ops->bits_lookup = lutra_bits_lookup_avx512;
     lutra_quint_init_avx512(ops);
     lutra_mm_init_avx512(ops);
