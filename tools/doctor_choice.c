@@ -116,7 +116,7 @@ static void add_type(struct group *groups, int *n, const struct lutra_ops *ops, 
 /* Names to the left, in lines of their own where they are many. */
 static void print_group(const struct group *g, const char *label)
 {
-    enum { NAMES = 44 };
+    enum { NAMES = 36 };
     char line[NAMES + 1] = "", names[sizeof g->names], *save = NULL;
     size_t at = 0;
     memcpy(names, g->names, sizeof names);
