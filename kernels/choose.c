@@ -158,14 +158,14 @@ enum lutra_packing lutra_tern_packing(const struct lutra_ops *ops, bool rows)
     return rows ? LUTRA_PACK_TERN_ROWS : LUTRA_PACK_TERN;
 }
 
+bool lutra_tern_reads(const struct lutra_ops *ops, bool trio)
+{
+    return trio == ops->packs_trio || strcmp(ops->name, "scalar") == 0;
+}
+
 int lutra_bytes_most(const struct lutra_ops *ops, const struct lutra_mat *m)
 {
     return m->kind == LUTRA_MAT_DENSE ? ops->dense_most : 0;
-}
-
-int lutra_bytes_ever(const struct lutra_ops *ops)
-{
-    return ops->dense_most;
 }
 
 int lutra_vector_from(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode)

@@ -286,6 +286,11 @@ static inline int lutra_tern_k_pad(int n_cols)
     return (n_cols + LUTRA_TERN_K - 1) / LUTRA_TERN_K * LUTRA_TERN_K;
 }
 
+static inline int lutra_trio_k_pad(int n_cols)
+{
+    return (n_cols + LUTRA_TRIO_K - 1) / LUTRA_TRIO_K * LUTRA_TRIO_K;
+}
+
 /* Fill every field of `m` but data and scale for a matrix of `type`; TERN if `ternary` (TQ1_0,
  * TQ2_0 whose tensor passed lutra_pack_is_ternary) or I2_S, else the type's own kind. Errors
  * LUTRA_EUNSUPPORTED (type), LUTRA_EINVAL (n_cols not a multiple of the block, size overflow). */

@@ -47,9 +47,8 @@ enum lutra_path {
  * panel is faster for one vector already. Measured per level, kind and bits. */
 int lutra_lookup_max(const struct lutra_ops *ops, const struct lutra_mat *m);
 
-/* Up to how many vectors a product with m, and with any matrix, wants LUTRA_ACT_BYTES. */
+/* Up to how many vectors a product with m wants LUTRA_ACT_BYTES. */
 int lutra_bytes_most(const struct lutra_ops *ops, const struct lutra_mat *m);
-int lutra_bytes_ever(const struct lutra_ops *ops);
 
 /* How codes of a type are to be packed for this level: DENSE if it prefers them, lookups of planes are not
  * wanted whatever they cost, and rows are so long that most codes of their inputs are single bytes. */
@@ -57,6 +56,9 @@ enum lutra_packing lutra_codes_packing(const struct lutra_ops *ops, int type, in
 
 /* The layout of base-3 codes that this level reads; with one scale, or one per row. */
 enum lutra_packing lutra_tern_packing(const struct lutra_ops *ops, bool rows);
+
+/* Does it read base-3 codes in the layout of TRIO, or in the other? Scalar reads both, any other level one. */
+bool lutra_tern_reads(const struct lutra_ops *ops, bool trio);
 
 /* From how many vectors on vector tables are the fastest (AUTO) or the fastest tables (LUT); 0: never. */
 int lutra_vector_from(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode);

@@ -44,6 +44,7 @@
 /* Some C libraries give threads 128 KiB; kernels keep small tables on the stack */
 #define STACK_BYTES ((size_t)2 << 20)
 
+/* Chunks of one thread, counted in a cache line of their own. */
 struct span {
     alignas(LUTRA_ALIGN) atomic_uint next; /* first chunk nobody has taken */
     unsigned end;
@@ -57,6 +58,7 @@ struct worker {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     atomic_bool asleep; /* changed under the lock, read without it */
+    struct span span;
 };
 
 struct job {
@@ -73,8 +75,7 @@ struct lutra_pool {
     atomic_bool quit;
     int size; /* threads, the caller included */
     int n_cpus;
-    struct worker *workers; /* [size], the first unused */
-    struct span *spans;     /* [size] */
+    struct worker *workers; /* [size], the first for its span alone */
 };
 
 static int64_t now_ns(void)
@@ -108,13 +109,13 @@ static void take_chunks(struct lutra_pool *pool, int thread)
 {
     const struct job *job = &pool->job;
     for (int i = 0; i < job->n_spans; i++)
-        take_span(job, &pool->spans[(thread + i) % job->n_spans], thread);
+        take_span(job, &pool->workers[(thread + i) % job->n_spans].span, thread);
 }
 
 static void cut_spans(struct lutra_pool *pool, int n_spans, int n_chunks)
 {
     for (int i = 0; i < n_spans; i++) {
-        struct span *span = &pool->spans[i];
+        struct span *span = &pool->workers[i].span;
         atomic_store_explicit(&span->next, (unsigned)((int64_t)n_chunks * i / n_spans), memory_order_relaxed);
         span->end = (unsigned)((int64_t)n_chunks * (i + 1) / n_spans);
     }
@@ -290,20 +291,17 @@ lutra_status lutra_pool_open_short(struct lutra_pool **out, int n_threads, const
     }
     struct lutra_pool *pool = lutra_aligned_zeroed(sizeof *pool);
     struct worker *workers = lutra_aligned_zeroed((size_t)n_threads * sizeof *workers);
-    struct span *spans = lutra_aligned_zeroed((size_t)n_threads * sizeof *spans);
-    if (!pool || !workers || !spans) {
+    if (!pool || !workers) {
         lutra_aligned_free(pool);
         lutra_aligned_free(workers);
-        lutra_aligned_free(spans);
         return lutra_fail(err, LUTRA_ENOMEM, "no memory for %d threads", n_threads);
     }
     pool->workers = workers;
-    pool->spans = spans;
     pool->size = 1;
     int cpu_list[MAX_THREADS];
     pool->n_cpus = lutra_cpu_allowed(cpu_list, MAX_THREADS);
     atomic_init(&pool->state, 0);
-    for (int t = 0; t < n_threads; t++) atomic_init(&spans[t].next, 0);
+    for (int t = 0; t < n_threads; t++) atomic_init(&workers[t].span.next, 0);
     atomic_init(&pool->quit, false);
     atomic_init(&pool->limit, n_threads);
     atomic_init(&pool->crowded, n_threads > pool->n_cpus);
@@ -331,6 +329,5 @@ void lutra_pool_close(struct lutra_pool *pool)
         pthread_mutex_destroy(&w->lock);
     }
     lutra_aligned_free(pool->workers);
-    lutra_aligned_free(pool->spans);
     lutra_aligned_free(pool);
 }

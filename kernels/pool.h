@@ -3,8 +3,8 @@
  *
  * Results never depend on the thread count: a job is cut into chunks of items, every item is
  * computed by exactly one thread, and no reduction crosses items. Every thread has a share of
- * neighbouring chunks, and takes those that slower ones have not come to. Workers spin briefly after a job (the next
- * one usually follows within microseconds), then sleep: an idle pool uses no CPU. */
+ * neighbouring chunks, and takes those that slower ones have not come to. Workers spin briefly after
+ * a job (the next one usually follows within microseconds), then sleep: an idle pool uses no CPU. */
 #ifndef LUTRA_KERNELS_POOL_H
 #define LUTRA_KERNELS_POOL_H
 

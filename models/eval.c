@@ -29,7 +29,7 @@ static size_t act_mem_bytes(const struct lutra_config *c, const struct lutra_ops
                             const struct lutra_eval_options *opt)
 {
     if (opt->precision == LUTRA_PREC_HIGH || opt->mode == LUTRA_MODE_DEQ) return 64;
-    int k = lutra_eval_widest(c), few = most(lutra_lookup_most(ops, opt->mode), lutra_bytes_ever(ops));
+    int k = lutra_eval_widest(c), few = most(lutra_lookup_most(ops, opt->mode), ops->dense_most);
     if (few > opt->n_batch) few = opt->n_batch;
     size_t many_bytes = lutra_act_bytes(ops, opt->n_batch, k, LUTRA_ACT_CODES);
     size_t few_bytes = lutra_act_bytes(ops, few, k, parts_of(c));

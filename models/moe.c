@@ -227,7 +227,7 @@ static void gather(struct lutra_eval *e, struct lutra_act *to, const struct lutr
     struct lutra_moe *m = e->moe;
     size_t k = (size_t)from->k, k_pad = (size_t)from->k_pad;
     unsigned parts = from->codes ? LUTRA_ACT_CODES : 0u;
-    if (parts && n <= lutra_bytes_ever(e->engine.ops)) parts |= LUTRA_ACT_BYTES;
+    if (parts && n <= e->engine.ops->dense_most) parts |= LUTRA_ACT_BYTES;
     lutra_act_bind(to, e->engine.ops, m->act_mem, n, from->k, parts);
     to->x = m->gathered;
     to->x_stride = k;

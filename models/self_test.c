@@ -132,10 +132,9 @@ static int collect(const struct lutra_net *net, const struct lutra_mat **out)
     return n;
 }
 
-/* TRIO is read by levels that pack it, and by scalar. */
 static bool reads(const struct lutra_ops *ops, const struct lutra_mat *m)
 {
-    return !lutra_tern_trio(m) || ops->packs_trio || ops->features == 0;
+    return m->kind != LUTRA_MAT_TERN || lutra_tern_reads(ops, lutra_tern_trio(m));
 }
 
 /* Index of the first matrix that `ops` cannot read or gets wrong; n if none. */

@@ -43,10 +43,10 @@ static const struct case_type case_types[] = {
 };
 enum { CASE_TYPES = sizeof case_types / sizeof case_types[0] };
 
-/* Does the level read it? Scalar reads both layouts of TERN, any other level one. */
+/* Does the level read it? */
 static inline bool case_runs(const struct lutra_ops *ops, const struct case_type *ct)
 {
-    return !ct->ternary || ct->trio == ops->packs_trio || strcmp(ops->name, "scalar") == 0;
+    return !ct->ternary || lutra_tern_reads(ops, ct->trio);
 }
 
 static inline enum lutra_packing case_packing(const struct case_type *ct)

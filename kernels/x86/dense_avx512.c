@@ -164,15 +164,16 @@ X512_INLINE void few_tile(const struct few *f, int nv, const struct lutra_mat *m
 
 typedef void few_fn(const struct few *, const struct lutra_mat *, int, int);
 
-/* One vector, and several. */
+/* One vector has code of its own. */
 #define FEW(name, bits, group, kind)                                                               \
-    static void one_##name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)   \
+    static void few_##name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)   \
     {                                                                                              \
-        for (int t = tile0; t < tile1; t++) few_tile(f, 1, m, t, bits, group, kind);               \
-    }                                                                                              \
-    static void some_##name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)  \
-    {                                                                                              \
-        for (int t = tile0; t < tile1; t++) few_tile(f, f->nv, m, t, bits, group, kind);           \
+        for (int t = tile0; t < tile1; t++) {                                                      \
+            if (f->nv == 1)                                                                        \
+                few_tile(f, 1, m, t, bits, group, kind);                                           \
+            else                                                                                   \
+                few_tile(f, f->nv, m, t, bits, group, kind);                                       \
+        }                                                                                          \
     }
 
 FEW(q4_0, 4, 32, LUTRA_SCALE_F16)
@@ -186,29 +187,29 @@ FEW(q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
 FEW(q6_k, 6, 16, LUTRA_SCALE_SUB)
 FEW(2_bits, 2, m->group, LUTRA_SCALE_F16) /* groups of 64 or more */
 
-static few_fn *fn_of(int type, bool one)
+static few_fn *fn_of(int type)
 {
     switch (type) {
     case LUTRA_TYPE_Q4_0:
-        return one ? one_q4_0 : some_q4_0;
+        return few_q4_0;
     case LUTRA_TYPE_Q4_1:
-        return one ? one_q4_1 : some_q4_1;
+        return few_q4_1;
     case LUTRA_TYPE_Q4_K:
-        return one ? one_q4_k : some_q4_k;
+        return few_q4_k;
     case LUTRA_TYPE_Q5_0:
-        return one ? one_q5_0 : some_q5_0;
+        return few_q5_0;
     case LUTRA_TYPE_Q5_1:
-        return one ? one_q5_1 : some_q5_1;
+        return few_q5_1;
     case LUTRA_TYPE_Q5_K:
-        return one ? one_q5_k : some_q5_k;
+        return few_q5_k;
     case LUTRA_TYPE_Q2_K:
-        return one ? one_q2_k : some_q2_k;
+        return few_q2_k;
     case LUTRA_TYPE_Q3_K:
-        return one ? one_q3_k : some_q3_k;
+        return few_q3_k;
     case LUTRA_TYPE_Q6_K:
-        return one ? one_q6_k : some_q6_k;
+        return few_q6_k;
     default:
-        return one ? one_2_bits : some_2_bits; /* Q2_0, TQ1_0, TQ2_0 */
+        return few_2_bits; /* Q2_0, TQ1_0, TQ2_0 */
     }
 }
 
@@ -216,7 +217,7 @@ void lutra_dense_few_avx512(float *y, size_t y_stride, const struct lutra_mat *m
                             const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
     const struct few f = {a, y, y_stride, v0, v1 - v0};
-    fn_of(m->type, f.nv == 1)(&f, m, tile0, tile1);
+    fn_of(m->type)(&f, m, tile0, tile1);
 }
 
 void lutra_split_codes_avx512(const struct lutra_act *a, int v, int k0, int k1)

@@ -64,7 +64,7 @@ static void decode_planes(struct scratch *s, const struct lutra_mat *m, int tile
 static void decode_tern(struct scratch *s, const struct lutra_mat *m, int strip, int k, int n)
 {
     const __m512 d = _mm512_set1_ps(m->scale);
-    const int padded = (n + LUTRA_TRIO_K - 1) / LUTRA_TRIO_K * LUTRA_TRIO_K;
+    const int padded = lutra_trio_k_pad(n);
     tern_fill(&s->tern, m, strip, strip, k, padded);
     for (int half = 0; half < 2; half++)
         for (int q = 0; q < padded / 4; q++)

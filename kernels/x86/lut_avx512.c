@@ -4,7 +4,6 @@
  * vpermb looks up 64 bytes at once in 64 entries, by the low 6 bits of each index byte; vpdpbusd
  * multiplies the four entries of a row with the weights of their planes and adds them to the row's
  * int32. There is nothing to widen or to bound, and the rows are in order. */
-#include "kernels/lut_init.h"
 #include "kernels/ops.h"
 #include "kernels/x86/x86_init.h"
 #include "kernels/x86/x512.h"
@@ -435,7 +434,7 @@ static void tern_lookup(float *y, const struct lutra_mat *m, const struct lutra_
                         int tile0, int tile1)
 {
     const uint8_t *tab = a->trips + (size_t)v * a->trip_bytes;
-    int units = (m->n_cols + LUTRA_TRIO_K - 1) / LUTRA_TRIO_K;
+    int units = lutra_trio_k_pad(m->n_cols) / LUTRA_TRIO_K;
     for (int t = tile0; t < tile1; t++) {
         __m512i sum[4];
         trio_tile(sum, lutra_mat_tile(m, t), tab, units);

@@ -299,7 +299,7 @@ static void store_trits(float *y, size_t y_stride, const struct work *w, int row
 static void trit_band(const struct work *w, float *y, size_t y_stride, int tile0, int tile1)
 {
     const struct lutra_mat *m = w->m;
-    const int end = tern_k_end(m), first = 2 * tile0, last = tern_strips(m, tile1);
+    const int end = lutra_trio_k_pad(m->n_cols), first = 2 * tile0, last = tern_strips(m, tile1);
     struct tern_panel *quads = &w->s->w.quads;
     for (int plane = 0; plane < w->n_planes; plane++)
         for (int i = 0; i < last - first; i++)

@@ -181,7 +181,7 @@ static void store_band(float *y, size_t y_stride, const struct scratch *s,
 static void band(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
                  const struct lutra_act *a, int v0, int v1, int first, int last)
 {
-    const int end = tern_k_end(m);
+    const int end = lutra_trio_k_pad(m->n_cols);
     start_band(s, a, v0, v1, last - first);
     for (int k = 0; k < end; k += TERN_K) {
         const int n = min_int(TERN_K, end - k);

@@ -20,12 +20,6 @@ struct tern_panel {
     uint8_t q[TERN_K / 4][2][64];
 };
 
-/* Columns with their padding. */
-X512_INLINE int tern_k_end(const struct lutra_mat *m)
-{
-    return (m->n_cols + LUTRA_TRIO_K - 1) / LUTRA_TRIO_K * LUTRA_TRIO_K;
-}
-
 /* How many strips of 32 rows, two a tile, there are up to a tile. */
 X512_INLINE int tern_strips(const struct lutra_mat *m, int tile)
 {

@@ -93,12 +93,6 @@ static inline int x512_share(int left, int most, int step)
     return each < left ? each : left;
 }
 
-/* a where mask is 1, else b. */
-X512_INLINE __m512i x512_select(__m512i mask, __m512i a, __m512i b)
-{
-    return _mm512_ternarylogic_epi32(mask, a, b, 0xCA);
-}
-
 /* (a & mask) | bits */
 X512_INLINE __m512i x512_and_or(__m512i a, __m512i mask, __m512i bits)
 {
