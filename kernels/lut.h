@@ -178,8 +178,8 @@ enum {
     LUTRA_CODE_MAX_INT8 = 127,  /* BitNet: int8 activations are part of the model */
     LUTRA_NEAR = 4,             /* where codes go to LUTRA_CODE_MAX: magnitudes of up to so many times
                                    the mean become codes of one byte, only what stands out needs two; */
-    LUTRA_NEAR_COLS = 1024,     /* from so many columns on: small models are fast enough without, and
-                                   it is they whose answers change by roundings that large ones bear */
+    LUTRA_NEAR_COLS = 576,      /* from so many columns on: SmolLM2-135M has 576. Narrower models are
+                                   fast enough without, and it is they whose answers roundings change */
     LUTRA_TILE_ROWS = 16,       /* PLANES and I8: one 32-byte vector of (row, plane pair) */
     LUTRA_BIT_ROWS = 32,        /* PLANES of one bit */
     LUTRA_TERN_ROWS = 32,

@@ -68,7 +68,7 @@ static void vlut_bits(const struct lutra_ops *ops, const struct case_type *ct)
 static bool has_bits(const struct lutra_ops *ops, const struct case_type *ct)
 {
     struct lutra_mat m;
-    lutra_status st = lutra_pack_plan(&m, ct->type, 32, LUTRA_NEAR_COLS, false, NULL);
+    lutra_status st = lutra_pack_plan(&m, ct->type, 32, 1024, false, NULL);
     return st == LUTRA_OK && m.bits == 1 && lutra_vector_from(ops, &m, LUTRA_MODE_LUT) > 0;
 }
 

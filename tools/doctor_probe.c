@@ -145,7 +145,7 @@ bool lutra_doctor_kernels(uint32_t features, char *verdict, size_t cap)
     }
     for (size_t i = 0; ok && i < sizeof types / sizeof *types; i++) {
         ok = type_agrees(&b, &scalar, &ops, types[i], false) &&
-             (lutra_codes_packing(&ops, types[i], LUTRA_NEAR_COLS, false) != LUTRA_PACK_DENSE ||
+             (lutra_codes_packing(&ops, types[i], COLS, false) != LUTRA_PACK_DENSE ||
               type_agrees(&b, &scalar, &ops, types[i], true));
         if (!ok) snprintf(verdict, cap, "WRONG for %s", lutra_type_info((uint32_t)types[i])->name);
     }
