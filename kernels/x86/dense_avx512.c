@@ -17,13 +17,13 @@ enum { MOST = LUTRA_DENSE_MOST_AVX512 }; /* vectors that pass over unpacked code
 
 /* ---- sums ---- */
 
+/* In assembly: of intrinsics gcc 12 makes up to three instructions, the broadcast, a copy of the sum and this. */
 X512_INLINE __m512i add_quads(__m512i s, const __m512i *q, int n, const int8_t *bytes)
 {
     X512_UNROLL
     for (int i = 0; i < n; i++) {
-        int32_t four;
-        memcpy(&four, bytes + 4 * i, sizeof four);
-        s = _mm512_dpbusd_epi32(s, q[i], _mm512_set1_epi32(four));
+        const int8_t(*four)[4] = (const int8_t(*)[4])(bytes + 4 * i);
+        __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(s) : "v"(q[i]), "m"(*four));
     }
     return s;
 }
@@ -97,13 +97,13 @@ X512_INLINE void touch(const uint8_t *p, int bytes)
     for (int i = 64; i < bytes; i += 64) __asm__ volatile("" : : "v"(x512_load(p + i)));
 }
 
-/* One tile. bits and kind are constants of every caller, group is where it matters. */
+/* One tile of any other type. bits and kind are constants of every caller, group is where it matters. */
 X512_INLINE void few_tile(const struct few *f, int nv, const struct lutra_mat *m, int tile, int bits,
                           int group, enum lutra_scale_kind kind)
 {
     const bool is_super = kind != LUTRA_SCALE_F16 && kind != LUTRA_SCALE_F16_MIN;
     const int unit_k = is_super ? 256 : group, run = x512_run(bits, group, kind);
-    const bool has_min = x512_has_min(kind), weighs = run != group;
+    const bool has_min = x512_has_min(kind), weighs = kind == LUTRA_SCALE_SUB_MIN;
     const int offset = bits == 2 ? 1 : 1 << (bits - 1); /* of types without minima */
     const bool large = bits == 2 && kind == LUTRA_SCALE_F16; /* groups of 64 or more */
     const int some = !large && group == 16 ? 16 : 32;        /* columns that stand in registers */
@@ -135,17 +135,16 @@ X512_INLINE void few_tile(const struct few *f, int nv, const struct lutra_mat *m
                     const float *xs = sums + skip / 4;
                     __m512i s = quad_sums(q, some / 4, low + skip, low + skip + high, wide + skip);
                     if (weighs) {
-                        const __m512i w = has_min ? x512_group_mn(kind, unit, g) : x512_group_sc(kind, unit, g);
                         const __m512i by = _mm512_cvtps_epi32(_mm512_set1_ps(xs[0]));
                         s = _mm512_mullo_epi32(s, x512_group_sc(kind, unit, g));
-                        by_x[v] = _mm512_add_epi32(by_x[v], _mm512_mullo_epi32(w, by));
+                        by_x[v] = _mm512_add_epi32(by_x[v], _mm512_mullo_epi32(x512_group_mn(kind, unit, g), by));
                     }
                     if (large || run > some) {
                         total[v] = s = _mm512_add_epi32(total[v], s);
                         if (end & (run - 1)) continue;
                     }
                     if (weighs)
-                        acc[v] = add_run(acc[v], s, by_x[v], d, dmin, has_min, offset);
+                        acc[v] = add_run(acc[v], s, by_x[v], d, dmin, true, offset);
                     else
                         acc[v] = add_group(acc[v], s, x512_group_d(kind, unit, g, d), dmin, has_min, offset,
                                            group_x(xs, group));
@@ -160,32 +159,132 @@ X512_INLINE void few_tile(const struct few *f, int nv, const struct lutra_mat *m
     store_tile(f, nv, m, tile, acc);
 }
 
+/* ---- runs of groups of 16 columns ---- */
+
+/* Sub-scales and minima of four groups as words, two in the lane of a row: groups 0 and 1, then 2 and 3. vpdpwssd
+ * multiplies them by sums of two groups, which are words too, and adds all up: 14 instructions for four groups, where
+ * one after the other takes 32. */
+struct four {
+    __m512i sc[2], mn[2];
+};
+
+X512_INLINE struct four four_groups(const uint8_t *p, bool has_min)
+{
+    const __m512i nibble = _mm512_set1_epi16(15);
+    struct four f;
+    uint8_t order[64];
+    for (int i = 0; i < 64; i++) order[i] = (uint8_t)(i / 4 + 16 * (i % 4 % 2 * 2 + i % 4 / 2)); /* 0 2 1 3 */
+    const __m512i x = _mm512_permutexvar_epi8(x512_load(order), x512_load(p));
+    if (has_min) {
+        f.sc[0] = _mm512_and_si512(x, nibble);
+        f.sc[1] = _mm512_and_si512(_mm512_srli_epi16(x, 8), nibble);
+        f.mn[0] = _mm512_and_si512(_mm512_srli_epi16(x, 4), nibble);
+        f.mn[1] = _mm512_srli_epi16(x, 12);
+    } else {
+        f.sc[0] = f.mn[0] = _mm512_srai_epi16(_mm512_slli_epi16(x, 8), 8);
+        f.sc[1] = f.mn[1] = _mm512_srai_epi16(x, 8);
+    }
+    return f;
+}
+
+/* Sums of the two groups of a block as words: at most 16 * 7 * 128 = 14336. */
+X512_INLINE __m512i two_sums(const __m512i *q, const int8_t *bytes)
+{
+    const __m512i up = _mm512_set4_epi32(0x0d0c0000, 0x09080000, 0x05040000, 0x01000000);
+    const __m512i s = add_quads(_mm512_setzero_si512(), q, 4, bytes);
+    return _mm512_mask_shuffle_epi8(s, 0xcccccccccccccccc, add_quads(_mm512_setzero_si512(), q + 4, 4, bytes + 16),
+                                    up);
+}
+
+/* What is left of two X, in units of 2^16, when their low words are taken as signed. */
+static int32_t two_high(const float *x)
+{
+    const int32_t a = ((int32_t)x[0] + 0x8000) >> 16, b = ((int32_t)x[1] + 0x8000) >> 16;
+    return (int32_t)((uint32_t)b << 16 | (a & 0xffff));
+}
+
+/* One tile of Q2_K or Q3_K. X of a group is a word, too, at most 16 * 128 where codes have no high bytes. */
+X512_INLINE void pairs_tile(const struct few *f, int nv, const struct lutra_mat *m, int tile, int bits,
+                            enum lutra_scale_kind kind)
+{
+    const bool has_min = x512_has_min(kind);
+    const size_t stride = f->a->bytes_stride;
+    const struct lutra_bytes x = lutra_bytes_of(f->a, f->v0);
+    const ptrdiff_t high = x.high - x.low;
+    const int8_t *low = x.low;
+    const uint8_t *wide = x.wide, *unit = lutra_mat_tile(m, tile);
+    const float *sums = x.x16;
+    int32_t xs[MOST][8]; /* of a unit */
+    __m512 acc[MOST];
+    __m512i total[MOST], by_x[MOST];
+    for (int v = 0; v < nv; v++) acc[v] = _mm512_setzero_ps();
+    for (int k = 0; k < m->n_cols; k += 256, sums += 16) {
+        const uint8_t *codes = unit + lutra_scale_bytes(kind);
+        const __m512 d = x512_halves(unit), dmin = has_min ? x512_halves(unit + 32) : d;
+        touch(unit, lutra_scale_bytes(kind));
+        for (int v = 0; v < nv; v++) {
+            const __m512i u = _mm512_cvtps_epi32(_mm512_loadu_ps(sums + (size_t)v * stride / 4));
+            _mm256_storeu_si256((__m256i *)(void *)xs[v], _mm512_cvtepi32_epi16(u));
+            total[v] = by_x[v] = _mm512_setzero_si512();
+        }
+        for (int c = 0; c < 256; c += 64) {
+            const struct four w = four_groups(unit + (has_min ? 64 : 32) + c, has_min);
+            X512_UNROLL
+            for (int i = 0; i < 2; i++, codes += 64 * bits, low += 32, wide += 4) {
+                const struct dense b = dense_load(codes, bits);
+                const int pair = c / 32 + i;
+                __m512i q[8];
+                X512_UNROLL
+                for (int j = 0; j < 8; j++) q[j] = dense_quad(&b, bits, j);
+                for (int v = 0; v < nv; v++) {
+                    const size_t skip = (size_t)v * stride;
+                    uint32_t any;
+                    total[v] = _mm512_dpwssd_epi32(total[v], two_sums(q, low + skip), w.sc[i]);
+                    by_x[v] = _mm512_dpwssd_epi32(by_x[v], w.mn[i], _mm512_set1_epi32(xs[v][pair]));
+                    memcpy(&any, wide + skip, sizeof any);
+                    if (LUTRA_LIKELY(!any)) continue;
+                    const __m512i zero = _mm512_setzero_si512();
+                    const __m512i s = _mm512_dpwssd_epi32(zero, two_sums(q, low + skip + high), w.sc[i]);
+                    const __m512i up = _mm512_set1_epi32(two_high(sums + skip / 4 + 2 * pair));
+                    total[v] = _mm512_add_epi32(total[v], _mm512_slli_epi32(s, 8));
+                    by_x[v] = _mm512_add_epi32(by_x[v],
+                                               _mm512_slli_epi32(_mm512_dpwssd_epi32(zero, w.mn[i], up), 16));
+                }
+            }
+        }
+        for (int v = 0; v < nv; v++)
+            acc[v] = add_run(acc[v], total[v], by_x[v], d, dmin, has_min, 1 << (bits - 1));
+        unit = codes;
+    }
+    store_tile(f, nv, m, tile, acc);
+}
+
 /* ---- types ---- */
 
 typedef void few_fn(const struct few *, const struct lutra_mat *, int, int);
 
 /* One vector has code of its own. */
-#define FEW(name, bits, group, kind)                                                               \
+#define FEW(name, one_tile, ...)                                                                   \
     static void few_##name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)   \
     {                                                                                              \
         for (int t = tile0; t < tile1; t++) {                                                      \
             if (f->nv == 1)                                                                        \
-                few_tile(f, 1, m, t, bits, group, kind);                                           \
+                one_tile(f, 1, m, t, __VA_ARGS__);                                                 \
             else                                                                                   \
-                few_tile(f, f->nv, m, t, bits, group, kind);                                       \
+                one_tile(f, f->nv, m, t, __VA_ARGS__);                                             \
         }                                                                                          \
     }
 
-FEW(q4_0, 4, 32, LUTRA_SCALE_F16)
-FEW(q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
-FEW(q5_0, 5, 32, LUTRA_SCALE_F16)
-FEW(q5_1, 5, 32, LUTRA_SCALE_F16_MIN)
-FEW(q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
-FEW(q3_k, 3, 16, LUTRA_SCALE_SUB)
-FEW(q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
-FEW(q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
-FEW(q6_k, 6, 16, LUTRA_SCALE_SUB)
-FEW(2_bits, 2, m->group, LUTRA_SCALE_F16) /* groups of 64 or more */
+FEW(q4_0, few_tile, 4, 32, LUTRA_SCALE_F16)
+FEW(q4_1, few_tile, 4, 32, LUTRA_SCALE_F16_MIN)
+FEW(q5_0, few_tile, 5, 32, LUTRA_SCALE_F16)
+FEW(q5_1, few_tile, 5, 32, LUTRA_SCALE_F16_MIN)
+FEW(q2_k, pairs_tile, 2, LUTRA_SCALE_SUB_MIN4)
+FEW(q3_k, pairs_tile, 3, LUTRA_SCALE_SUB)
+FEW(q4_k, few_tile, 4, 32, LUTRA_SCALE_SUB_MIN)
+FEW(q5_k, few_tile, 5, 32, LUTRA_SCALE_SUB_MIN)
+FEW(q6_k, few_tile, 6, 16, LUTRA_SCALE_SUB)
+FEW(2_bits, few_tile, 2, m->group, LUTRA_SCALE_F16) /* groups of 64 or more */
 
 static few_fn *fn_of(int type)
 {
