@@ -89,7 +89,6 @@ X86_INLINE void i8_tile(float *y, size_t y_stride, int nv, const struct lutra_ma
         struct sums s[QUAD];
         struct x86_rows d = x86_halves(unit);
         zero_sums(s, nv);
-        x86_prefetch(unit, m->unit_bytes);
         i8_unit(s, nv, unit + m->scale_bytes, c + k, (size_t)a->k_pad);
         X86_UNROLL
         for (int v = 0; v < nv; v++) {

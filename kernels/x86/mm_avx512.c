@@ -554,7 +554,6 @@ X512_INLINE void i8_tile(float *y, size_t y_stride, int nv, const struct lutra_m
         __m512i s[FEW][2];
         X512_UNROLL
         for (int v = 0; v < nv; v++) s[v][0] = s[v][1] = _mm512_setzero_si512();
-        x512_prefetch(unit, m->unit_bytes);
         i8_unit(s, nv, unit + m->scale_bytes, c + k, (size_t)a->k_pad);
         X512_UNROLL
         for (int v = 0; v < nv; v++) {

@@ -65,7 +65,6 @@ static void i8_tile(float *y, const struct lutra_mat *m, const struct lutra_act 
         struct x86_rows d = x86_halves(unit);
         struct sums s[2];
         zero_sums(s, 2);
-        x86_prefetch(unit, m->unit_bytes);
         for (int i = 0; i < 16; i++) {
             const __m128i *p = (const __m128i *)(const void *)(codes + 32 * i);
             int32_t both;
