@@ -152,6 +152,14 @@ static __attribute__((noinline)) void weighed_x(struct ints *u, const uint8_t *u
 
 /* ---- a tile ---- */
 
+/* Reads lines in the order they lie where the caller does not, so that the core fetches what comes next: see
+ * dense_avx512.c. From memory 1.02 to 1.12 times as fast as with instructions that fetch. */
+X86_INLINE void touch(const uint8_t *p, int bytes)
+{
+    X86_UNROLL
+    for (int i = 0; i < bytes; i += 64) __asm__ volatile("" : : "x"(x86_load(p + i)));
+}
+
 X86_INLINE struct x86_rows add_product(struct x86_rows acc, struct x86_rows d, __m256 lo, __m256 hi)
 {
     acc.lo = _mm256_add_ps(acc.lo, _mm256_mul_ps(d.lo, lo));
@@ -203,12 +211,12 @@ X86_INLINE struct x86_rows dense_tile(const struct lutra_mat *m, const struct lu
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
         const uint8_t *codes = unit + lutra_scale_bytes(kind);
         const struct x86_rows d = x86_halves(unit), dmin = has_min ? x86_halves(unit + 32) : d;
-        x86_prefetch(unit, (size_t)lutra_scale_bytes(kind));
+        if (is_super) touch(unit, lutra_scale_bytes(kind));
         for (int r = 0; r < unit_k; r += run) {
             __m256i total[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
             const float *sums = x.sums;
             for (int c = r; c < r + run; c += LUTRA_DENSE_K, codes += 64 * bits) {
-                x86_prefetch(codes, 64 * (size_t)bits);
+                if (bits != 2 && bits != 4) touch(codes, 64 * bits);
                 X86_UNROLL
                 for (int seg = 0; seg < 2; seg += segs) {
                     const int g = (c + 16 * seg) / group;

@@ -2,7 +2,7 @@
 /* A few vectors times DENSE codes as they lie (lut.h), with AVX-512 VNNI and GFNI: 16 rows are the lanes of a
  * register, in order. 128 weights are
  *
- *   vpsrlw, 2 vpandd     two quads of columns of 4 bits; of 2 bits there are three shifts in four quads ...
+ *   vpsrlw, 2 vpandd     two quads of columns of 4 bits; of 2 bits one in four takes a vgf2p8affineqb for both ...
  *   vpsrlw, 2 vgf2p8affineqb, 2 vpternlogd    ... and this of 3, 5 and 6 bits (dense_avx512.h)
  *   2 vpdpbusd           times four bytes of activations in every lane, for each vector
  *
