@@ -32,9 +32,6 @@
  * precompute every address it ever needs, far more than there are registers. */
 #define X512_FORGET(p) __asm__("" : "+r"(p))
 
-/* How far ahead weights are fetched: 8 KB against 3 gained 5-40 % from memory. */
-enum { X512_AHEAD = 8192 };
-
 X512_INLINE __m512i x512_load(const void *p)
 {
     return _mm512_loadu_si512(p);
@@ -59,14 +56,8 @@ X512_INLINE __m512i x512_four_bytes(int b0, int b1, int b2, int b3)
         (int)((unsigned)b3 << 24 | (unsigned)b2 << 16 | (unsigned)b1 << 8 | (unsigned)b0));
 }
 
-X512_INLINE void x512_prefetch(const uint8_t *p, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i += 64)
-        _mm_prefetch((const char *)p + X512_AHEAD + i, _MM_HINT_T0);
-}
-
-/* The same beside tables: they fill L1, where weights so far ahead would push them out and be pushed
- * out. Into L2, and only what comes next into L1 (1 KB: 2 to 5 % slower from memory). See x86.h. */
+/* Weights beside tables: they fill L1, where weights far ahead would push them out and be pushed out. Into
+ * L2, and only what comes next into L1 (1 KB: 2 to 5 % slower from memory). See x86.h. */
 enum { X512_FAR = 16384, X512_NEAR = 2048 };
 
 X512_INLINE void x512_prefetch_tables(const uint8_t *p, size_t bytes)
