@@ -62,7 +62,7 @@ programs() { # programs PATTERN [wrapper...]: every tests/PATTERN.c
     for src in tests/$pattern.c; do
         src=$(basename "$src" .c)
         case $src in
-        test_reference | test_families* | test_i2s | test_embed | test_session_file | test_faults | test_cycles) program "$src" "$@" "$BUILD/$src" "$tiny_dir" ;;
+        test_reference | test_families* | test_i2s | test_embed | test_session_file | test_self_test | test_faults | test_cycles) program "$src" "$@" "$BUILD/$src" "$tiny_dir" ;;
         test_memory) [ "$BUILD" != "$main_build" ] || program "$src" "$@" "$BUILD/$src" ;; # counts the plain allocator's calls
         *) program "$src" "$@" "$BUILD/$src" ;;
         esac
