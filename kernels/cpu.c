@@ -28,6 +28,17 @@ const struct lutra_cpu_level *lutra_cpu_best(uint32_t have)
     return best;
 }
 
+const struct lutra_cpu_level *lutra_cpu_at_most(const char *name, uint32_t have)
+{
+    const struct lutra_cpu_level *last = lutra_cpu_level(name), *best = lutra_cpu_levels();
+    if (strcmp(name, "auto") == 0) return lutra_cpu_best(have);
+    if (last == NULL) return NULL;
+    for (const struct lutra_cpu_level *l = best; l <= last; l++) {
+        if ((l->features & ~have) == 0) best = l;
+    }
+    return best;
+}
+
 #if defined(__linux__)
 
 /* larger than a cpu_set_t, because the kernel refuses a mask smaller than its own */

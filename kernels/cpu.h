@@ -48,6 +48,10 @@ const struct lutra_cpu_level *lutra_cpu_levels(void);
 /* Level by name; NULL if this build has no such level. "auto" is not a level: NULL. */
 const struct lutra_cpu_level *lutra_cpu_level(const char *name);
 
+/* What runs of a level that was asked for: itself, or the best one below it whose features are all in `have`. NULL if
+ * this build has no such level; "auto": lutra_cpu_best(have). */
+const struct lutra_cpu_level *lutra_cpu_at_most(const char *name, uint32_t have);
+
 /* Best level whose features are all in `have`. Never NULL ("scalar" needs nothing). */
 const struct lutra_cpu_level *lutra_cpu_best(uint32_t have);
 

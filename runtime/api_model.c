@@ -34,6 +34,7 @@ int lutra_threads_default(char *why, size_t why_cap)
 /* Options with every default filled in. */
 struct settings {
     uint32_t features;
+    const char *lacks; /* CPU level that was asked for and does not run here; NULL: none */
     int n_threads;
     enum lutra_precision precision;
     enum lutra_mode mode;
@@ -49,25 +50,18 @@ static lutra_status bad(lutra_error *err, const char *what)
 
 static lutra_status pick_level(struct settings *s, const char *name, lutra_error *err)
 {
-    uint32_t have = lutra_cpu_detect();
-    s->features = lutra_cpu_best(have)->features; /* whole levels only: each is tested as one */
-    if (name == NULL || strcmp(name, "auto") == 0) return LUTRA_OK;
-    const struct lutra_cpu_level *l = lutra_cpu_level(name);
-    char shown[32];
-    lutra_escape(shown, sizeof shown, name, strlen(name));
+    if (name == NULL) name = "auto";
+    const struct lutra_cpu_level *l = lutra_cpu_at_most(name, lutra_cpu_detect());
     if (l == NULL) {
-        char list[160];
+        char shown[32], list[160];
         size_t at = 0;
+        lutra_escape(shown, sizeof shown, name, strlen(name));
         for (l = lutra_cpu_levels(); l->name && at < sizeof list; l++)
             at += (size_t)lutra_format(list + at, sizeof list - at, " %s", l->name);
         return lutra_fail(err, LUTRA_EINVAL, "CPU level \"%s\" does not exist here; these do: auto%s", shown, list);
     }
-    if ((l->features & have) != l->features) {
-        const char *why = lutra_cpu_withheld(l->features);
-        return lutra_fail(err, LUTRA_EINVAL, "this CPU cannot run level \"%s\"; its best is \"%s\"%s%s", shown,
-                          lutra_cpu_best(have)->name, why ? ": " : "", why ? why : "");
-    }
-    s->features = l->features;
+    s->features = l->features; /* of whole levels: each is tested as one */
+    if (strcmp(name, "auto") != 0 && strcmp(name, l->name) != 0) s->lacks = name;
     return LUTRA_OK;
 }
 
@@ -200,6 +194,15 @@ static void plan_threads(lutra_model *m, const struct settings *s)
         lutra_format(m->threads, sizeof m->threads, "%s", why);
 }
 
+static void note_level(const struct settings *s)
+{
+    char line[200];
+    const char *why = lutra_cpu_withheld(lutra_cpu_level(s->lacks)->features);
+    lutra_format(line, sizeof line, "CPU level \"%s\" does not run on this machine, \"%s\" is used%s%s", s->lacks,
+                 lutra_cpu_best(s->features)->name, why ? ": " : "", why ? why : "");
+    s->opt.on_log(s->opt.user, LUTRA_LOG_WARN, line);
+}
+
 lutra_status lutra_model_open(lutra_model **out, const char *path, const lutra_model_options *opt, lutra_error *err)
 {
     if (out == NULL) return bad(err, "lutra_model_open: out is NULL");
@@ -224,6 +227,7 @@ lutra_status lutra_model_open(lutra_model **out, const char *path, const lutra_m
     st = load(m, g, &s, err);
     if (st == LUTRA_OK) {
         plan_threads(m, &s);
+        if (s.opt.on_log && s.lacks) note_level(&s);
         if (s.opt.on_log) lutra_model_notes(m, g, &s.opt);
     }
     lutra_gguf_close(g);

@@ -133,7 +133,8 @@ enum {
 
 typedef struct lutra_model_options {
     size_t size;               /* sizeof(lutra_model_options) */
-    const char *cpu;           /* CPU level to use at most: "scalar", "avx2", "neon", ...; NULL: the best */
+    const char *cpu;           /* CPU level to use at most: "scalar", "avx2", "neon", ...; one that does not run on this
+                                  machine: the best below it, with a warning; NULL: the best */
     int n_threads;             /* threads that load; default 0: as lutra_threads_default; 1..256 */
     lutra_precision_mode precision; /* default LUTRA_PRECISION_DEFAULT */
     int (*on_progress)(void *user, double fraction); /* 0..1 while loading; non-zero stops with LUTRA_ECANCEL; default NULL */

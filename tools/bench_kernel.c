@@ -19,24 +19,27 @@ static const double most_seconds = 0.3;    /* then fewer samples must do */
 int lutra_kernel_settings(struct lutra_kernel_settings *s, const struct lutra_bench_options *o)
 {
     uint32_t have = lutra_cpu_detect();
-    const struct lutra_cpu_level *level = lutra_cpu_best(have);
+    const char *cpu = o->cpu ? o->cpu : "auto";
+    const struct lutra_cpu_level *level = lutra_cpu_at_most(cpu, have);
     struct lutra_bench_list threads = {.n = 0};
     char shown[80];
     *s = (struct lutra_kernel_settings){.n_threads = 1};
-    if (o->cpu && strcmp(o->cpu, "auto") != 0) level = lutra_cpu_level(o->cpu);
-    if (level == NULL || (level->features & have) != level->features) {
-        lutra_cli_say("--cpu %s: not a level of this machine; `lutra doctor --levels` lists them",
-                      lutra_escape(shown, sizeof shown, o->cpu, strlen(o->cpu)));
+    if (level == NULL) {
+        lutra_cli_say("--cpu %s: there is no such level; `lutra doctor --levels` lists them",
+                      lutra_escape(shown, sizeof shown, cpu, strlen(cpu)));
         return LUTRA_EXIT_USAGE;
     }
+    if (strcmp(cpu, "auto") != 0 && strcmp(cpu, level->name) != 0)
+        lutra_cli_say("--cpu %s: does not run on this machine, %s is used", cpu, level->name);
     s->features = level->features;
     if (o->threads.n > 1 ||
         (o->threads.n &&
-         (!lutra_bench_range(&threads, o->threads.v[0], 1, 256) || threads.n != 1))) {
-        lutra_cli_say("--kernels takes one -t from 1 to 256");
+         (!lutra_bench_range(&threads, o->threads.v[0], 0, 1 << 24) || threads.n != 1))) {
+        lutra_cli_say("--kernels takes one -t");
         return LUTRA_EXIT_USAGE;
     }
-    if (threads.n) s->n_threads = threads.v[0];
+    int n = threads.n ? lutra_cli_threads("-t", threads.v[0]) : 0;
+    if (n) s->n_threads = n;
     s->mode = (enum lutra_mode)o->way; /* the same words in the same order */
     uint64_t cache = lutra_sensor_cache("");
     if (o->cold) s->cold_bytes = 4 * (cache ? cache : 64u << 20);

@@ -85,8 +85,9 @@ static bool read_lists(struct lists *l, const struct lutra_bench_options *o)
         !read_list(&l->depth, "-d", &o->depth, 0, 0, MOST) ||
         !read_list(&l->batch, "-b", &o->batch, 2048, 1, MOST) ||
         !read_list(&l->ubatch, "-ub", &o->ubatch, 512, 1, MOST) ||
-        !read_list(&l->threads, "-t", &o->threads, lutra_threads_default(NULL, 0), 1, 256))
+        !read_list(&l->threads, "-t", &o->threads, 0, 0, MOST))
         return false;
+    for (int i = 0; i < l->threads.n; i++) l->threads.v[i] = lutra_cli_threads("-t", l->threads.v[i]);
     l->pairs.n = 0;
     for (int i = 0; i < o->pairs.n; i++) {
         struct lutra_bench_list two = {.n = 0};

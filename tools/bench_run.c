@@ -338,7 +338,7 @@ int lutra_bench_open(struct lutra_bench_model *m, const char *path,
     lutra_error err;
     char size[24];
     lutra_model_options mo = {.size = sizeof mo, .cpu = o->cpu, .head = (lutra_head)o->head,
-                              .i2s_layout = (lutra_i2s)o->i2s_layout};
+                              .i2s_layout = (lutra_i2s)o->i2s_layout, .on_log = lutra_cli_log};
     static const char *const modes[] = {"auto", "lut", "dot", "deq"};
     memset(m, 0, sizeof *m);
     if (o->kernels > LUTRA_BENCH_AUTO) mo.kernels = (lutra_kernels)(o->kernels - LUTRA_BENCH_AUTO);
@@ -346,7 +346,6 @@ int lutra_bench_open(struct lutra_bench_model *m, const char *path,
     if (lutra_model_open(&m->model, path, &mo, &err)) return lutra_cli_fail(&err, true);
     m->info.size = sizeof m->info;
     lutra_model_describe(m->model, &m->info);
-    if (strcmp(m->info.self_test, "ok") != 0) lutra_cli_say("%s", m->info.self_test);
     lutra_format(m->raw_path, sizeof m->raw_path, "%s", path);
     lutra_escape(m->path, sizeof m->path, path, strlen(path));
     name_size(size, sizeof size, m->info.n_params);

@@ -3,12 +3,14 @@
 #include "tools/cli.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/lutra.h"
 #include "tools/cmd.h"
 
 void lutra_cli_say(const char *fmt, ...)
@@ -59,6 +61,19 @@ bool lutra_cli_int(const char *s, long long min, long long max, long long *out)
     if (errno || end == s || *end || v < min || v > max) return false;
     *out = v;
     return true;
+}
+
+void lutra_cli_log(void *user, int level, const char *line)
+{
+    (void)user;
+    if (level >= LUTRA_LOG_WARN) lutra_cli_say("%s", line);
+}
+
+int lutra_cli_threads(const char *flag, long long n)
+{
+    if (n >= -1 && n <= LUTRA_THREADS_MAX) return n < 0 ? 0 : (int)n;
+    lutra_cli_say("%s %lld: not a number from 1 to %d; as many threads are used as without it", flag, n, LUTRA_THREADS_MAX);
+    return 0;
 }
 
 bool lutra_cli_float(const char *s, double min, double max, double *out)
@@ -130,6 +145,8 @@ static int bad_value(const struct lutra_opt *o, const char *name, const char *va
     if (o->kind == LUTRA_OPT_INT)
         lutra_cli_say("%s %s: expected a whole number from %.0f to %.0f", name, shown, o->min,
                       o->max);
+    else if (o->kind == LUTRA_OPT_THREADS)
+        lutra_cli_say("%s %s: expected a whole number", name, shown);
     else if (o->kind == LUTRA_OPT_FLOAT)
         lutra_cli_say("%s %s: expected a number from %g to %g", name, shown, o->min, o->max);
     else if (o->kind == LUTRA_OPT_SEED)
@@ -190,6 +207,10 @@ static int store(const struct lutra_opt *o, const char *name, const char *value,
         if (!lutra_cli_int(value, (long long)o->min, (long long)o->max, &i))
             return bad_value(o, name, value);
         *(int *)field = (int)i;
+        break;
+    case LUTRA_OPT_THREADS:
+        if (!lutra_cli_int(value, LLONG_MIN, LLONG_MAX, &i)) return bad_value(o, name, value);
+        *(int *)field = lutra_cli_threads(name, i);
         break;
     case LUTRA_OPT_FLOAT:
         if (!lutra_cli_float(value, o->min, o->max, &f)) return bad_value(o, name, value);

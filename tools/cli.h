@@ -14,6 +14,7 @@
 enum lutra_opt_kind {
     LUTRA_OPT_FLAG,   /* int = (int)min */
     LUTRA_OPT_INT,    /* int in [min, max] */
+    LUTRA_OPT_THREADS, /* int: 0 (also for what is less) or up to LUTRA_THREADS_MAX; more is said, and is 0 */
     LUTRA_OPT_FLOAT,  /* float in [min, max], finite */
     LUTRA_OPT_SEED,   /* struct lutra_seed: 0..2^64-1, or -1 */
     LUTRA_OPT_STR,    /* const char *, the last one given */
@@ -45,7 +46,7 @@ struct lutra_seed {
     bool set; /* false: choose one */
 };
 
-enum { LUTRA_STRINGS_MAX = 64 };
+enum { LUTRA_STRINGS_MAX = 64, LUTRA_THREADS_MAX = 256 };
 struct lutra_strings {
     const char *v[LUTRA_STRINGS_MAX];
     int n;
@@ -77,6 +78,9 @@ size_t lutra_cli_next_name(const char **names, const char **name, char separator
 bool lutra_cli_int(const char *s, long long min, long long max, long long *out);
 bool lutra_cli_float(const char *s, double min, double max, double *out);
 
+/* A number of threads as it can be used: 0, which is the default, for one that is absurd, and a line about it. */
+int lutra_cli_threads(const char *flag, long long n);
+
 /* Letters to change, insert, drop or swap to get from a to b; 99 when either is over 40 long. */
 int lutra_cli_distance(const char *a, const char *b);
 
@@ -87,6 +91,9 @@ void lutra_cli_say(const char *fmt, ...) LUTRA_PRINTF(1, 2);
  * fault. */
 int lutra_cli_fail(const lutra_error *err, bool loading);
 int lutra_cli_exit_code(lutra_status code, bool loading);
+
+/* on_log of lutra_model_options: warnings, as by lutra_cli_say. */
+void lutra_cli_log(void *user, int level, const char *line);
 
 /* "94 MiB", "1.2 GiB" into a buffer of 24 bytes or more; returns dst. */
 char *lutra_cli_bytes(char *dst, size_t cap, uint64_t bytes);

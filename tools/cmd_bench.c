@@ -25,7 +25,7 @@ static const struct lutra_opt tests[] = {
     {"-ub, --ubatch-size", "N", LUTRA_OPT_LIST, AT(ubatch), 0, 0,
      "tokens evaluated at once (512; the smaller of -b and -ub counts)", NULL},
     {"-t, --threads", "N", LUTRA_OPT_LIST, AT(threads), 0, 0,
-     "threads (default: what `lutra doctor` says)", NULL},
+     "threads (0, the default: what `lutra doctor` says)", NULL},
     {"-r, --repetitions", "N", LUTRA_OPT_INT, AT(reps), 1, 100000, "runs of each test (5)", NULL},
     {"--sustain", "SECONDS", LUTRA_OPT_INT, AT(sustain), 0, 1 << 20,
      "go on with each test for so long; the speed of the first and of the last minute is shown",
@@ -253,23 +253,26 @@ static void choose_columns(struct lutra_bench_columns *c, const struct lutra_ben
     }
 }
 
-/* Without -t: the threads that a session of this model takes, for prompts and for single tokens. */
-static void use_defaults(const struct lutra_bench_options *o, const struct lutra_bench_model *m,
-                         struct lutra_bench_test *plan, int n)
+/* The plan for one model. Without -t, or with 0: the threads that a session of it takes, for prompts and for single
+ * tokens. */
+static void plan_for(const struct lutra_bench_model *m, struct lutra_bench_test *own, const struct lutra_bench_test *plan, int n)
 {
-    for (int i = 0; i < n && o->threads.n == 0; i++)
-        plan[i].n_threads = plan[i].n_prompt ? m->model->n_threads_batch : m->model->n_threads;
+    memcpy(own, plan, (size_t)n * sizeof *own);
+    for (int i = 0; i < n; i++)
+        if (own[i].n_threads == 0) own[i].n_threads = own[i].n_prompt ? m->model->n_threads_batch : m->model->n_threads;
 }
 
 /* The models stay open until the end: rows point to them. */
-static int bench_models(const struct lutra_bench_options *o, struct lutra_bench_test *plan, int n)
+static int bench_models(const struct lutra_bench_options *o, const struct lutra_bench_test *plan, int n)
 {
     struct lutra_bench_model *models = calloc((size_t)o->models.n, sizeof *models);
     struct session *s = calloc(1, sizeof *s);
+    struct lutra_bench_test *own = calloc((size_t)n, sizeof *own);
     char path[LUTRA_FIND_PATH];
-    if (models == NULL || s == NULL) {
+    if (models == NULL || s == NULL || own == NULL) {
         free(models);
         free(s);
+        free(own);
         return lutra_cli_say("no memory"), LUTRA_EXIT_MEMORY;
     }
     s->o = o;
@@ -277,13 +280,13 @@ static int bench_models(const struct lutra_bench_options *o, struct lutra_bench_
     choose_columns(&s->columns, o, plan, n);
     for (int i = 0; i < o->models.n; i++) {
         int code = lutra_bench_open(&models[i], lutra_find_path(o->models.v[i], path), o);
-        if (code < 0) use_defaults(o, &models[i], plan, n);
+        if (code < 0) plan_for(&models[i], own, plan, n);
         if (code < 0 && o->curve)
-            code = lutra_bench_curve_model(o, &models[i], plan, n);
+            code = lutra_bench_curve_model(o, &models[i], own, n);
         else if (code < 0 && o->peer)
-            code = lutra_bench_versus(o, &models[i], plan, n);
+            code = lutra_bench_versus(o, &models[i], own, n);
         else if (code < 0)
-            run_tests(s, &models[i], plan, n);
+            run_tests(s, &models[i], own, n);
         if (code > 0) s->code = code;
         /* what a row needs of a model is small; the weights are not */
         lutra_bench_close(&models[i]);
@@ -299,6 +302,7 @@ static int bench_models(const struct lutra_bench_options *o, struct lutra_bench_
     free(s->rows);
     free(s);
     free(models);
+    free(own);
     return lutra_cli_flush(code);
 }
 

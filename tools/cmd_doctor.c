@@ -173,7 +173,8 @@ static int open_model(const struct options *o)
     char path[LUTRA_FIND_PATH];
     lutra_model_options mo = {.size = sizeof mo,
                               .head = (lutra_head)o->head,
-                              .kernels = (lutra_kernels)o->kernels};
+                              .kernels = (lutra_kernels)o->kernels,
+                              .on_log = lutra_cli_log};
     lutra_error err;
     if (lutra_model_open(&examined, lutra_find_path(o->model, path), &mo, &err))
         return lutra_cli_fail(&err, true);

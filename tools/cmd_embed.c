@@ -47,9 +47,9 @@ static const struct lutra_opt model_opts[] = {
      "model file (GGUF); a bare name is also looked up in the model folders", NULL},
     {"-c, --ctx-size", "N", LUTRA_OPT_INT, AT(run.n_ctx), 0, 2147483647.0,
      "tokens of the longest text (0: the smallest of the model's, 8192 and what memory allows)", NULL},
-    {"-t, --threads", "N", LUTRA_OPT_INT, AT(run.n_threads), -1, 256, "threads (0: this machine's performance cores)",
+    {"-t, --threads", "N", LUTRA_OPT_THREADS, AT(run.n_threads), 0, 0, "threads (0: this machine's performance cores)",
      NULL},
-    {"-tb, --threads-batch", "N", LUTRA_OPT_INT, AT(run.n_threads_batch), -1, 256, "threads for many tokens (0: as -t)",
+    {"-tb, --threads-batch", "N", LUTRA_OPT_THREADS, AT(run.n_threads_batch), 0, 0, "threads for many tokens (0: as -t)",
      NULL},
     {"-b, --batch-size", "N", LUTRA_OPT_INT, AT(run.n_batch), 1, 65536,
      "tokens evaluated at once at most (2048); never changes a number", NULL},
@@ -268,8 +268,6 @@ int lutra_cmd_embed(int argc, char **argv)
         return LUTRA_EXIT_USAGE;
     }
     if (o.run.cpu && strcmp(o.run.cpu, "auto") == 0) o.run.cpu = NULL;
-    if (o.run.n_threads < 0) o.run.n_threads = 0;
-    if (o.run.n_threads_batch < 0) o.run.n_threads_batch = 0;
     lutra_text_puts(&separator, o.separator);
     if (!o.run.no_escape) lutra_options_unescape(&separator);
     code = read_texts(&o, &text);

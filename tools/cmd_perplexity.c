@@ -29,8 +29,8 @@ static const struct lutra_opt options[] = {
     {"--oracle", "FILE", LUTRA_OPT_STR, AT(oracle), 0, 0, "exact log-probabilities to compare with", NULL},
     {"--dump", "OUT", LUTRA_OPT_STR, AT(dump), 0, 0, "with --oracle: write our ln q of the listed ids, row by row", NULL},
     {"-c, --ctx-size", "N", LUTRA_OPT_INT, AT(n_ctx), 3, 1 << 24, "tokens per window (default 512)", NULL},
-    {"-t, --threads", "N", LUTRA_OPT_INT, AT(n_threads), 1, 256, "threads (default: what `lutra doctor` says)", NULL},
-    {"-tb, --threads-batch", "N", LUTRA_OPT_INT, AT(n_threads_batch), 1, 256, "threads for batches (default: as -t)", NULL},
+    {"-t, --threads", "N", LUTRA_OPT_THREADS, AT(n_threads), 0, 0, "threads (default: what `lutra doctor` says)", NULL},
+    {"-tb, --threads-batch", "N", LUTRA_OPT_THREADS, AT(n_threads_batch), 0, 0, "threads for batches (default: as -t)", NULL},
     {"-b, --batch-size", "N", LUTRA_OPT_INT, AT(n_batch), 1, LUTRA_BATCH_MAX, "tokens evaluated at once at most (2048)", NULL},
     {"--precision", "default|high", LUTRA_OPT_CHOICE, AT(precision), 0, 0, "high: float activations and KV cache", NULL},
     {"--kernels", "auto|lut|dot|deq", LUTRA_OPT_CHOICE, AT(kernels), 0, 0, "how low-bit weights are multiplied (auto)", NULL},
@@ -228,7 +228,7 @@ int lutra_cmd_perplexity(int argc, char **argv)
     lutra_model_options mo = {.size = sizeof mo, .cpu = o.cpu, .n_threads = o.n_threads,
                               .precision = o.precision ? LUTRA_PRECISION_HIGH : LUTRA_PRECISION_DEFAULT,
                               .kernels = (lutra_kernels)o.kernels, .head = (lutra_head)o.head,
-                              .i2s_layout = (lutra_i2s)o.i2s_layout};
+                              .i2s_layout = (lutra_i2s)o.i2s_layout, .on_log = lutra_cli_log};
     lutra_session_options so = {.size = sizeof so, .n_ctx = o.n_ctx, .n_batch = o.n_batch, .n_threads = o.n_threads,
                                 .n_threads_batch = o.n_threads_batch};
     if (lutra_model_open(&m, o.model, &mo, &err) != LUTRA_OK) return lutra_cli_fail(&err, true);

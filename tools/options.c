@@ -17,9 +17,9 @@ static const struct lutra_opt model_opts[] = {
      "model file (GGUF); a bare name is also looked up in the model folders", NULL},
     {"-c, --ctx-size", "N", LUTRA_OPT_INT, AT(n_ctx), 0, INT_TOP,
      "tokens of context (0: the smallest of the model's, 8192 and what memory allows)", NULL},
-    {"-t, --threads", "N", LUTRA_OPT_INT, AT(n_threads), -1, 256,
+    {"-t, --threads", "N", LUTRA_OPT_THREADS, AT(n_threads), 0, 0,
      "threads for one token (0: this machine's performance cores)", NULL},
-    {"-tb, --threads-batch", "N", LUTRA_OPT_INT, AT(n_threads_batch), -1, 256,
+    {"-tb, --threads-batch", "N", LUTRA_OPT_THREADS, AT(n_threads_batch), 0, 0,
      "threads for the prompt (0: as -t)", NULL},
     {"-b, --batch-size", "N", LUTRA_OPT_INT, AT(n_batch), 1, 65536,
      "prompt tokens evaluated at once at most (2048); never changes the text", NULL},
@@ -160,8 +160,6 @@ int lutra_options_parse(struct lutra_options *o, const char *command, int argc, 
         o->model = o->positional;
     else if (o->positional && !o->prompt)
         o->prompt = o->positional;
-    if (o->n_threads < 0) o->n_threads = 0;
-    if (o->n_threads_batch < 0) o->n_threads_batch = 0;
     if (o->temp < 0) o->temp = 0;
     lutra_options_fix_stops(o);
     if (o->cpu && strcmp(o->cpu, "auto") == 0) o->cpu = NULL;

@@ -27,7 +27,7 @@ static int on_load(void *user, double fraction)
 static void on_log(void *user, int level, const char *line)
 {
     const struct loading *l = user;
-    if (level >= LUTRA_LOG_WARN || l->verbose) lutra_cli_say("%s", line);
+    lutra_cli_log(NULL, l->verbose ? LUTRA_LOG_WARN : level, line);
 }
 
 static void print_plan(const lutra_plan *p)

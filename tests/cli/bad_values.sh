@@ -13,7 +13,8 @@ bad -n -3
 bad -n 99999999999999999999
 bad -c -1
 bad -c 2147483648
-bad -t 1000000
+bad -t x
+bad -tb 1.5
 bad -b 0
 bad --temp nan
 bad --temp inf

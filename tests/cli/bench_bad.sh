@@ -13,8 +13,7 @@ bad() {
 bad 2 'needs a model'
 bad 2 '-p 1-8*1' -m "$TINY" -p '1-8*1'
 bad 2 '-p x' -m "$TINY" -p x
-bad 2 '-t 0' -m "$TINY" -t 0
-bad 2 '-t 257' -m "$TINY" -t 257
+bad 2 '-t x' -m "$TINY" -t x
 bad 2 '-pg 8' -m "$TINY" -pg 8
 bad 2 'nothing to measure' -m "$TINY" -p 0 -n 0
 bad 2 'more than 65536' -m "$TINY" -p 1-256 -d 1-256 -b 1-256
