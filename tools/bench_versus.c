@@ -20,6 +20,7 @@ struct duel {
     const struct lutra_bench_test *test;
     int n;                         /* rounds */
     double *ours, *theirs, *ratio; /* [rounds] */
+    bool alone;                    /* the peer failed: our own rounds go on, theirs and the ratio are NaN */
     double our_cpu, their_cpu;     /* seconds per token; NaN unknown */
     double others;                 /* CPUs that neither of us used */
     double token_bytes, probe;     /* read per token; bytes per second of memory, NaN if cached */
@@ -43,22 +44,38 @@ static double share(struct duel *d, const struct lutra_bench_model *m)
     return bytes_per_s / d->probe;
 }
 
-/* One round: we warm up and run, then they do. */
-static bool run_round(struct duel *d, struct lutra_bench_run *run, const struct lutra_peer *p,
-                      double *peer_cpu, char *why, size_t why_cap)
+static double mean(const struct duel *d, const double *v)
 {
-    struct lutra_peer_result r;
-    lutra_error err;
+    return d->alone ? NAN : lutra_bench_iqm(v, d->n);
+}
+
+static struct lutra_interval ratio_interval(const struct duel *d)
+{
+    return d->alone ? (struct lutra_interval){NAN, NAN} : lutra_bench_interval(d->ratio, d->n);
+}
+
+static void say_failure(const struct duel *d, const char *why)
+{
+    char name[64];
+    lutra_cli_say("versus, %s: %s", lutra_bench_test_name(name, sizeof name, d->test), why);
+}
+
+/* One round: we warm up and run, then they do. */
+static bool run_round(struct duel *d, struct lutra_bench_run *run, const struct lutra_peer *p, double *peer_cpu,
+                      lutra_error *err)
+{
+    struct lutra_peer_result r = {.ts = NAN};
+    char why[500];
     double seconds, prompt_s, tokens = d->test->n_prompt + d->test->n_gen;
-    lutra_status st = p->no_warmup ? LUTRA_OK : lutra_bench_warm(run, &err);
+    lutra_status st = p->no_warmup ? LUTRA_OK : lutra_bench_warm(run, err);
     double cpu = lutra_sensor_cpu_seconds();
-    if (st == LUTRA_OK) st = lutra_bench_once(run, &seconds, &prompt_s, &err);
-    if (st != LUTRA_OK) {
-        lutra_format(why, why_cap, "%s", err.msg);
-        return false;
-    }
+    if (st == LUTRA_OK) st = lutra_bench_once(run, &seconds, &prompt_s, err);
+    if (st != LUTRA_OK) return false;
     d->our_cpu += (lutra_sensor_cpu_seconds() - cpu) / tokens;
-    if (!lutra_peer_run(p, d->test, 1, &r, why, why_cap)) return false;
+    if (!d->alone && !lutra_peer_run(p, d->test, 1, &r, why, sizeof why)) {
+        say_failure(d, why);
+        d->alone = true;
+    }
     *peer_cpu = r.cpu_seconds;
     d->ours[d->n] = tokens / seconds;
     d->theirs[d->n] = r.ts;
@@ -79,14 +96,12 @@ static void measure_peer_cpu(struct duel *d, const struct lutra_peer *p, const d
 }
 
 static bool fight(struct duel *d, const struct lutra_bench_options *o,
-                  const struct lutra_bench_model *m, const struct lutra_peer *p, char *why,
-                  size_t why_cap)
+                  const struct lutra_bench_model *m, const struct lutra_peer *p, lutra_error *err)
 {
     struct lutra_bench_run run;
-    lutra_error err;
     double *cpu = calloc((size_t)o->reps, sizeof *cpu);
-    if (cpu == NULL || lutra_bench_prepare(&run, m, d->test, &err)) {
-        lutra_format(why, why_cap, "%s", cpu ? err.msg : "no memory");
+    if (cpu == NULL) lutra_fail(err, LUTRA_ENOMEM, "no memory");
+    if (cpu == NULL || lutra_bench_prepare(&run, m, d->test, err)) {
         free(cpu);
         return false;
     }
@@ -97,7 +112,7 @@ static bool fight(struct duel *d, const struct lutra_bench_options *o,
     while (ok && d->n < o->reps) {
         if (o->progress) lutra_cli_say("round %d of %d", d->n + 1, o->reps);
         if (o->delay) sleep((unsigned)o->delay);
-        ok = run_round(d, &run, p, &cpu[d->n], why, why_cap);
+        ok = run_round(d, &run, p, &cpu[d->n], err);
     }
     d->token_bytes = lutra_bench_token_bytes(&run);
     lutra_bench_finish(&run);
@@ -105,7 +120,7 @@ static bool fight(struct duel *d, const struct lutra_bench_options *o,
     for (int i = 0; i < d->n; i++) children += cpu[i];
     d->others = lutra_sensor_others(&begin, children);
     d->our_cpu = d->n > 0 ? d->our_cpu / d->n : NAN;
-    if (ok) measure_peer_cpu(d, p, cpu);
+    if (ok && !d->alone) measure_peer_cpu(d, p, cpu);
     free(cpu);
     return ok;
 }
@@ -115,9 +130,11 @@ static bool fight(struct duel *d, const struct lutra_bench_options *o,
 /* Which of the two is faster, if that can be said. */
 static char *verdict(char *dst, size_t cap, const struct duel *d)
 {
-    double ratio = lutra_bench_iqm(d->ratio, d->n);
-    struct lutra_interval i = lutra_bench_interval(d->ratio, d->n);
-    if (d->n < CLAIM_ROUNDS)
+    double ratio = mean(d, d->ratio);
+    struct lutra_interval i = ratio_interval(d);
+    if (d->alone)
+        lutra_format(dst, cap, "the peer failed");
+    else if (d->n < CLAIM_ROUNDS)
         lutra_format(dst, cap, "too few rounds for a claim");
     else if (i.low > 1)
         lutra_format(dst, cap, "Lutra is %.2fx faster", ratio);
@@ -131,9 +148,9 @@ static char *verdict(char *dst, size_t cap, const struct duel *d)
 static void put_duel(struct lutra_bench_out *w, const struct lutra_bench_model *m,
                      const struct lutra_peer *p, const struct duel *d)
 {
-    char name[64], text[80], shown[1024], low[24], high[24];
-    struct lutra_interval i = lutra_bench_interval(d->ratio, d->n);
-    double ratio = lutra_bench_iqm(d->ratio, d->n);
+    char name[64], text[80], shown[1024], low[24], high[24], theirs[24], by[24];
+    struct lutra_interval i = ratio_interval(d);
+    double ratio = mean(d, d->ratio);
     lutra_bench_test_name(name, sizeof name, d->test);
     verdict(text, sizeof text, d);
     lutra_escape(shown, sizeof shown, p->program, strlen(p->program));
@@ -149,7 +166,7 @@ static void put_duel(struct lutra_bench_out *w, const struct lutra_bench_model *
         lutra_bench_out_int(w, "n_threads", d->test->n_threads);
         lutra_bench_out_int(w, "rounds", d->n);
         lutra_bench_out_real(w, "lutra_ts", lutra_bench_iqm(d->ours, d->n));
-        lutra_bench_out_real(w, "peer_ts", lutra_bench_iqm(d->theirs, d->n));
+        lutra_bench_out_real(w, "peer_ts", mean(d, d->theirs));
         lutra_bench_out_real(w, "ratio", ratio);
         lutra_bench_out_real(w, "ratio_low", i.low);
         lutra_bench_out_real(w, "ratio_high", i.high);
@@ -165,9 +182,10 @@ static void put_duel(struct lutra_bench_out *w, const struct lutra_bench_model *
     }
     if (w->format == LUTRA_BENCH_MD)
         fprintf(w->file,
-                "| %-24s | %7d | %12s | %9.2f | %9.2f | %5.2f [%5s, %5s] | %9.5f | %9s | %-27s |\n",
+                "| %-24s | %7d | %12s | %9.2f | %9s | %5s [%5s, %5s] | %9.5f | %9s | %-27s |\n",
                 m->type, d->test->n_threads, name, lutra_bench_iqm(d->ours, d->n),
-                lutra_bench_iqm(d->theirs, d->n), ratio,
+                lutra_bench_show(theirs, sizeof theirs, "%.2f", mean(d, d->theirs)),
+                lutra_bench_show(by, sizeof by, "%.2f", ratio),
                 lutra_bench_show(low, sizeof low, "%.2f", i.low),
                 lutra_bench_show(high, sizeof high, "%.2f", i.high), d->our_cpu,
                 lutra_bench_show(shown, sizeof shown, "%.5f", d->their_cpu), text);
@@ -200,18 +218,19 @@ int lutra_bench_versus(const struct lutra_bench_options *o, const struct lutra_b
                          .their_cpu = NAN,
                          .token_bytes = NAN,
                          .probe = NAN};
-        char why[500], name[64], peer[400];
-        if (fight(&d, o, m, &p, why, sizeof why)) {
+        char peer[400];
+        lutra_error err;
+        if (fight(&d, o, m, &p, &err)) {
             if (o->format == LUTRA_BENCH_MD && shown++ == 0)
                 printf("Lutra %s, kernels %s (%s), against %s, in turn, %d rounds\n\n%s",
                        lutra_version(), m->mode, m->info.kernel,
                        lutra_escape(peer, sizeof peer, p.program, strlen(p.program)), o->reps,
                        table_head);
             put_duel(&w, m, &p, &d);
-            continue;
+        } else {
+            say_failure(&d, err.msg);
         }
-        lutra_cli_say("versus, %s: %s", lutra_bench_test_name(name, sizeof name, &tests[i]), why);
-        code = LUTRA_EXIT_RUN;
+        if (d.alone || d.n < o->reps) code = LUTRA_EXIT_RUN;
     }
     lutra_bench_out_end(&w);
     free(samples);

@@ -19,7 +19,11 @@ sed "s|$TINY|MODEL|" "$dir/words"
 run --versus "$dir/peer" -p 8 -r 2 | tail -n 1 | grep -o 'too few rounds for a claim'
 for peer in false /nonexistent/peer echo; do
     code=0
-    run --versus $peer -p 8 -r 1 || code=$?
+    run --versus $peer -p 8 -r 1 >"$dir/out" || code=$?
+    grep '^lutra' "$dir/out"
     echo $code
 done
+# our own speed is measured all the same
+run --versus false -p 8 -r 3 -o json 2>/dev/null | grep -o '"rounds": 3\|"lutra_ts": [0-9]\|"peer_ts": null\|"ratio": null\|"verdict": .*' | sed 's/[0-9]$/N/'
+run --versus false -p 8 -r 1 | grep -o '|  *n/a |  *n/a \[  n/a,   n/a\] |.*|  *n/a | the peer failed' | sed 's/| *[0-9.]* |/| N |/' | tr -s ' '
 rm -r "$dir"
