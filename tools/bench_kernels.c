@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "kernels/qbook.h"
 #include "tools/bench_kernel.h"
@@ -41,7 +42,7 @@ static bool wanted(const char *names, const char *name)
 {
     size_t n = strlen(name);
     for (const char *p = names; p; p = strchr(p, ','), p = p ? p + 1 : NULL)
-        if (strncmp(p, name, n) == 0 && (p[n] == ',' || p[n] == '\0')) return true;
+        if (strncasecmp(p, name, n) == 0 && (p[n] == ',' || p[n] == '\0')) return true;
     return names == NULL;
 }
 
@@ -53,7 +54,8 @@ int lutra_kernel_types(const char *names, struct lutra_kernel_case *types, int c
         const struct lutra_type_info *info = lutra_type_info((uint32_t)id);
         bool low = lutra_code_info(id) != NULL || lutra_book_info(id) != NULL;
         if (!lutra_type_runs((uint32_t)id) || !low || !lutra_synth_knows(id)) continue;
-        if (id == LUTRA_TYPE_TQ1_0 || !wanted(names, info->name)) continue;
+        bool as_other = id == LUTRA_TYPE_TQ2_0 && wanted(names, "TQ1_0");
+        if (id == LUTRA_TYPE_TQ1_0 || !(as_other || wanted(names, info->name))) continue;
         if (n + 2 > cap) break;
         if (id == LUTRA_TYPE_TQ2_0)
             types[n++] = (struct lutra_kernel_case){.type = id, .ternary = true};

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "kernels/qtypes.h"
 #include "models/gguf.h"
@@ -290,7 +291,7 @@ static int find_type(const char *name)
 {
     for (int id = 0; id < 256; id++) {
         const struct lutra_type_info *info = lutra_type_info((uint32_t)id);
-        if (info && strcmp(info->name, name) == 0 && lutra_synth_knows(id)) return id;
+        if (info && strcasecmp(info->name, name) == 0 && lutra_synth_knows(id)) return id;
     }
     return -1;
 }
