@@ -256,7 +256,7 @@ ifneq ($(SHARED),)
 	ln -sf liblutra.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/liblutra.so
 endif
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' tools/packaging/lutra.pc.in \
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS)|' tools/packaging/lutra.pc.in \
 	    > $(DESTDIR)$(LIBDIR)/pkgconfig/lutra.pc
 	install -m 644 runtime/lutra.h $(DESTDIR)$(PREFIX)/include/lutra.h
 	install -m 644 $(MAN)/*.1 $(DESTDIR)$(DATADIR)/man/man1

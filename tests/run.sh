@@ -83,7 +83,7 @@ make_tiny() { # all families, and types of each, once
 for file in tests/groups/*.sh; do . "$file"; done
 
 QUICK="unit kernels layers symbols opcodes header abi reference golden cli"
-REST="hostile live faults cycles models memory install package portable windows clang tsan valgrind chat_model"
+REST="hostile live faults cycles models memory install package portable windows clang hwloc tsan valgrind chat_model"
 SLOW="asan arm" # as long as all others: they run beside those, in folders of their own
 
 run_groups() {

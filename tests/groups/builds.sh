@@ -45,6 +45,18 @@ group_clang() {
     $MAKE -s clean BUILD="$make_build-clang" >/dev/null
 }
 
+# Cores as hwloc sees them: another library, the same plan and text.
+group_hwloc() {
+    if ! echo '#include <hwloc.h>' | ${CC:-cc} -E -x c - >/dev/null 2>&1; then skip "hwloc.h is missing"; return; fi
+    other_build hwloc HWLOC=1 WERROR=1 || return
+    suite_of hwloc "test_cpu"
+    if [ "$("$BUILD-hwloc/lutra" doctor | grep '^threads ')" = "$("$LUTRA" doctor | grep '^threads ')" ]; then pass; else fail "hwloc: another plan of threads"; fi
+    gold tiny-greedy.txt "$BUILD-hwloc/lutra" run -m "$TINY" $GREEDY
+    must "hwloc: make install" $MAKE -s BUILD="$make_build-hwloc" HWLOC=1 install DESTDIR="$tmp/hwloc" PREFIX=/usr
+    if grep -q '^Libs.private:.*-lhwloc' "$tmp/hwloc/usr/lib/pkgconfig/lutra.pc"; then pass; else fail "hwloc: lutra.pc does not name it"; fi
+    $MAKE -s clean BUILD="$make_build-hwloc" >/dev/null
+}
+
 group_asan() {
     export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
     other_build asan SANITIZE=address,undefined DEBUG=1 || return
