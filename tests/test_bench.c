@@ -421,6 +421,7 @@ static void test_svg(void)
     CHECK_NEAR(lutra_svg_step(NAN, 8), 1, 0);
     CHECK(lutra_svg_write(&out, &p, 1));
     CHECK(out.p && strstr(out.p, "a &lt; b &amp; c") && !strstr(out.p, "nan"));
+    CHECK(out.p && strstr(out.p, "y=\"426.0\" fill=\"#1f6fb4\">a &lt;")); /* the legend, below the axes */
     CHECK(out.p && strncmp(out.p, "<svg ", 5) == 0 && strstr(out.p, "</svg>\n"));
     lutra_text_free(&out);
 }

@@ -11,7 +11,7 @@
 #include "tools/cli.h"
 #include "tools/cmd.h"
 
-enum { WIDTH = 720, HEIGHT = 420, LEFT = 70, RIGHT = 20, TOP = 44, BOTTOM = 56, MOST_TICKS = 8 };
+enum { WIDTH = 720, HEIGHT = 420, LEFT = 70, RIGHT = 20, TOP = 44, BOTTOM = 56, LINE = 17, MOST_TICKS = 8 };
 
 static const char *const colours[] = {"#1f6fb4", "#d1495b", "#2e8b57", "#b8860b",
                                       "#6a4c93", "#3a7ca5", "#8c564b", "#555555"};
@@ -149,31 +149,36 @@ static void find_ends(struct axes *a, const struct lutra_svg_plot *p)
     a->y_max = ceil(a->y_max / step) * step;
 }
 
+/* The legend stands under the picture, where no curve is. */
+static int height_of(const struct lutra_svg_plot *p)
+{
+    return HEIGHT + LINE * p->n_series;
+}
+
 static void put_plot(struct lutra_text *out, double top_y, const struct lutra_svg_plot *p)
 {
     struct axes a = {.out = out, .top_y = top_y};
     find_ends(&a, p);
     put_axes(&a, p);
     for (int k = 0; k < p->n_series; k++) put_series(&a, &p->series[k], colours[k % N_COLOURS]);
-    for (int k = 0; k < p->n_series;
-         k++) { /* the legend, at the lower right where curves are rare */
-        double y = py(&a, 0) - 14 - 17 * (p->n_series - 1 - k);
+    for (int k = 0; k < p->n_series; k++) {
         char more[64];
-        snprintf(more, sizeof more, "text-anchor=\"end\" fill=\"%s\"", colours[k % N_COLOURS]);
-        put_words(out, WIDTH - RIGHT - 8, y, more, p->series[k].label);
+        snprintf(more, sizeof more, "fill=\"%s\"", colours[k % N_COLOURS]);
+        put_words(out, LEFT, top_y + HEIGHT + 6 + LINE * k, more, p->series[k].label);
     }
 }
 
 bool lutra_svg_write(struct lutra_text *out, const struct lutra_svg_plot *plots, int n_plots)
 {
-    int height = HEIGHT * n_plots;
+    int height = 0, top = 0;
+    for (int i = 0; i < n_plots; i++) height += height_of(&plots[i]);
     put(out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d "
         "%d\" "
         "font-family=\"sans-serif\" font-size=\"12\" fill=\"#222222\">\n"
         "<rect width=\"%d\" height=\"%d\" fill=\"#fcfcfa\"/>\n",
         WIDTH, height, WIDTH, height, WIDTH, height);
-    for (int i = 0; i < n_plots; i++) put_plot(out, (double)HEIGHT * i, &plots[i]);
+    for (int i = 0; i < n_plots; top += height_of(&plots[i++])) put_plot(out, top, &plots[i]);
     lutra_text_puts(out, "</svg>\n");
     return !out->failed;
 }
