@@ -49,8 +49,8 @@ struct crossover {
  *       128             26      26
  *   One bit of 640 columns, all of them wide: 35 looked up, 55 as a panel.
  *
- * At AVX-512 2 to 6 bits are DENSE however short rows are, so lookups of their planes are for `--kernels lut` and
- * tests: us per vector of 4096 normally distributed columns, 256 rows, from the cache, looked up, then DENSE of N=1 4
+ * At AVX-512 2 to 6 bits are DENSE however short rows are, so lookups of their planes are for `--kernels lut`, tests
+ * and, one vector at a time, the shortlist of a head: us per vector of 4096 normally distributed columns, 256 rows, from the cache, looked up, then DENSE of N=1 4
  * 16: Q2_K 15.9; 12.4 8.9 6.5   Q4_0 22.1; 9.7 6.8 6.3   Q3_K 21.9; 14.1 9.5 6.3   Q4_K 22.3; 10.7 7.4 6.6
  * Q5_0 28.7; 13.1 8.1 6.7   Q6_K 37.3; 15.2 9.0 7.6   Q2_0 12.1; 9.3 7.1 6.1.
  *
@@ -96,9 +96,9 @@ static const struct crossover crossovers[] = {
     {"ssse3", {0, EVER, 4, 1, 1, 1, 1, 1, 1}, {0, EVER, 3, 1, 1, 1, 1, 1, 1}, 10, 0, 0},
     {"avx2", {0, EVER, 3, 2, 2, 1, 1, 1, 1}, {0, EVER, 3, 2, 2, 1, 1, 1, 1}, 8, 3, 12},
     {"avx2vnni", {0, 7, 3, 2, 2, 1, 1, 1, 1}, {0, 7, 3, 2, 2, 1, 1, 1, 1}, 5, 1, 1},
-    {"avx512", {0, EVER, 0, 0, 0, 0, 0, 0, 0}, {0, 6, 0, 0, 0, 0, 0, 0, 0}, 7, 0, 0},
+    {"avx512", {0, EVER, 1, 1, 1, 1, 1, 1, 1}, {0, 6, 1, 1, 1, 1, 1, 1, 1}, 7, 0, 0},
     /* as avx512, but one bit is multiplied where lutra_panel_in_tiles */
-    {"amx", {0, 15, 0, 0, 0, 0, 0, 0, 0}, {0, 6, 0, 0, 0, 0, 0, 0, 0}, 7, 0, 0},
+    {"amx", {0, 15, 1, 1, 1, 1, 1, 1, 1}, {0, 6, 1, 1, 1, 1, 1, 1, 1}, 7, 0, 0},
 #endif
 };
 enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
