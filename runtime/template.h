@@ -29,7 +29,8 @@ struct lutra_template_input {
     bool add_generation_prompt;
     const char *bos_token, *eos_token; /* "" if none */
     int enable_thinking;               /* -1 undefined, 0 false, 1 true */
-    const char *date; /* "26 Nov 2026": date_string, and for strftime_now; NULL: both undefined */
+    const char *date;  /* "26 Nov 2026": date_string, and for strftime_now; NULL: both undefined, */
+    const char *today; /* but for strftime_now where this is given */
 };
 
 enum { /* bounds: exceeding one is LUTRA_EFORMAT naming the bound */

@@ -8,7 +8,7 @@
  *   tmpl_str.c     strings that know their origin    tmpl_text.c    values as text: str, repr, JSON
  *   tmpl_filter.c, tmpl_seq.c  filters               tmpl_test.c    tests
  *   tmpl_call.c    methods                           tmpl_func.c    functions, dates
- *   tmpl_json.c    JSON -> values
+ *   tmpl_format.c  values laid out by a pattern      tmpl_json.c    JSON -> values
  *
  * A stranger wrote the template, so every function here may fail: it then has called
  * lutra_tmpl_fail (or ran out of memory) and returns false or NULL, and everything unwinds.
@@ -35,6 +35,7 @@ struct tstr {
     size_t n_chars; /* SIZE_MAX: not counted yet */
     const struct lutra_range *mark;
     size_t n_mark;
+    bool safe; /* |safe and |escape: with + it has what is joined to it escaped, too */
 };
 
 enum tkind {
@@ -72,6 +73,7 @@ struct tlist {
     struct tval *v;
     size_t n, cap;
     bool tuple;
+    bool group; /* of groupby: has the names grouper and list */
 };
 
 struct tpair {
@@ -99,14 +101,17 @@ struct tseq {
 struct tloop {
     struct tseq seq;
     size_t at;
+    struct tval seen; /* what loop.changed() was asked last */
 };
 
 struct tmacro {
     int name;      /* symbol */
     int32_t param; /* first TN_PARAM */
     int32_t body;
+    uint8_t more; /* TMPL_VARARGS, TMPL_KWARGS: arguments beyond its parameters */
     struct tscope *up;
 };
+enum { TMPL_VARARGS = 1, TMPL_KWARGS = 2 };
 
 struct tvar {
     int sym;
@@ -137,7 +142,7 @@ enum tnode_kind {
     TN_FOR_PARTS,    /* a body, b else body, c filter condition */
     TN_SET,          /* a target, b value */
     TN_SET_BLOCK,    /* a target, b filters, c body */
-    TN_MACRO,        /* a symbol, b parameters, c body */
+    TN_MACRO,        /* a symbol, b parameters, c body, op: what it takes besides */
     TN_CALL_BLOCK,   /* a call, b parameters, c body */
     TN_FILTER_BLOCK, /* b filters, c body */
     TN_WITH,         /* b TN_SETs, c body */
@@ -348,6 +353,14 @@ struct tjson {
 };
 bool lutra_tmpl_json(struct tmpl *t, struct tval v, const struct tjson *how, int level);
 bool lutra_tmpl_print_float(struct tmpl *t, double f);
+void lutra_tmpl_float_digits(char *dst, size_t cap, double f); /* str() */
+void lutra_tmpl_float_text(char *dst, size_t cap, char type, int digits, double f); /* %f, %e, %g */
+
+/* tmpl_format.c */
+bool lutra_tmpl_format_value(struct tmpl *t, struct tval v, const struct tstr *spec); /* to the output */
+bool lutra_tmpl_percent(struct tmpl *t, struct tstr *s, struct tval values, struct tval *out);
+/* s filled up: '<' ljust, '>' rjust, '|' center, '=' zfill. with: NULL is a space. */
+struct tstr *lutra_tmpl_pad(struct tmpl *t, struct tstr *s, int64_t width, const struct tstr *with, char align);
 
 /* tmpl_json.c: one JSON value; `what` names it in errors, `marked` is the origin of its strings. */
 bool lutra_tmpl_read_json(struct tmpl *t, const char *what, const char *s, size_t n, bool marked,
@@ -400,10 +413,14 @@ tfilter_fn lutra_tmpl_filter_map, lutra_tmpl_filter_select, lutra_tmpl_filter_re
     lutra_tmpl_filter_selectattr, lutra_tmpl_filter_rejectattr, lutra_tmpl_filter_sort,
     lutra_tmpl_filter_dictsort, lutra_tmpl_filter_unique, lutra_tmpl_filter_min,
     lutra_tmpl_filter_max, lutra_tmpl_filter_sum, lutra_tmpl_filter_reverse, lutra_tmpl_filter_list,
-    lutra_tmpl_filter_items, lutra_tmpl_filter_join, lutra_tmpl_filter_first,
+    lutra_tmpl_filter_items, lutra_tmpl_filter_join, lutra_tmpl_filter_groupby,
+    lutra_tmpl_filter_batch, lutra_tmpl_filter_slice, lutra_tmpl_filter_first,
     lutra_tmpl_filter_last, lutra_tmpl_filter_length;
 /* Digits with a "." as a number, whatever the application's locale is (tmpl_text.c); false if there is more behind. */
 bool lutra_tmpl_read_float(const char *s, double *out);
+/* v as a string that is safe as it is, or with its characters of HTML escaped. */
+bool lutra_tmpl_safe(struct tmpl *t, struct tval v, struct tval *out);
+bool lutra_tmpl_escape(struct tmpl *t, struct tval v, struct tval *out);
 /* A string as a number; false if it is none. */
 bool lutra_tmpl_parse_number(const struct tstr *s, bool whole, struct tval *out);
 int lutra_tmpl_test_find(const char *p, size_t n);
@@ -412,7 +429,10 @@ bool lutra_tmpl_test(struct tmpl *t, int f, struct tval in, const struct targs *
 const struct tval *lutra_tmpl_arg(struct tmpl *t, const struct targs *a, int i, const char *name);
 bool lutra_tmpl_method(struct tmpl *t, struct tval obj, struct tstr *name, const struct targs *a,
                        bool *known, struct tval *out);
+bool lutra_tmpl_has_method(struct tval obj, const struct tstr *name);
 bool lutra_tmpl_define_functions(struct tmpl *t);
+/* step is not 0 */
+bool lutra_tmpl_range(struct tmpl *t, int64_t start, int64_t stop, int64_t step, struct tval *out);
 bool lutra_tmpl_call_func(struct tmpl *t, int func, const struct targs *a, struct tval *out);
 
 /* ---- making values ------------------------------------------------------------------------- */

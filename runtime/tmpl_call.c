@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Chat templates: the methods of strings, lists, dicts and loops. */
 #include "runtime/tmpl.h"
+#include "runtime/unicode.h"
 
 #include <string.h>
 
@@ -101,13 +102,31 @@ static bool str_split(const struct call *c) /* which 0: split, 1: rsplit */
                      (c->which ? lutra_tmpl_rsplit : lutra_tmpl_split)(c->t, c->obj.u.s, sep, max));
 }
 
+/* Bytes of the line end at p, 0 if it is none: what str.splitlines knows of. */
+static size_t line_end(const char *p, size_t n)
+{
+    uint32_t cp;
+    size_t len = lutra_tmpl_char(p, n, &cp);
+    if (cp == '\r' && n > 1 && p[1] == '\n') return 2;
+    bool end = (cp >= '\n' && cp <= '\r') || (cp >= 0x1c && cp <= 0x1e) || cp == 0x85 || cp == 0x2028 || cp == 0x2029;
+    return end ? len : 0;
+}
+
 static bool str_lines(const struct call *c)
 {
-    struct tstr *end = lutra_tmpl_text(c->t, "\n"), *s = c->obj.u.s;
-    if (!end) return false;
-    if (s->n && s->p[s->n - 1] == '\n' && !(s = lutra_tmpl_sub(c->t, s, 0, s->n - 1))) return false;
-    return give_list(c, c->obj.u.s->n ? lutra_tmpl_split(c->t, s, end, -1)
-                                      : lutra_tmpl_new_list(c->t, 0));
+    const struct tval *keep = lutra_tmpl_arg(c->t, c->a, 0, "keepends");
+    struct tlist *l = lutra_tmpl_new_list(c->t, 0);
+    struct tstr *s = c->obj.u.s;
+    bool ends = keep && lutra_tmpl_truth(*keep);
+    if (!l || !lutra_tmpl_step(c->t, s->n / 64)) return false;
+    for (size_t at = 0, from = 0; at < s->n;) {
+        size_t n = line_end(s->p + at, s->n - at);
+        if (n == 0 && ++at < s->n) continue; /* bytes inside of a character end no line */
+        struct tstr *part = lutra_tmpl_sub(c->t, s, from, at - from + (ends ? n : 0));
+        if (!part || !lutra_tmpl_step(c->t, 1) || !lutra_tmpl_append(c->t, l, tval_str(part))) return false;
+        from = at += n;
+    }
+    return give_list(c, l);
 }
 
 static bool str_replace(const struct call *c)
@@ -170,8 +189,8 @@ static bool str_is(const struct call *c) /* which: 'd' digits, 'a' letters, 's' 
     for (size_t i = 0; yes && i < s->n;) {
         uint32_t cp;
         i += lutra_tmpl_char(s->p + i, s->n - i, &cp);
-        bool digit = cp >= '0' && cp <= '9',
-             letter = cp >= 0x80 || ((cp | 32) >= 'a' && (cp | 32) <= 'z');
+        enum lutra_uclass class = lutra_unicode_class(cp);
+        bool digit = class == LUTRA_UC_NUMBER, letter = class >= LUTRA_UC_UPPER;
         yes = c->which == 's' ? lutra_tmpl_is_space(cp)
                               : (c->which != 'd' && letter) || (c->which != 'a' && digit);
     }
@@ -179,27 +198,70 @@ static bool str_is(const struct call *c) /* which: 'd' digits, 'a' letters, 's' 
     return true;
 }
 
-/* The value a "{}", "{2}" or "{name}" stands for. */
-static bool format_field(const struct call *c, struct tstr *field, int *next, struct tval *v)
+static bool str_has_case(const struct call *c) /* which 0: islower, 1: isupper */
+{
+    bool yes;
+    const char *test = c->which ? "upper" : "lower";
+    if (!lutra_tmpl_test(c->t, lutra_tmpl_test_find(test, 5), c->obj, c->a, &yes)) return false;
+    *c->out = tval_bool(yes);
+    return true;
+}
+
+/* The value that "", "2" or "name" stands for. */
+static bool format_argument(const struct call *c, struct tstr *name, int *next, struct tval *v)
 {
     struct tval number;
     int64_t i = -1;
-    if (field->n == 0)
+    if (name->n == 0)
         i = (*next)++;
-    else if (lutra_tmpl_parse_number(field, true, &number))
+    else if (lutra_tmpl_parse_number(name, true, &number))
         i = number.u.i;
     if (i >= 0 && i < c->a->n_pos) {
         *v = c->a->v[i];
         return true;
     }
     for (int k = c->a->n_pos; k < c->a->n; k++) {
-        if (!lutra_tmpl_same(c->t->sym[c->a->name[k]].str, field)) continue;
+        if (!lutra_tmpl_same(c->t->sym[c->a->name[k]].str, name)) continue;
         *v = c->a->v[k];
         return true;
     }
     char shown[64];
     return lutra_tmpl_fail(c->t, "format has no value for {%s}",
-                           lutra_escape(shown, sizeof shown, field->p, field->n));
+                           lutra_escape(shown, sizeof shown, name->p, name->n));
+}
+
+/* Bytes of s from `at` on that are none of `stops`. */
+static struct tstr *up_to(struct tmpl *t, struct tstr *s, size_t at, const char *stops)
+{
+    size_t n = 0;
+    while (at + n < s->n && !(s->p[at + n] && strchr(stops, s->p[at + n]))) n++;
+    return lutra_tmpl_sub(t, s, at, n);
+}
+
+/* name.attribute[key] with !r or !s and :how behind it, to the output */
+static bool format_field(const struct call *c, struct tstr *field, int *next)
+{
+    struct tstr *part = up_to(c->t, field, 0, ".[!:"), *spec;
+    struct tval v, key;
+    if (!part || !format_argument(c, part, next, &v)) return false;
+    size_t at = part->n;
+    while (at < field->n && (field->p[at] == '.' || field->p[at] == '[')) {
+        bool index = field->p[at] == '[';
+        if (!(part = up_to(c->t, field, at + 1, index ? "]" : ".[!:"))) return false;
+        at += part->n + 1 + (size_t)index;
+        if (!index || !lutra_tmpl_parse_number(part, true, &key)) key = tval_str(part);
+        if (!lutra_tmpl_index(c->t, v, key, &v)) return false;
+    }
+    if (at + 1 < field->n && field->p[at] == '!') {
+        struct tcapture cap = lutra_tmpl_begin(c->t);
+        bool repr = field->p[at + 1] == 'r';
+        if (!(repr ? lutra_tmpl_repr(c->t, v) : lutra_tmpl_print(c->t, v))) return false;
+        part = lutra_tmpl_end(c->t, cap);
+        v = tval_str(part);
+        at += 2;
+    }
+    if (at < field->n && field->p[at++] != ':') return lutra_tmpl_fail(c->t, "format: a field it does not know");
+    return part && (spec = up_to(c->t, field, at < field->n ? at : field->n, "")) && lutra_tmpl_format_value(c->t, v, spec);
 }
 
 static bool str_format(const struct call *c)
@@ -218,12 +280,43 @@ static bool str_format(const struct call *c)
         const char *close = memchr(s->p + i, '}', s->n - i);
         if (s->p[i] == '}' || !close) return lutra_tmpl_fail(c->t, "format: a single brace");
         struct tstr *field = lutra_tmpl_sub(c->t, s, i + 1, (size_t)(close - s->p) - i - 1);
-        struct tval v;
-        if (!field || !format_field(c, field, &next, &v) || !lutra_tmpl_print(c->t, v))
-            return false;
+        if (!field || !format_field(c, field, &next)) return false;
         i += field->n + 1;
     }
     return give_str(c, lutra_tmpl_end(c->t, cap));
+}
+
+static bool str_pad(const struct call *c) /* which: on which side */
+{
+    struct tstr *with;
+    int64_t width = 0;
+    if (c->a->n_pos < 1) return lutra_tmpl_fail(c->t, "a width is missing");
+    return int_arg(c, 0, NULL, &width) && str_arg(c, 1, NULL, false, &with) &&
+           give_str(c, lutra_tmpl_pad(c->t, c->obj.u.s, width, with, (char)c->which));
+}
+
+/* (before, separator, behind) */
+static bool str_partition(const struct call *c) /* which 0: at the first, 1: at the last */
+{
+    struct tstr *sep, *s = c->obj.u.s;
+    struct tlist *l = lutra_tmpl_new_list(c->t, 3);
+    if (!l || !str_arg(c, 0, NULL, true, &sep)) return false;
+    if (sep->n == 0) return lutra_tmpl_fail(c->t, "partition at an empty string");
+    size_t at = lutra_tmpl_find(s, sep, 0), next = at;
+    for (; c->which && next != SIZE_MAX; next = lutra_tmpl_find(s, sep, at + 1)) {
+        if (!lutra_tmpl_step(c->t, 1)) return false;
+        at = next;
+    }
+    bool none = at == SIZE_MAX;
+    if (none) at = c->which ? 0 : s->n;
+    const size_t from[] = {0, at, none ? at : at + sep->n}, to[] = {at, none ? at : at + sep->n, s->n};
+    for (int i = 0; i < 3; i++) {
+        struct tstr *part = lutra_tmpl_sub(c->t, s, from[i], to[i] - from[i]);
+        if (!part) return false;
+        l->v[l->n++] = tval_str(part);
+    }
+    l->tuple = true;
+    return lutra_tmpl_step(c->t, s->n / 512) && give_list(c, l);
 }
 
 static const struct method string_methods[] = {
@@ -240,17 +333,27 @@ static const struct method string_methods[] = {
     {"lower", str_case, TMPL_LOWER},
     {"title", str_case, TMPL_TITLE},
     {"capitalize", str_case, TMPL_CAPITALIZE},
+    {"casefold", str_case, TMPL_LOWER},
     {"find", str_find, 0},
     {"rfind", str_find, 1},
     {"index", str_find, 2},
     {"count", str_count, 0},
     {"join", str_join, 0},
     {"format", str_format, 0},
+    {"ljust", str_pad, '<'},
+    {"rjust", str_pad, '>'},
+    {"center", str_pad, '|'},
+    {"zfill", str_pad, '='},
+    {"partition", str_partition, 0},
+    {"rpartition", str_partition, 1},
     {"isdigit", str_is, 'd'},
+    {"isdecimal", str_is, 'd'},
     {"isnumeric", str_is, 'd'},
     {"isalpha", str_is, 'a'},
     {"isalnum", str_is, 'n'},
     {"isspace", str_is, 's'},
+    {"islower", str_has_case, 0},
+    {"isupper", str_has_case, 1},
     {"removeprefix", str_remove, 0},
     {"removesuffix", str_remove, 1},
     {NULL, NULL, 0},
@@ -392,10 +495,23 @@ static bool loop_cycle(const struct call *c)
     return true;
 }
 
-static const struct method loop_methods[] = {{"cycle", loop_cycle, 0}, {NULL, NULL, 0}};
+static bool loop_changed(const struct call *c)
+{
+    struct tlist *values = lutra_tmpl_new_list(c->t, (size_t)c->a->n_pos);
+    struct tloop *loop = c->obj.u.loop;
+    bool same;
+    if (!values) return false;
+    for (int i = 0; i < c->a->n_pos; i++) values->v[values->n++] = c->a->v[i];
+    if (!lutra_tmpl_equal(c->t, loop->seen, tval_list(values), &same)) return false;
+    loop->seen = tval_list(values);
+    *c->out = tval_bool(!same);
+    return true;
+}
 
-bool lutra_tmpl_method(struct tmpl *t, struct tval obj, struct tstr *name, const struct targs *a,
-                       bool *known, struct tval *out)
+static const struct method loop_methods[] = {
+    {"cycle", loop_cycle, 0}, {"changed", loop_changed, 0}, {NULL, NULL, 0}};
+
+static const struct method *find_method(struct tval obj, const struct tstr *name)
 {
     const struct method *m = NULL;
     if (obj.kind == TV_STR)
@@ -407,8 +523,20 @@ bool lutra_tmpl_method(struct tmpl *t, struct tval obj, struct tstr *name, const
     else if (obj.kind == TV_LOOP)
         m = loop_methods;
     while (m && m->name && !lutra_tmpl_equals(name, m->name)) m++;
-    *known = m && m->name;
-    if (!*known) return true;
+    return m && m->name ? m : NULL;
+}
+
+bool lutra_tmpl_has_method(struct tval obj, const struct tstr *name)
+{
+    return find_method(obj, name) != NULL;
+}
+
+bool lutra_tmpl_method(struct tmpl *t, struct tval obj, struct tstr *name, const struct targs *a,
+                       bool *known, struct tval *out)
+{
+    const struct method *m = find_method(obj, name);
+    *known = m != NULL;
+    if (!m) return true;
     struct call c = {.t = t, .obj = obj, .a = a, .which = m->which, .out = out};
     return m->fn(&c);
 }

@@ -139,6 +139,8 @@ bool lutra_tmpl_get(struct tmpl *t, struct tval obj, struct tstr *name, struct t
     struct tval *v = NULL;
     if (obj.kind == TV_UNDEF) return lutra_tmpl_undefined(t, obj);
     if (obj.kind == TV_LOOP) return loop_attr(t, obj.u.loop, name, out);
+    if (obj.kind == TV_LIST && obj.u.list->group && lutra_tmpl_equals(name, "grouper")) v = &obj.u.list->v[0];
+    if (obj.kind == TV_LIST && obj.u.list->group && lutra_tmpl_equals(name, "list")) v = &obj.u.list->v[1];
     if (obj.kind == TV_DICT && !lutra_tmpl_dict_find(t, obj.u.dict, tval_str(name), &v))
         return false;
     *out = v ? *v : tval_undef(name);
@@ -186,7 +188,7 @@ bool lutra_tmpl_index(struct tmpl *t, struct tval obj, struct tval key, struct t
 }
 
 struct slice {
-    int64_t from, step;
+    int64_t from, to, step;
     size_t n;
 };
 
@@ -210,6 +212,7 @@ static bool plan_slice(struct tmpl *t, const struct tval part[3], size_t len, st
     uint64_t gap = back ? (uint64_t)(bound[0] - bound[1]) : (uint64_t)(bound[1] - bound[0]);
     uint64_t step = back ? 0 - (uint64_t)s->step : (uint64_t)s->step;
     s->from = bound[0];
+    s->to = bound[1];
     s->n =
         (back ? bound[0] <= bound[1] : bound[1] <= bound[0]) ? 0 : (size_t)((gap - 1) / step + 1);
     return true;
@@ -246,6 +249,16 @@ static bool slice_value(struct tmpl *t, struct tval obj, const struct tval part[
         return plan_slice(t, part, lutra_tmpl_chars(t, obj.u.s), &sl) &&
                slice_string(t, obj.u.s, &sl, out);
     if (!lutra_tmpl_seq(t, obj, &seq) || !plan_slice(t, part, seq.n, &sl)) return false;
+    if (obj.kind == TV_RANGE) {
+        const struct trange *r = obj.u.range;
+        struct tval step, from, to;
+        return lutra_tmpl_binary(t, '*', tval_int(sl.step), tval_int(r->step), &step) &&
+               lutra_tmpl_binary(t, '*', tval_int(sl.from), tval_int(r->step), &from) &&
+               lutra_tmpl_binary(t, '*', tval_int(sl.to), tval_int(r->step), &to) &&
+               lutra_tmpl_binary(t, '+', tval_int(r->start), from, &from) &&
+               lutra_tmpl_binary(t, '+', tval_int(r->start), to, &to) &&
+               lutra_tmpl_range(t, from.u.i, to.u.i, step.u.i, out);
+    }
     struct tlist *l = lutra_tmpl_step(t, sl.n / 16) ? lutra_tmpl_new_list(t, sl.n) : NULL;
     if (!l) return false;
     for (size_t i = 0; i < sl.n; i++)
@@ -290,6 +303,7 @@ static bool call_value(struct tmpl *t, struct tval f, const struct targs *a, str
     case TV_MACRO:
         return lutra_tmpl_call_macro(t, f.u.macro, a, out);
     case TV_FUNC:
+        if (f.u.func < 0) return lutra_tmpl_fail(t, "a method is called where it is named");
         return lutra_tmpl_call_func(t, f.u.func, a, out);
     case TV_UNDEF:
         return lutra_tmpl_undefined(t, f);
@@ -373,6 +387,9 @@ static bool eval_post(struct tmpl *t, const struct tnode *n, struct tval *v)
             if (v->kind == TV_UNDEF) return lutra_tmpl_undefined(t, *v);
             op = o->next;
             ok = apply_call(t, op, name, v);
+        } else if (o->kind == TN_ATTR && lutra_tmpl_has_method(*v, t->sym[o->a].str)) {
+            *v = (struct tval){.kind = TV_FUNC, .u.func = -1}; /* d.items without a call: the method, not d["items"] */
+            ok = true;
         } else if (o->kind == TN_ATTR) {
             ok = lutra_tmpl_get(t, *v, t->sym[o->a].str, v);
         } else if (o->kind == TN_INDEX) {

@@ -113,21 +113,29 @@ static const struct tval *find_arg(const struct targs *a, int i, int sym)
     return NULL;
 }
 
-static bool check_names(struct tmpl *t, const struct tmacro *m, const struct targs *a, int n_params)
+/* What no parameter takes: an error, or the tuple varargs and the dict kwargs of a macro that uses these names. */
+static bool bind_others(struct tmpl *t, const struct tmacro *m, const struct targs *a, int n_params)
 {
     char shown[64], macro[64];
+    struct tlist *rest = m->more & TMPL_VARARGS ? lutra_tmpl_new_list(t, 0) : NULL;
+    struct tdict *named = m->more & TMPL_KWARGS ? lutra_tmpl_new_dict(t, 0) : NULL;
     lutra_escape(macro, sizeof macro, t->sym[m->name].p, t->sym[m->name].n);
-    if (a->n_pos > n_params)
+    if (a->n_pos > n_params && !rest)
         return lutra_tmpl_fail(t, "macro '%s' takes %d arguments, not %d", macro, n_params,
                                a->n_pos);
+    for (int k = n_params; rest && k < a->n_pos; k++)
+        if (!lutra_tmpl_append(t, rest, a->v[k])) return false;
     for (int k = a->n_pos; k < a->n; k++) {
         int32_t p = m->param;
         while (p && t->node[p].a != a->name[k]) p = t->node[p].next;
         if (p) continue;
+        if (named && lutra_tmpl_dict_set(t, named, tval_str(t->sym[a->name[k]].str), a->v[k])) continue;
         lutra_escape(shown, sizeof shown, t->sym[a->name[k]].p, t->sym[a->name[k]].n);
         return lutra_tmpl_fail(t, "macro '%s' has no parameter '%s'", macro, shown);
     }
-    return true;
+    if (rest) rest->tuple = true;
+    if (rest && !set_var(t, lutra_tmpl_intern(t, "varargs", 7), tval_list(rest))) return false;
+    return !named || set_var(t, lutra_tmpl_intern(t, "kwargs", 6), tval_dict(named));
 }
 
 static bool bind_params(struct tmpl *t, const struct tmacro *m, const struct targs *a)
@@ -142,7 +150,7 @@ static bool bind_params(struct tmpl *t, const struct tmacro *m, const struct tar
             return false;
         if (!set_var(t, t->node[p].a, v)) return false;
     }
-    return check_names(t, m, a, i);
+    return bind_others(t, m, a, i);
 }
 
 bool lutra_tmpl_call_macro(struct tmpl *t, struct tmacro *m, const struct targs *a,
@@ -166,7 +174,7 @@ bool lutra_tmpl_call_macro(struct tmpl *t, struct tmacro *m, const struct targs 
 static struct tmacro *new_macro(struct tmpl *t, int name, const struct tnode *n)
 {
     struct tmacro *m = lutra_tmpl_alloc(t, &t->objects, 1, sizeof *m);
-    if (m) *m = (struct tmacro){.name = name, .param = n->b, .body = n->c, .up = t->scope};
+    if (m) *m = (struct tmacro){.name = name, .param = n->b, .body = n->c, .more = n->op, .up = t->scope};
     return m;
 }
 
@@ -212,7 +220,7 @@ static bool filter_items(struct tmpl *t, const struct tnode *n, int32_t cond, st
     return lutra_tmpl_seq(t, tval_list(l), seq);
 }
 
-static enum flow run_loop(struct tmpl *t, const struct tnode *n, struct tloop *loop)
+static enum flow run_loop(struct tmpl *t, const struct tnode *n, struct tloop *loop, bool *whole)
 {
     struct tscope *outer = t->scope, *s = push_scope(t, outer);
     int sym = lutra_tmpl_intern(t, "loop", 4);
@@ -223,6 +231,7 @@ static enum flow run_loop(struct tmpl *t, const struct tnode *n, struct tloop *l
         if (!lutra_tmpl_step(t, 1) || !set_var(t, sym, v)) return FLOW_FAIL;
         if (!assign(t, n->a, lutra_tmpl_at(&loop->seq, loop->at))) return FLOW_FAIL;
         flow = exec_block(t, t->node[n->c].a);
+        *whole |= flow == FLOW_ON;
         if (flow == FLOW_CONTINUE) flow = FLOW_ON;
     }
     if (flow == FLOW_FAIL) return FLOW_FAIL;
@@ -239,8 +248,9 @@ static enum flow exec_for(struct tmpl *t, const struct tnode *n)
     if (!loop || !lutra_tmpl_eval(t, n->b, &src) || !lutra_tmpl_seq(t, src, &loop->seq))
         return FLOW_FAIL;
     if (parts->c && !filter_items(t, n, parts->c, &loop->seq)) return FLOW_FAIL;
-    if (loop->seq.n == 0) return exec_block(t, parts->b);
-    return run_loop(t, n, loop);
+    bool whole = false; /* jinja2's loops take the else part unless a round came to its end */
+    if (run_loop(t, n, loop, &whole) == FLOW_FAIL) return FLOW_FAIL;
+    return whole ? FLOW_ON : exec_block(t, parts->b);
 }
 
 /* ---- the other statements ------------------------------------------------------------------ */

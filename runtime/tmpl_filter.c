@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Chat templates: the filters on single values. Those on sequences are in tmpl_seq.c. */
 #include "runtime/tmpl.h"
+#include "runtime/unicode.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -96,23 +97,43 @@ static bool filter_replace(struct tmpl *t, struct tval in, const struct targs *a
     return y && give(lutra_tmpl_replace(t, s, x, y, max), out);
 }
 
-static bool filter_escape(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+bool lutra_tmpl_safe(struct tmpl *t, struct tval v, struct tval *out)
+{
+    struct tstr *s = lutra_tmpl_to_str(t, v), *copy = s ? lutra_tmpl_str(t, s->p, s->n, false) : NULL;
+    if (!copy) return false;
+    *copy = *s;
+    copy->safe = true;
+    return give(copy, out);
+}
+
+bool lutra_tmpl_escape(struct tmpl *t, struct tval v, struct tval *out)
 {
     static const char from[] = "&<>\"'";
     static const char *const to[] = {"&amp;", "&lt;", "&gt;", "&#34;", "&#39;"};
-    struct tstr *s = lutra_tmpl_to_str(t, in);
+    struct tstr *s = lutra_tmpl_to_str(t, v);
     struct tcapture c = lutra_tmpl_begin(t);
     size_t mark = 0;
-    (void)a;
     if (!s || !lutra_tmpl_step(t, s->n / 64)) return false;
     for (size_t i = 0; i < s->n; i++) {
-        const char *p = s->p[i] ? strchr(from, s->p[i]) : NULL;
+        const char *p = s->p[i] && !s->safe ? strchr(from, s->p[i]) : NULL;
         bool marked;
         lutra_tmpl_run(s, i, &mark, &marked);
         const char *text = p ? to[p - from] : s->p + i;
         if (!lutra_tmpl_emit(t, text, p ? strlen(text) : 1, marked)) return false;
     }
-    return give(lutra_tmpl_end(t, c), out);
+    return give(lutra_tmpl_end(t, c), out) && lutra_tmpl_safe(t, *out, out);
+}
+
+static bool filter_safe(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    (void)a;
+    return lutra_tmpl_safe(t, in, out);
+}
+
+static bool filter_escape(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    (void)a;
+    return lutra_tmpl_escape(t, in, out);
 }
 
 /* Every line but the first (and, unless `blank`, empty ones) gets `width` spaces in front. */
@@ -241,28 +262,36 @@ static bool filter_abs(struct tmpl *t, struct tval in, const struct targs *a, st
     return !is_int || i >= 0 || lutra_tmpl_binary(t, '-', tval_int(0), tval_int(i), out);
 }
 
+/* As Python: to the even one of two that are as near; without a method whole numbers stay whole. */
 static bool filter_round(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
 {
     const struct tval *digits = lutra_tmpl_arg(t, a, 0, "precision"),
                       *how = lutra_tmpl_arg(t, a, 1, "method");
-    int64_t n = 0;
-    double scale = 1;
+    char text[400];
+    int64_t n = 0, whole;
+    double scale = 1, f;
+    bool is_int, common = !how || (how->kind == TV_STR && lutra_tmpl_equals(how->u.s, "common"));
     if (digits && !lutra_tmpl_int(t, *digits, &n)) return false;
-    if (!to_float(in, out) || n < 0 || n > 15)
-        return lutra_tmpl_fail(t, "round needs a number and 0 to 15 digits");
-    if (!how && (in.kind == TV_INT || in.kind == TV_BOOL)) {
-        *out = tval_int(in.kind == TV_BOOL ? in.u.b : in.u.i);
+    if (!lutra_tmpl_number(in, &f, &whole, &is_int) || n < -15 || n > 15)
+        return lutra_tmpl_fail(t, "round needs a number and at most 15 digits");
+    for (int64_t i = 0; i < (n < 0 ? -n : n); i++) scale *= 10;
+    if (common && is_int) {
+        *out = tval_int(n < 0 ? (int64_t)(rint(f / scale) * scale) : whole);
         return true;
     }
-    for (int64_t i = 0; i < n; i++) scale *= 10;
-    double f = out->u.f * scale;
+    if (common && n >= 0 && isfinite(f)) {
+        lutra_tmpl_float_text(text, sizeof text, 'f', (int)n, f);
+        *out = tval_float(0);
+        return lutra_tmpl_read_float(text, &out->u.f);
+    }
+    f = n < 0 ? f / scale : f * scale;
     if (how && how->kind == TV_STR && lutra_tmpl_equals(how->u.s, "ceil"))
         f = ceil(f);
     else if (how && how->kind == TV_STR && lutra_tmpl_equals(how->u.s, "floor"))
         f = floor(f);
     else
         f = rint(f);
-    *out = tval_float(f / scale);
+    *out = tval_float(n < 0 ? f * scale : f / scale);
     return true;
 }
 
@@ -275,6 +304,62 @@ static bool filter_from_json(struct tmpl *t, struct tval in, const struct targs 
            lutra_tmpl_read_json(t, "from_json", s->p, s->n, s->n_mark > 0, out);
 }
 
+/* ---- words --------------------------------------------------------------------------------- */
+
+static bool filter_center(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    const struct tval *width = lutra_tmpl_arg(t, a, 0, "width");
+    struct tstr *s = lutra_tmpl_to_str(t, in);
+    int64_t n = 80;
+    return s && (!width || lutra_tmpl_int(t, *width, &n)) && give(lutra_tmpl_pad(t, s, n, NULL, '|'), out);
+}
+
+/* 'a %s'|format(x), or with names only 'a %(x)s'|format(x=1) */
+static bool filter_format(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    struct tstr *s = lutra_tmpl_to_str(t, in);
+    struct tlist *values = lutra_tmpl_new_list(t, 0);
+    struct tdict *named = lutra_tmpl_new_dict(t, 0);
+    if (!s || !values || !named) return false;
+    for (int i = 0; i < a->n; i++) {
+        bool ok = i < a->n_pos ? lutra_tmpl_append(t, values, a->v[i])
+                               : lutra_tmpl_dict_set(t, named, tval_str(t->sym[a->name[i]].str), a->v[i]);
+        if (!ok) return false;
+    }
+    if (values->n > 0 && named->n > 0) return lutra_tmpl_fail(t, "format takes values or names, not both");
+    values->tuple = true;
+    return lutra_tmpl_percent(t, s, named->n > 0 ? tval_dict(named) : tval_list(values), out);
+}
+
+static bool filter_wordcount(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    struct tstr *s = lutra_tmpl_to_str(t, in);
+    bool inside = false;
+    int64_t words = 0;
+    (void)a;
+    if (!s || !lutra_tmpl_step(t, s->n / 64)) return false;
+    for (size_t i = 0; i < s->n;) {
+        uint32_t cp;
+        i += lutra_tmpl_char(s->p + i, s->n - i, &cp);
+        enum lutra_uclass class = lutra_unicode_class(cp);
+        bool part = class >= LUTRA_UC_UPPER || class == LUTRA_UC_NUMBER || cp == '_';
+        words += part && !inside;
+        inside = part;
+    }
+    *out = tval_int(words);
+    return true;
+}
+
+/* An attribute alone: of a dict, nothing that it holds. */
+static bool filter_attr(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    const struct tval *name = lutra_tmpl_arg(t, a, 0, "name");
+    struct tstr *s;
+    if (!name || !lutra_tmpl_want_str(t, *name, &s)) return lutra_tmpl_fail(t, "the name of an attribute is missing");
+    *out = tval_undef(s);
+    return (in.kind == TV_DICT && !in.u.dict->space) || lutra_tmpl_get(t, in, s, out);
+}
+
 /* ---- the table ----------------------------------------------------------------------------- */
 
 static const struct {
@@ -282,7 +367,10 @@ static const struct {
     tfilter_fn *fn;
 } filters[] = {
     {"abs", filter_abs},
+    {"attr", filter_attr},
+    {"batch", lutra_tmpl_filter_batch},
     {"capitalize", filter_capitalize},
+    {"center", filter_center},
     {"count", lutra_tmpl_filter_length},
     {"d", filter_default},
     {"default", filter_default},
@@ -291,8 +379,11 @@ static const struct {
     {"escape", filter_escape},
     {"first", lutra_tmpl_filter_first},
     {"float", filter_float},
+    {"forceescape", filter_escape},
+    {"format", filter_format},
     {"from_json", filter_from_json},
     {"fromjson", filter_from_json},
+    {"groupby", lutra_tmpl_filter_groupby},
     {"indent", filter_indent},
     {"int", filter_int},
     {"items", lutra_tmpl_filter_items},
@@ -309,9 +400,10 @@ static const struct {
     {"replace", filter_replace},
     {"reverse", lutra_tmpl_filter_reverse},
     {"round", filter_round},
-    {"safe", filter_string},
+    {"safe", filter_safe},
     {"select", lutra_tmpl_filter_select},
     {"selectattr", lutra_tmpl_filter_selectattr},
+    {"slice", lutra_tmpl_filter_slice},
     {"sort", lutra_tmpl_filter_sort},
     {"string", filter_string},
     {"sum", lutra_tmpl_filter_sum},
@@ -320,6 +412,7 @@ static const struct {
     {"trim", filter_trim},
     {"unique", lutra_tmpl_filter_unique},
     {"upper", filter_upper},
+    {"wordcount", filter_wordcount},
 };
 
 int lutra_tmpl_filter_find(const char *p, size_t n)

@@ -10,13 +10,30 @@ enum { FN_NAMESPACE, FN_DICT, FN_RANGE, FN_RAISE, FN_STRFTIME, N_FN };
 static const char *const names[N_FN] = {"namespace", "dict", "range", "raise_exception",
                                         "strftime_now"};
 
+static const char *today(const struct tmpl *t)
+{
+    return t->in->date ? t->in->date : t->in->today;
+}
+
 bool lutra_tmpl_define_functions(struct tmpl *t)
 {
     for (int i = 0; i < N_FN; i++) {
-        if (i == FN_STRFTIME && !t->in->date) continue; /* undefined, and templates ask for that */
+        if (i == FN_STRFTIME && !today(t)) continue; /* undefined, and templates ask for that */
         int sym = lutra_tmpl_intern(t, names[i], strlen(names[i]));
         if (sym < 0) return false;
         t->global[sym] = (struct tval){.kind = TV_FUNC, .u.func = i};
+    }
+    return true;
+}
+
+/* dict([('a', 1)]) */
+static bool add_pairs(struct tmpl *t, struct tdict *d, struct tval pairs)
+{
+    for (size_t i = 0; i < pairs.u.list->n; i++) {
+        struct tseq pair;
+        if (!lutra_tmpl_step(t, 1) || !lutra_tmpl_seq(t, pairs.u.list->v[i], &pair)) return false;
+        if (pair.n != 2) return lutra_tmpl_fail(t, "dict needs pairs");
+        if (!lutra_tmpl_dict_set(t, d, lutra_tmpl_at(&pair, 0), lutra_tmpl_at(&pair, 1))) return false;
     }
     return true;
 }
@@ -27,9 +44,10 @@ static bool make_dict(struct tmpl *t, const struct targs *a, bool space, struct 
     struct tdict *d = lutra_tmpl_new_dict(t, (size_t)a->n);
     if (!d) return false;
     if (a->n_pos > 0) {
-        if (a->v[0].kind != TV_DICT)
+        if (a->v[0].kind == TV_LIST && !add_pairs(t, d, a->v[0])) return false;
+        if (a->v[0].kind != TV_DICT && a->v[0].kind != TV_LIST)
             return lutra_tmpl_fail(t, "needs a dict, not %s", lutra_tmpl_type(a->v[0]));
-        for (size_t i = 0; i < a->v[0].u.dict->n; i++) {
+        for (size_t i = 0; a->v[0].kind == TV_DICT && i < a->v[0].u.dict->n; i++) {
             struct tpair p = a->v[0].u.dict->v[i];
             if (!lutra_tmpl_step(t, 1) || !lutra_tmpl_dict_set(t, d, p.key, p.val)) return false;
         }
@@ -41,6 +59,20 @@ static bool make_dict(struct tmpl *t, const struct targs *a, bool space, struct 
     return true;
 }
 
+bool lutra_tmpl_range(struct tmpl *t, int64_t start, int64_t stop, int64_t by, struct tval *out)
+{
+    struct trange *r = lutra_tmpl_alloc(t, &t->objects, 1, sizeof *r);
+    if (!r) return false;
+    *r = (struct trange){.start = start, .stop = stop, .step = by};
+    uint64_t step = by < 0 ? 0 - (uint64_t)by : (uint64_t)by;
+    uint64_t gap = by < 0 ? (uint64_t)start - (uint64_t)stop : (uint64_t)stop - (uint64_t)start;
+    bool some = by < 0 ? start > stop : start < stop;
+    uint64_t n = some ? (gap - 1) / step + 1 : 0;
+    r->n = n < INT64_MAX ? n : INT64_MAX; /* nobody lives to see its end */
+    *out = (struct tval){.kind = TV_RANGE, .u.range = r};
+    return true;
+}
+
 static bool make_range(struct tmpl *t, const struct targs *a, struct tval *out)
 {
     int64_t v[3] = {0, 0, 1};
@@ -49,16 +81,7 @@ static bool make_range(struct tmpl *t, const struct targs *a, struct tval *out)
     for (int i = 0; i < a->n_pos; i++)
         if (!lutra_tmpl_int(t, a->v[i], &v[a->n_pos == 1 ? 1 : i])) return false;
     if (v[2] == 0) return lutra_tmpl_fail(t, "a range with step 0");
-    struct trange *r = lutra_tmpl_alloc(t, &t->objects, 1, sizeof *r);
-    if (!r) return false;
-    *r = (struct trange){.start = v[0], .stop = v[1], .step = v[2]};
-    uint64_t step = v[2] < 0 ? 0 - (uint64_t)v[2] : (uint64_t)v[2];
-    uint64_t gap = v[2] < 0 ? (uint64_t)v[0] - (uint64_t)v[1] : (uint64_t)v[1] - (uint64_t)v[0];
-    bool some = v[2] < 0 ? v[0] > v[1] : v[0] < v[1];
-    uint64_t n = some ? (gap - 1) / step + 1 : 0;
-    r->n = n < INT64_MAX ? n : INT64_MAX; /* nobody lives to see its end */
-    *out = (struct tval){.kind = TV_RANGE, .u.range = r};
-    return true;
+    return lutra_tmpl_range(t, v[0], v[1], v[2], out);
 }
 
 static bool raise_exception(struct tmpl *t, const struct targs *a)
@@ -166,8 +189,8 @@ static bool strftime_now(struct tmpl *t, const struct targs *a, struct tval *out
     struct day d;
     struct tstr *f = NULL;
     if (a->n_pos > 0 && !lutra_tmpl_want_str(t, a->v[0], &f)) return false;
-    if (!f || !parse_day(t->in->date, &d)) { /* a date in words of its own: that is it then */
-        f = lutra_tmpl_text(t, t->in->date);
+    if (!f || !parse_day(today(t), &d)) { /* a date in words of its own: that is it then */
+        f = lutra_tmpl_text(t, today(t));
         *out = tval_str(f);
         return f != NULL;
     }

@@ -385,22 +385,20 @@ static bool calc_float(struct tmpl *t, int op, double a, double b, double *out)
     case '/':
         *out = a / b;
         return true;
-    case TOP_FLOORDIV:
-        *out = floor(a / b);
+    case TOP_FLOORDIV: /* from the remainder: the quotient itself is rounded, perhaps to a whole number */
+        r = fmod(a, b);
+        r = (a - r) / b - (r != 0 && (r < 0) != (b < 0));
+        *out = r != 0 ? floor(r + 0.5) : copysign(0.0, a / b);
         return true;
     case '%':
         r = fmod(a, b);
-        *out = r != 0 && (r < 0) != (b < 0) ? r + b : r;
+        *out = r == 0 ? copysign(0.0, b) : (r < 0) != (b < 0) ? r + b : r;
         return true;
     default:
         break;
     }
-    if (b != floor(b) || fabs(b) > 1024)
-        return lutra_tmpl_fail(t, "** knows whole exponents up to 1024 only");
-    r = 1;
-    for (int i = 0; i < (int)fabs(b); i++) r *= a;
-    *out = b < 0 ? 1 / r : r;
-    return true;
+    *out = pow(a, b);
+    return isfinite(*out) || !isfinite(a) || !isfinite(b) || lutra_tmpl_fail(t, "** leads beyond what a number can hold");
 }
 
 static bool calc(struct tmpl *t, int op, struct tval a, struct tval b, struct tval *out)
@@ -471,9 +469,14 @@ static bool concat(struct tmpl *t, struct tval a, struct tval b, struct tval *ou
 bool lutra_tmpl_binary(struct tmpl *t, int op, struct tval a, struct tval b, struct tval *out)
 {
     if (op == '~') return concat(t, a, b, out);
+    if (op == '%' && a.kind == TV_STR) return lutra_tmpl_percent(t, a.u.s, b, out);
     if (a.kind == TV_UNDEF) return lutra_tmpl_undefined(t, a);
     if (b.kind == TV_UNDEF) return lutra_tmpl_undefined(t, b);
-    if (op == '+' && a.kind == TV_STR && b.kind == TV_STR) return concat(t, a, b, out);
+    if (op == '+' && a.kind == TV_STR && b.kind == TV_STR) {
+        if (!a.u.s->safe && !b.u.s->safe) return concat(t, a, b, out);
+        return lutra_tmpl_escape(t, a, &a) && lutra_tmpl_escape(t, b, &b) && concat(t, a, b, &a) &&
+               lutra_tmpl_safe(t, a, out);
+    }
     if (op == '+' && a.kind == TV_LIST && b.kind == TV_LIST && a.u.list->tuple == b.u.list->tuple)
         return join_lists(t, a.u.list, b.u.list, out);
     if (op == '*' && (a.kind == TV_STR || a.kind == TV_LIST)) return repeat(t, a, b, out);

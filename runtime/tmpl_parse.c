@@ -142,16 +142,28 @@ static bool parse_params(struct tmpl *t, int32_t *first)
     return lutra_tmpl_next(t);
 }
 
+/* Is the name used in nodes from `from` on? */
+static bool names(const struct tmpl *t, size_t from, const char *name)
+{
+    bool found = false;
+    for (; from < t->n_node && !found; from++)
+        found = t->node[from].kind == TN_NAME && lutra_tmpl_is(t, t->node[from].a, name);
+    return found;
+}
+
 static bool parse_macro(struct tmpl *t, int32_t n)
 {
     int32_t params = 0, body;
+    size_t from = t->n_node;
     int sym = t->tok.kind == TT_NAME ? t->tok.sym : 0;
     if (!lutra_tmpl_expect(t, TT_NAME, 0, "the name of a macro")) return false;
     if (!parse_params(t, &params) || !parse_body(t, END_MACRO, &body)) return false;
     t->node[n].a = sym;
     t->node[n].b = params;
     t->node[n].c = body;
-    return true;
+    if (names(t, from, "varargs")) t->node[n].op |= TMPL_VARARGS;
+    if (names(t, from, "kwargs")) t->node[n].op |= TMPL_KWARGS;
+    return lutra_tmpl_step(t, (t->n_node - from) / 16);
 }
 
 static bool parse_call_block(struct tmpl *t, int32_t n)

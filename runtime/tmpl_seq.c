@@ -256,9 +256,7 @@ struct keyed {
     struct tval key, val;
 };
 
-/* What an element is ordered by: an attribute perhaps, and letters of either case alike. */
-static bool sort_key(struct tmpl *t, struct tval v, const struct tval *attr, bool case_matters,
-                     struct tval *key)
+static bool one_key(struct tmpl *t, struct tval v, const struct tval *attr, bool case_matters, struct tval *key)
 {
     *key = v;
     if (attr && attr->kind != TV_NONE && !get_path(t, v, *attr, key)) return false;
@@ -266,6 +264,22 @@ static bool sort_key(struct tmpl *t, struct tval v, const struct tval *attr, boo
     struct tstr *s = lutra_tmpl_case(t, key->u.s, TMPL_LOWER);
     *key = tval_str(s);
     return s != NULL;
+}
+
+/* What an element is ordered by: an attribute perhaps, or several ("a,b"), and letters of either case alike. */
+static bool sort_key(struct tmpl *t, struct tval v, const struct tval *attr, bool case_matters,
+                     struct tval *key)
+{
+    struct tstr *comma;
+    struct tlist *parts, *keys;
+    if (!attr || attr->kind != TV_STR || !memchr(attr->u.s->p, ',', attr->u.s->n))
+        return one_key(t, v, attr, case_matters, key);
+    if (!(comma = lutra_tmpl_text(t, ",")) || !(parts = lutra_tmpl_split(t, attr->u.s, comma, -1))) return false;
+    if (!(keys = lutra_tmpl_new_list(t, parts->n))) return false;
+    for (size_t i = 0; i < parts->n; i++)
+        if (!one_key(t, v, &parts->v[i], case_matters, &keys->v[keys->n++])) return false;
+    *key = tval_list(keys);
+    return true;
 }
 
 static struct keyed *with_keys(struct tmpl *t, const struct tlist *l, const struct targs *a,
@@ -342,6 +356,82 @@ bool lutra_tmpl_filter_dictsort(struct tmpl *t, struct tval in, const struct tar
     if (!k || !(k = sort_keyed(t, k, l->n, flag(lutra_tmpl_arg(t, a, 2, "reverse"))))) return false;
     for (size_t i = 0; i < l->n; i++) l->v[i] = k[i].val;
     return true;
+}
+
+/* A list for each value of an attribute, in its order; each goes by (grouper, list). */
+bool lutra_tmpl_filter_groupby(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    const struct tval *attr = lutra_tmpl_arg(t, a, 0, "attribute"), *other = lutra_tmpl_arg(t, a, 1, "default");
+    bool cased = flag(lutra_tmpl_arg(t, a, 2, "case_sensitive")), same = false;
+    struct tlist *all = to_list(t, in, false), *groups = all ? lutra_tmpl_new_list(t, 0) : NULL;
+    struct keyed *k = groups ? lutra_tmpl_alloc(t, &t->objects, all->n, sizeof *k) : NULL;
+    if (!attr) return lutra_tmpl_fail(t, "the name of an attribute is missing");
+    for (size_t i = 0; k && i < all->n; i++) {
+        k[i].val = all->v[i];
+        if (!one_key(t, all->v[i], attr, cased, &k[i].key)) return false;
+        if (k[i].key.kind == TV_UNDEF && other) k[i].key = *other;
+    }
+    if (!k || !(k = sort_keyed(t, k, all->n, false))) return false;
+    for (size_t i = 0; i < all->n; i++) {
+        struct tlist *group, *members;
+        if (i > 0 && !lutra_tmpl_equal(t, k[i].key, k[i - 1].key, &same)) return false;
+        if (!same || i == 0) {
+            if (!(group = lutra_tmpl_new_list(t, 2)) || !(members = lutra_tmpl_new_list(t, 0))) return false;
+            if (!get_path(t, k[i].val, *attr, &group->v[0])) return false;
+            if (group->v[0].kind == TV_UNDEF) group->v[0] = k[i].key;
+            group->v[1] = tval_list(members);
+            group->n = 2;
+            group->tuple = group->group = true;
+            if (!lutra_tmpl_append(t, groups, tval_list(group))) return false;
+        }
+        members = groups->v[groups->n - 1].u.list->v[1].u.list;
+        if (!lutra_tmpl_append(t, members, k[i].val)) return false;
+    }
+    *out = tval_list(groups);
+    return true;
+}
+
+/* n lists of `each` elements, the first `longer` of them one more; where a filler is given, all get `full`. */
+static bool cut_up(struct tmpl *t, const struct tlist *all, size_t n, size_t each, size_t longer, size_t full,
+                   const struct tval *fill, struct tval *out)
+{
+    struct tlist *l = lutra_tmpl_new_list(t, 0);
+    for (size_t i = 0, at = 0; l && i < n; i++) {
+        struct tlist *part = lutra_tmpl_step(t, 1) ? lutra_tmpl_new_list(t, 0) : NULL;
+        for (size_t k = each + (i < longer); part && k > 0 && at < all->n; k--)
+            if (!lutra_tmpl_append(t, part, all->v[at++])) return false;
+        while (part && fill && fill->kind != TV_NONE && part->n < full)
+            if (!lutra_tmpl_step(t, 1) || !lutra_tmpl_append(t, part, *fill)) return false;
+        if (!part || !lutra_tmpl_append(t, l, tval_list(part))) return false;
+    }
+    *out = tval_list(l);
+    return l != NULL;
+}
+
+static bool cut_args(struct tmpl *t, struct tval in, const struct targs *a, const char *name, int64_t *n, struct tlist **all)
+{
+    const struct tval *count = lutra_tmpl_arg(t, a, 0, name);
+    if (!count || !lutra_tmpl_int(t, *count, n)) return lutra_tmpl_fail(t, "how many is missing");
+    if (*n < 1) return lutra_tmpl_fail(t, "cannot cut into %lld", (long long)*n);
+    return (*all = to_list(t, in, false)) != NULL;
+}
+
+bool lutra_tmpl_filter_batch(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    int64_t each;
+    struct tlist *all;
+    if (!cut_args(t, in, a, "linecount", &each, &all)) return false;
+    return cut_up(t, all, all->n / (size_t)each + (all->n % (size_t)each != 0), (size_t)each, 0, (size_t)each,
+                  lutra_tmpl_arg(t, a, 1, "fill_with"), out);
+}
+
+bool lutra_tmpl_filter_slice(struct tmpl *t, struct tval in, const struct targs *a, struct tval *out)
+{
+    int64_t n;
+    struct tlist *all;
+    if (!cut_args(t, in, a, "slices", &n, &all)) return false;
+    size_t each = all->n / (size_t)n;
+    return cut_up(t, all, (size_t)n, each, all->n % (size_t)n, each + 1, lutra_tmpl_arg(t, a, 1, "fill_with"), out);
 }
 
 bool lutra_tmpl_filter_unique(struct tmpl *t, struct tval in, const struct targs *a,

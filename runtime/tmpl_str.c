@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Chat templates: strings that know which of their bytes came from a message. */
 #include "runtime/tmpl.h"
+#include "runtime/unicode.h"
+#include "runtime/unicode_fold.h"
 
 #include <string.h>
 
@@ -299,7 +301,7 @@ struct tlist *lutra_tmpl_split(struct tmpl *t, struct tstr *s, const struct tstr
         return add_part(t, l, s, at, s->n) ? l : NULL;
     }
     for (at = skip(s, 0, true); at < s->n; max--) { /* runs of white space */
-        size_t end = max == 0 ? lutra_tmpl_strip(t, s, NULL, 2)->n : skip(s, at, false);
+        size_t end = max == 0 ? s->n : skip(s, at, false);
         if (!add_part(t, l, s, at, end)) return NULL;
         at = max == 0 ? s->n : skip(s, end, true);
     }
@@ -324,53 +326,38 @@ struct tlist *lutra_tmpl_rsplit(struct tmpl *t, struct tstr *s, const struct tst
 
 /* ---- case ---------------------------------------------------------------------------------- */
 
-/* Letters of Latin, Greek and Cyrillic whose other case is as many bytes long; other letters stay.
- */
-static uint32_t change_case(uint32_t cp, bool upper)
+/* One to one, but that a sharp s in upper case is SS (whose second letter is small where only the first is large). */
+static size_t change_case(uint32_t cp, bool upper, bool alone, char dst[4])
 {
-    if (cp < 0x80) {
-        bool is = upper ? cp >= 'a' && cp <= 'z' : cp >= 'A' && cp <= 'Z';
-        return is ? cp ^ 0x20 : cp;
+    if (upper && cp == 0xdf) {
+        memcpy(dst, alone ? "Ss" : "SS", 2);
+        return 2;
     }
-    uint32_t low = upper ? 0 : 0x20; /* the upper-case letter of a range begins this far below */
-    if ((cp | 0x20) >= 0xe0 && (cp | 0x20) <= 0xfe && (cp | 0x20) != 0xf7 && cp <= 0xfe &&
-        cp >= 0xc0)
-        return upper ? cp & ~0x20u : cp | 0x20;
-    if ((cp >= 0x100 && cp <= 0x12f) || (cp >= 0x132 && cp <= 0x137) ||
-        (cp >= 0x14a && cp <= 0x177))
-        return upper ? cp & ~1u : cp | 1; /* pairs, the capital first and even */
-    if ((cp >= 0x139 && cp <= 0x148) || (cp >= 0x179 && cp <= 0x17e))
-        return upper ? cp - !(cp & 1) : cp + (cp & 1); /* the capital odd */
-    if (cp + low >= 0x3b1 && cp + low <= 0x3c9 && cp + low != 0x3c2)
-        return upper ? cp - 0x20 : cp + 0x20;
-    if (cp + low >= 0x430 && cp + low <= 0x44f) return upper ? cp - 0x20 : cp + 0x20;
-    low = upper ? 0 : 0x50;
-    if (cp + low >= 0x450 && cp + low <= 0x45f) return upper ? cp - 0x50 : cp + 0x50;
-    return cp;
+    return lutra_utf8_write(dst, upper ? lutra_fold_to_upper(cp) : lutra_fold_to_lower(cp));
 }
 
 struct tstr *lutra_tmpl_case(struct tmpl *t, struct tstr *s, enum tcase how)
 {
-    char *p = lutra_tmpl_alloc(t, &t->bytes, s->n, 1);
-    struct tstr *out = p ? lutra_tmpl_str(t, p, s->n, false) : NULL;
-    if (!out || !lutra_tmpl_step(t, s->n / 64)) return NULL;
-    bool first = true; /* of the string, or of a word */
+    bool first = true, marked; /* of the string, or of a word */
+    size_t plain = 0, mark = 0;
+    struct tcapture c = lutra_tmpl_begin(t);
+    if (!lutra_tmpl_step(t, s->n / 64)) return NULL;
     for (size_t i = 0, n; i < s->n; i += n) {
         uint32_t cp;
+        char to[4];
         n = lutra_tmpl_char(s->p + i, s->n - i, &cp);
-        uint32_t to = change_case(cp, how == TMPL_UPPER || (how >= TMPL_CAPITALIZE && first));
-        memcpy(p + i, s->p + i, n);
-        if (to != cp && n == 1) p[i] = (char)to;
-        if (to != cp && n == 2) {
-            p[i] = (char)(0xc0 | to >> 6);
-            p[i + 1] = (char)(0x80 | (to & 0x3f));
-        }
-        bool letter = cp >= 0x80 || change_case(cp, true) != change_case(cp, false);
-        bool parts =
-            cp < 0x80 ? cp && strchr("-({[< \t\n\r\v\f", (int)cp) != NULL : lutra_tmpl_is_space(cp);
-        first = how == TMPL_TITLE ? !letter : how == TMPL_WORDS && parts;
+        bool ascii = cp < 0x80, bad = n == 1 && !ascii;
+        bool upper = how == TMPL_UPPER || (how >= TMPL_CAPITALIZE && first);
+        enum lutra_uclass class = lutra_unicode_class(cp);
+        bool cased = class == LUTRA_UC_UPPER || class == LUTRA_UC_LOWER;
+        bool parts = ascii ? cp && strchr("-({[< \t\n\r\v\f", (int)cp) != NULL : lutra_tmpl_is_space(cp);
+        first = how == TMPL_TITLE ? !cased : how == TMPL_WORDS && parts;
+        size_t len = bad ? 0 : change_case(cp, upper, how != TMPL_UPPER, to);
+        if (len == 0 || (len == n && memcmp(to, s->p + i, n) == 0)) continue;
+        lutra_tmpl_run(s, i, &mark, &marked);
+        if ((!ascii && !lutra_tmpl_step(t, 1)) || !lutra_tmpl_emit_str(t, s, plain, i - plain)) return NULL;
+        if (!lutra_tmpl_emit(t, to, len, marked)) return NULL;
+        plain = i + n;
     }
-    out->mark = s->mark;
-    out->n_mark = s->n_mark;
-    return out;
+    return lutra_tmpl_emit_str(t, s, plain, s->n - plain) ? lutra_tmpl_end(t, c) : NULL;
 }

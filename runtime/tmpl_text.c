@@ -2,6 +2,7 @@
 /* Chat templates: values as text, in Python's str() and repr() and in JSON as json.dumps writes it.
  */
 #include "runtime/tmpl.h"
+#include "runtime/unicode.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -49,11 +50,26 @@ static void put_dot(char *s)
     memmove(at + 1, at + n, strlen(at + n) + 1);
 }
 
-/* The shortest digits that read back as the same number, laid out as Python does. */
-bool lutra_tmpl_print_float(struct tmpl *t, double f)
+void lutra_tmpl_float_text(char *dst, size_t cap, char type, int digits, double f)
 {
-    char buf[40], out[48], *e;
-    if (!isfinite(f)) return emit_text(t, isnan(f) ? "nan" : f < 0 ? "-inf" : "inf");
+    switch (type) {
+    case 'e': lutra_format(dst, cap, "%.*e", digits, f); break;
+    case 'E': lutra_format(dst, cap, "%.*E", digits, f); break;
+    case 'g': lutra_format(dst, cap, "%.*g", digits, f); break;
+    case 'G': lutra_format(dst, cap, "%.*G", digits, f); break;
+    default: lutra_format(dst, cap, "%.*f", digits, f); break;
+    }
+    put_dot(dst);
+}
+
+/* The shortest digits that read back as the same number, laid out as Python does. */
+void lutra_tmpl_float_digits(char *dst, size_t cap, double f)
+{
+    char buf[40], *e;
+    if (!isfinite(f)) {
+        lutra_format(dst, cap, "%s", isnan(f) ? "nan" : f < 0 ? "-inf" : "inf");
+        return;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         lutra_format(buf, sizeof buf, "%.*e", digits - 1, f);
         if (strtod(buf, NULL) == f) break;
@@ -62,14 +78,19 @@ bool lutra_tmpl_print_float(struct tmpl *t, double f)
     int exp10 = e ? atoi(e + 1) : 0, digits = 0;
     for (char *p = buf; p < e; p++) digits += *p >= '0' && *p <= '9';
     if (exp10 >= -4 && exp10 < 16) {
-        lutra_format(out, sizeof out, "%.*f", digits - 1 > exp10 ? digits - 1 - exp10 : 1, f);
-        put_dot(out);
-        return emit_text(t, out);
+        lutra_tmpl_float_text(dst, cap, 'f', digits - 1 > exp10 ? digits - 1 - exp10 : 1, f);
+        return;
     }
     *e = '\0';
     put_dot(buf);
-    lutra_format(out, sizeof out, "%se%c%02d", buf, exp10 < 0 ? '-' : '+', abs(exp10));
-    return emit_text(t, out);
+    lutra_format(dst, cap, "%se%c%02d", buf, exp10 < 0 ? '-' : '+', abs(exp10));
+}
+
+bool lutra_tmpl_print_float(struct tmpl *t, double f)
+{
+    char text[48];
+    lutra_tmpl_float_digits(text, sizeof text, f);
+    return emit_text(t, text);
 }
 
 static bool print_scalar(struct tmpl *t, struct tval v)
@@ -99,15 +120,16 @@ static bool print_scalar(struct tmpl *t, struct tval v)
 }
 
 /* Which escape a string literal needs for a character; "" for none. */
-static void repr_escape(uint32_t cp, char quote, char esc[8])
+static void repr_escape(uint32_t cp, char quote, char esc[16])
 {
+    enum lutra_uclass class = lutra_unicode_class(cp);
     esc[0] = '\0';
     if (cp == '\n' || cp == '\r' || cp == '\t')
-        lutra_format(esc, 8, "\\%c", cp == '\n' ? 'n' : cp == '\r' ? 'r' : 't');
+        lutra_format(esc, 16, "\\%c", cp == '\n' ? 'n' : cp == '\r' ? 'r' : 't');
     else if (cp == '\\' || cp == (unsigned char)quote)
-        lutra_format(esc, 8, "\\%c", (char)cp);
-    else if (cp < 0x20 || (cp >= 0x7f && cp < 0xa1) || cp == 0xad)
-        lutra_format(esc, 8, "\\x%02x", (unsigned)cp);
+        lutra_format(esc, 16, "\\%c", (char)cp);
+    else if ((class == LUTRA_UC_OTHER || class == LUTRA_UC_SPACE) && cp != ' ')
+        lutra_format(esc, 16, cp < 0x100 ? "\\x%02x" : cp < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)cp);
 }
 
 static void json_escape(uint32_t cp, bool ascii, char esc[16])

@@ -37,6 +37,19 @@ uint32_t lutra_fold_to_lower(uint32_t cp)
     return (uint32_t)((int32_t)cp + (r->delta - (r->delta & 1)) / 2);
 }
 
+uint32_t lutra_fold_to_upper(uint32_t cp)
+{
+    if (cp < 0x80) return cp >= 'a' && cp <= 'z' ? cp - 32 : cp;
+    if (cp == 0x3C2) return 0x3A3; /* the sigma at the end of a word: the table knows the other */
+    for (int i = 0; i < lutra_fold_lower_n; i++) {
+        const struct lutra_fold_run *r = &lutra_fold_lower[i];
+        uint32_t from = cp - (uint32_t)((r->delta - (r->delta & 1)) / 2);
+        int at = place(r->key, from);
+        if (at >= 0 && !(r->delta & at & 1)) return from;
+    }
+    return cp;
+}
+
 static bool is_mark(uint32_t cp)
 {
     const struct lutra_fold_range *r =

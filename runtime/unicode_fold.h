@@ -44,5 +44,7 @@ bool lutra_fold_is_control(uint32_t cp);
 
 /* Lower case, one to one. */
 uint32_t lutra_fold_to_lower(uint32_t cp);
+/* The first that has cp as its lower case, else cp. Looks through the whole table. */
+uint32_t lutra_fold_to_upper(uint32_t cp);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "models/gguf.h"
@@ -38,7 +39,7 @@ static const struct lutra_opt opts[] = {
     {"--no-generation-prompt", NULL, LUTRA_OPT_FLAG, AT(no_answer), 1, 0,
      "do not begin the next answer", NULL},
     {"--date", "TEXT", LUTRA_OPT_STR, AT(date), 0, 0,
-     "today, such as 26 Nov 2026, for templates that ask (not known)", NULL},
+     "this day, such as 26 Nov 2026, for strftime_now and as date_string (today, and not defined)", NULL},
     {"--bos", "TEXT", LUTRA_OPT_STR, AT(bos), 0, 0, "begin token (the file's)", NULL},
     {"--eos", "TEXT", LUTRA_OPT_STR, AT(eos), 0, 0, "end token (the file's)", NULL},
     {"--source", NULL, LUTRA_OPT_FLAG, AT(show), 1, 0, "print the template itself", NULL},
@@ -169,6 +170,10 @@ static int render(const struct job *j, const struct options *o)
 {
     struct lutra_rendered r;
     lutra_error err = {0};
+    char today[32] = "";
+    time_t now = time(NULL);
+    struct tm tm;
+    if (gmtime_r(&now, &tm)) strftime(today, sizeof today, "%d %b %Y", &tm); /* in C's locale: nobody set another */
     struct lutra_template_input in = {
         .messages_json = j->messages.p ? j->messages.p : "[]",
         .tools_json = j->tools.p,
@@ -178,6 +183,7 @@ static int render(const struct job *j, const struct options *o)
         .eos_token = o->eos ? o->eos : j->eos.p,
         .enable_thinking = o->thinking < 0 ? -1 : o->thinking % 2 == 0,
         .date = o->date,
+        .today = today,
     };
     if (lutra_template_render(&r, j->source.p ? j->source.p : "", j->source.n, &in, &err))
         return lutra_cli_fail(&err, false);
