@@ -341,7 +341,7 @@ struct tstr *lutra_tmpl_case(struct tmpl *t, struct tstr *s, enum tcase how)
     bool first = true, marked; /* of the string, or of a word */
     size_t plain = 0, mark = 0;
     struct tcapture c = lutra_tmpl_begin(t);
-    if (!lutra_tmpl_step(t, s->n / 64)) return NULL;
+    if (!lutra_tmpl_step(t, s->n / 8)) return NULL;
     for (size_t i = 0, n; i < s->n; i += n) {
         uint32_t cp;
         char to[4];
@@ -355,7 +355,7 @@ struct tstr *lutra_tmpl_case(struct tmpl *t, struct tstr *s, enum tcase how)
         size_t len = bad ? 0 : change_case(cp, upper, how != TMPL_UPPER, to);
         if (len == 0 || (len == n && memcmp(to, s->p + i, n) == 0)) continue;
         lutra_tmpl_run(s, i, &mark, &marked);
-        if ((!ascii && !lutra_tmpl_step(t, 1)) || !lutra_tmpl_emit_str(t, s, plain, i - plain)) return NULL;
+        if ((!ascii && !lutra_tmpl_step(t, 4)) || !lutra_tmpl_emit_str(t, s, plain, i - plain)) return NULL;
         if (!lutra_tmpl_emit(t, to, len, marked)) return NULL;
         plain = i + n;
     }
