@@ -48,7 +48,7 @@ static lutra_status read_groups(struct lutra_config *c, const struct lutra_gguf 
 lutra_status lutra_config_experts(struct lutra_config *c, const struct lutra_gguf *g,
                                   lutra_error *err)
 {
-    int routing = LUTRA_ROUTE_SOFTMAX, list[LUTRA_MAX_LAYERS];
+    int routing = c->routing != 0 ? (int)c->routing : LUTRA_ROUTE_SOFTMAX, list[LUTRA_MAX_LAYERS];
     bool array;
     lutra_status st = read_counts(c, g, err);
     if (st != LUTRA_OK || c->n_expert == 0) return st;
@@ -75,7 +75,8 @@ lutra_status lutra_config_experts(struct lutra_config *c, const struct lutra_ggu
     if ((st = lutra_config_int(c, g, "expert_gating_func", 0, LUTRA_ROUTE_SOFTMAX_CHOSEN,
                                &routing, err)))
         return st;
-    c->routing = routing == 0 ? LUTRA_ROUTE_SOFTMAX : (enum lutra_routing)routing;
+    if (routing == 0) routing = LUTRA_ROUTE_SOFTMAX;
+    c->routing = (enum lutra_routing)routing;
     for (int il = 0; il < c->n_layer; il++) c->shape[il].experts = true;
     return LUTRA_OK;
 }

@@ -88,6 +88,28 @@ static lutra_status open_part(struct lutra_gguf **out, const char *path, int i, 
                       (*out)->path, i + 1, count, (long long)no + 1, (long long)n);
 }
 
+/* Parts after the first need no keys about the model; where they have some, these say the same as the first's. */
+static lutra_status same_model(const struct lutra_gguf *first, const struct lutra_gguf *part, lutra_error *err)
+{
+    static const char about[] = "general.";
+    for (uint32_t i = 0; i < part->n_kv; i++) {
+        const struct lutra_gguf_kv *kv = &part->kvs[i], *same;
+        char key[64], here[100], there[100];
+        if (kv->key_len >= sizeof key || kv->key_len < strlen(about) || memcmp(kv->key, about, strlen(about)) != 0) continue;
+        memcpy(key, kv->key, kv->key_len);
+        key[kv->key_len] = '\0';
+        if (strcmp(key, "general.alignment") == 0 || !(same = lutra_gguf_find(first, key))) continue;
+        lutra_gguf_show(part, kv, here, sizeof here);
+        lutra_gguf_show(first, same, there, sizeof there);
+        if (strcmp(here, there) == 0) continue;
+        return lutra_fail(err, LUTRA_EFORMAT,
+                          "%s: key %s at offset %llu: %s, but %s in the first part: parts of different models are "
+                          "mixed; take all files of one",
+                          part->path, key, (unsigned long long)kv->offset, here, there);
+    }
+    return LUTRA_OK;
+}
+
 /* All tensors of all parts in g's directory. */
 static lutra_status join(struct lutra_gguf *g, int64_t tensors, lutra_error *err)
 {
@@ -140,6 +162,7 @@ lutra_status lutra_gguf_join(struct lutra_gguf **io, const char *path, lutra_err
     parts[no] = g;
     for (int i = 0; i < count && st == LUTRA_OK; i++)
         if (i != no) st = open_part(&parts[i], path, i, (int)count, tensors, err);
+    for (int i = 1; i < count && st == LUTRA_OK; i++) st = same_model(parts[0], parts[i], err);
     struct lutra_gguf **list = st == LUTRA_OK ? malloc((size_t)count * sizeof(struct lutra_gguf *)) : NULL;
     if (st == LUTRA_OK && list == NULL)
         st = lutra_fail(err, LUTRA_ENOMEM, "%s: no memory for the parts of the model", g->path);

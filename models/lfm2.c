@@ -76,6 +76,7 @@ static lutra_status configure(struct lutra_config *c, const struct lutra_gguf *g
         if (c->shape[il].n_head_kv == 0) c->shape[il].mixer = LUTRA_MIX_SHORTCONV;
     int dense = 0;
     c->route_norm = true;
+    c->routing = LUTRA_ROUTE_SIGMOID; /* where the file does not say */
     if ((st = lutra_config_experts(c, g, err))) return st;
     if ((st = lutra_config_int(c, g, "leading_dense_block_count", 0, c->n_layer, &dense, err))) return st;
     for (int il = 0; il < dense; il++) c->shape[il].experts = false;

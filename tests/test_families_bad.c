@@ -4,6 +4,7 @@
  *   test_families_bad DIR_OF_TINY_MODELS */
 #include "models/model.h"
 #include "runtime/lutra.h"
+#include "runtime/session.h"
 #include "tests/check.h"
 #include "tests/hostile_tiny.h"
 
@@ -255,6 +256,20 @@ static void check_sampling(const char *dir)
     lutra_model_free(m);
 }
 
+/* Keys that files may lack, and what holds then. */
+static void check_defaults(const char *dir)
+{
+    struct doc d;
+    lutra_model *m;
+    open_doc(&d, dir, "lfm2moe-Q4_0");
+    doc_del(&d, "lfm2moe.expert_gating_func");
+    write_doc(&d);
+    doc_free(&d);
+    CHECK_EQ(lutra_model_open(&m, path, NULL, NULL), LUTRA_OK);
+    CHECK_EQ(m->net->config.routing, LUTRA_ROUTE_SIGMOID);
+    lutra_model_free(m);
+}
+
 /* A reranker loads; its scores are not what lutra_embed makes, its vectors are. */
 static void check_reranker(const char *dir)
 {
@@ -309,6 +324,7 @@ int main(int argc, char **argv)
         check_tensors(dir, models[i]);
         check_numbers(dir, models[i]);
     }
+    CHECK_CASE("defaults") check_defaults(dir);
     CHECK_CASE("reranker") check_reranker(dir);
     CHECK_CASE("sampling") check_sampling(dir);
     return check_done();

@@ -8,14 +8,14 @@
 #include <unistd.h>
 
 /* One part: its name says i of n, its keys what the caller likes. Tensor t<tensor> holds that number. */
-static void put_part(const char *stem, int i, int n, int no, int count, int total, int tensor)
+static void put_part_of(const char *arch, const char *stem, int i, int n, int no, int count, int total, int tensor)
 {
     struct lutra_gguf_writer *w;
     char path[600], name[20];
     float data[4] = {(float)tensor, 1, 2, 3};
     uint64_t ne = 4;
     CHECK_EQ(lutra_gguf_writer_open(&w, NULL), LUTRA_OK);
-    if (i == 1) lutra_gguf_put_str(w, "general.architecture", "llama", 5);
+    if (arch) lutra_gguf_put_str(w, "general.architecture", arch, strlen(arch));
     lutra_gguf_put_u32(w, "split.no", (uint32_t)no);
     lutra_gguf_put_u32(w, "split.count", (uint32_t)count);
     if (total >= 0) lutra_gguf_put_i32(w, "split.tensors.count", total);
@@ -24,6 +24,11 @@ static void put_part(const char *stem, int i, int n, int no, int count, int tota
     snprintf(path, sizeof path, "%s/%s-%05d-of-%05d.gguf", check_tmp(), stem, i, n);
     CHECK_EQ(lutra_gguf_writer_save(w, path, NULL), LUTRA_OK);
     lutra_gguf_writer_close(w);
+}
+
+static void put_part(const char *stem, int i, int n, int no, int count, int total, int tensor)
+{
+    put_part_of(i == 1 ? "llama" : NULL, stem, i, n, no, count, total, tensor);
 }
 
 static lutra_status open_named(struct lutra_gguf **g, const char *name, lutra_error *err)
@@ -103,6 +108,12 @@ static void test_refused(void)
     expect("mixed-00001-of-00003.gguf", LUTRA_EFORMAT, "part 2 of 3, but its keys say part 2 of 4");
     put_part("mixed", 2, 3, 0, 3, 3, 7); /* the first part under the second's name */
     expect("mixed-00003-of-00003.gguf", LUTRA_EFORMAT, "but its keys say part 1 of 3: a file was renamed");
+
+    put_three("other", 3);
+    put_part_of("qwen3", "other", 2, 3, 1, 3, 3, 2);
+    expect("other-00003-of-00003.gguf", LUTRA_EFORMAT, "qwen3, but llama in the first part: parts of different models");
+    put_part_of("llama", "other", 2, 3, 1, 3, 3, 2);
+    expect("other-00003-of-00003.gguf", LUTRA_OK, "");
 
     put_three("twice", 3);
     put_part("twice", 3, 3, 2, 3, 3, 1);

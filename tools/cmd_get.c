@@ -218,8 +218,11 @@ static int get(const struct source *s, const char *path)
     if (code == 130) return LUTRA_EXIT_INTERRUPTED;
     /* a finished part, of which nothing is left to continue, is an error for curl as a broken line is */
     if (code != 0 && (!file_bytes(part, &bytes) || !is_whole(part, s))) {
-        lutra_cli_say("the download failed (code %d); what came stays in %s.part and is continued "
-                      "next time", code, shown);
+        if (file_bytes(part, &bytes))
+            lutra_cli_say("the download failed (code %d); what came stays in %s.part and is continued "
+                          "next time", code, shown);
+        else
+            lutra_cli_say("the download failed (code %d); nothing came", code);
         return LUTRA_EXIT_RUN;
     }
     const char *why = fault(part, s);

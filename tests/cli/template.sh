@@ -11,6 +11,9 @@ t --chat-template llama3 --messages "$u" --bos '<s>'
 echo "--"
 t --chat-template '{{ tools[0].function.name }} {{ n + 1 }}' --messages "$u" --tools '[{"function":{"name":"f"}}]' --kwargs '{"n":41}'
 echo
+t --chat-template "{{ strftime_now('%F') == '$(date -u +%F)' }} {{ date_string is defined }}" --messages "$u"
+t --chat-template " {{ strftime_now('%F') }} {{ date_string }}" --messages "$u" --date '26 Nov 2026'
+echo
 t "$q" --messages '[{"role":}]' 2>&1
 t "$q" 2>&1
 t --chat-template nonsense --messages "$u" 2>&1
