@@ -48,7 +48,7 @@ static lutra_status index_keys(struct lutra_gguf *g, lutra_error *err)
         if (compare_keys(&a, &b) != 0) continue;
         char key[100];
         return lutra_fail(err, LUTRA_EFORMAT,
-                          "%s: key %s at offset %llu: duplicate key (also at %llu)", g->path,
+                          "%s: key %s at offset %llu: duplicate key (also at %llu); convert or download the file again", g->path,
                           lutra_escape(key, sizeof key, a->key, a->key_len),
                           (unsigned long long)(a->offset > b->offset ? a->offset : b->offset),
                           (unsigned long long)(a->offset > b->offset ? b->offset : a->offset));
@@ -104,7 +104,8 @@ static lutra_status read_alignment(const struct lutra_gguf *g, uint64_t *align, 
             problem = "too large";
     }
     if (!problem) return LUTRA_OK;
-    return lutra_fail(err, LUTRA_EFORMAT, "%s: key general.alignment at offset %llu: %s", g->path,
+    return lutra_fail(err, LUTRA_EFORMAT,
+                      "%s: key general.alignment at offset %llu: %s; convert or download the file again", g->path,
                       (unsigned long long)kv->offset, problem);
 }
 
@@ -112,7 +113,7 @@ static lutra_status blame_tensor(const struct lutra_gguf *g, const struct lutra_
                                  const char *reason, lutra_error *err)
 {
     const struct lutra_type_info *info = lutra_type_info(t->type);
-    const char *note = info && info->note ? info->note : "the file is incomplete or damaged";
+    const char *note = info && info->note ? info->note : "the file is incomplete or damaged, download it again";
     return lutra_fail(err, LUTRA_EFORMAT, "%s: tensor %s at offset %llu: %s; %s",
                       lutra_gguf_tensor_path(g, t), t->name,
                       (unsigned long long)t->info_offset, reason, note);

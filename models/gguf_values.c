@@ -75,7 +75,8 @@ static bool load_float(const uint8_t *p, uint32_t type, double *out)
 static lutra_status blame(const struct lutra_gguf *g, const char *key,
                           const struct lutra_gguf_kv *kv, const char *reason, lutra_error *err)
 {
-    return lutra_fail(err, LUTRA_EFORMAT, "%s: key %s at offset %llu: %s", g->path, key,
+    return lutra_fail(err, LUTRA_EFORMAT,
+                      "%s: key %s at offset %llu: %s; the file is damaged, convert or download it again", g->path, key,
                       (unsigned long long)kv->offset, reason);
 }
 
