@@ -252,9 +252,9 @@ static bool json_key(struct tmpl *t, struct tval key, const struct tjson *how)
 
 static const struct tdict *sorted(struct tmpl *t, struct tval v)
 {
-    struct targs none = {0};
-    struct tval items;
-    if (!lutra_tmpl_filter_dictsort(t, v, &none, &items)) return NULL;
+    struct tval items, cased = tval_bool(true);
+    struct targs args = {.v = &cased, .n_pos = 1, .n = 1};
+    if (!lutra_tmpl_filter_dictsort(t, v, &args, &items)) return NULL;
     struct tdict *d = lutra_tmpl_new_dict(t, items.u.list->n);
     for (size_t i = 0; d && i < items.u.list->n; i++) {
         const struct tval *pair = items.u.list->v[i].u.list->v;
