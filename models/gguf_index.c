@@ -48,7 +48,8 @@ static lutra_status index_keys(struct lutra_gguf *g, lutra_error *err)
         if (compare_keys(&a, &b) != 0) continue;
         char key[100];
         return lutra_fail(err, LUTRA_EFORMAT,
-                          "%s: key %s at offset %llu: duplicate key (also at %llu); convert or download the file again", g->path,
+                          "%s: key %s at offset %llu: duplicate key (also at %llu); convert or download the file again",
+                          g->path,
                           lutra_escape(key, sizeof key, a->key, a->key_len),
                           (unsigned long long)(a->offset > b->offset ? a->offset : b->offset),
                           (unsigned long long)(a->offset > b->offset ? b->offset : a->offset));

@@ -287,8 +287,8 @@ static lutra_status scan_type(struct scan *s, struct lutra_gguf_tensor *t, uint6
     if (t->ne[0] % (uint64_t)info->block != 0) {
         char reason[200];
         lutra_format(reason, sizeof reason,
-                     "row of %llu is not a multiple of the block of %s, %d; the file is damaged or made by a fork: use a "
-                     "Q4_0, Q8_0 or F16 file of the same model",
+                     "row of %llu is not a multiple of the block of %s, %d; the file is damaged or made by "
+                     "a fork: use a Q4_0, Q8_0 or F16 file of the same model",
                      (unsigned long long)t->ne[0], info->name, info->block);
         return blame(s, LUTRA_EFORMAT, s->pos - 4, reason);
     }

@@ -95,7 +95,8 @@ static lutra_status same_model(const struct lutra_gguf *first, const struct lutr
     for (uint32_t i = 0; i < part->n_kv; i++) {
         const struct lutra_gguf_kv *kv = &part->kvs[i], *same;
         char key[64], here[100], there[100];
-        if (kv->key_len >= sizeof key || kv->key_len < strlen(about) || memcmp(kv->key, about, strlen(about)) != 0) continue;
+        size_t n = strlen(about);
+        if (kv->key_len < n || kv->key_len >= sizeof key || memcmp(kv->key, about, n) != 0) continue;
         memcpy(key, kv->key, kv->key_len);
         key[kv->key_len] = '\0';
         if (strcmp(key, "general.alignment") == 0 || !(same = lutra_gguf_find(first, key))) continue;

@@ -261,7 +261,8 @@ static bool format_field(const struct call *c, struct tstr *field, int *next)
         at += 2;
     }
     if (at < field->n && field->p[at++] != ':') return lutra_tmpl_fail(c->t, "format: a field it does not know");
-    return part && (spec = up_to(c->t, field, at < field->n ? at : field->n, "")) && lutra_tmpl_format_value(c->t, v, spec);
+    if (at > field->n) at = field->n;
+    return part && (spec = up_to(c->t, field, at, "")) && lutra_tmpl_format_value(c->t, v, spec);
 }
 
 static bool str_format(const struct call *c)

@@ -39,7 +39,7 @@ static bool put(struct tmpl *t, const struct layout *l, struct tstr *s, size_t s
     if (l->width > WIDTH_MAX) return lutra_tmpl_fail(t, "a width above %d", WIDTH_MAX);
     if (gap < 0) gap = 0;
     int64_t left = align == '>' ? gap : align == '^' || align == '|' ? gap / 2 : 0, middle = align == '=' ? gap : 0;
-    if (align == '|') left += gap & l->width & 1; /* str.center, unlike '^', gives the odd one to the left of odd widths */
+    if (align == '|') left += gap & l->width & 1; /* unlike '^', str.center puts the odd one left if the width is odd */
     return fill(t, l, left) && lutra_tmpl_emit_str(t, s, 0, sign_n) && fill(t, l, middle) &&
            lutra_tmpl_emit_str(t, s, sign_n, s->n - sign_n) && fill(t, l, gap - left - middle);
 }
@@ -86,11 +86,17 @@ static bool digits_of(struct tmpl *t, const struct layout *l, struct tval v, cha
     const char *bases = "d\012b\002o\010x\020X\020", *base = l->type ? strchr(bases, l->type) : bases;
     if (l->digits > DIGITS_MAX) return lutra_tmpl_fail(t, "more than %d digits", DIGITS_MAX);
     if (whole && base) {
-        if (l->alt && l->type != 'd') *dst++ = '0', *dst++ = l->type;
+        if (l->alt && l->type != 'd') {
+            *dst++ = '0';
+            *dst++ = l->type;
+        }
         whole_digits(dst, i, base[1], l->type == 'X');
         return true;
     }
-    if (!l->type && l->digits < 0) return lutra_tmpl_float_digits(dst, TEXT_MAX, fabs(f)), true;
+    if (!l->type && l->digits < 0) {
+        lutra_tmpl_float_digits(dst, TEXT_MAX, fabs(f));
+        return true;
+    }
     if (l->type && !strchr("eEfFgG%", l->type))
         return lutra_tmpl_fail(t, "format '%c' of %s", l->type, lutra_tmpl_type(v));
     lutra_tmpl_float_text(dst, TEXT_MAX - 2, l->type == '%' ? 'f' : l->type ? l->type : 'g', digits,
@@ -114,7 +120,7 @@ static bool put_number(struct tmpl *t, const struct layout *l, struct tval v)
     group(buf + sign, l->comma);
     struct tstr *s = lutra_tmpl_str(t, buf, strlen(buf), false);
     struct layout zeros = *l;
-    if (l->zero) zeros.fill = "0", zeros.fill_n = 1;
+    if (l->zero && !l->align) zeros.fill = "0";
     return s && put(t, &zeros, s, sign, l->align ? l->align : l->zero ? '=' : '>');
 }
 
@@ -170,7 +176,7 @@ bool lutra_tmpl_format_value(struct tmpl *t, struct tval v, const struct tstr *s
     if (v.kind == TV_UNDEF) return lutra_tmpl_undefined(t, v);
     if (!parse_spec(t, spec, &l)) return false;
     if (v.kind == TV_STR && (!l.type || l.type == 's')) {
-        if (l.zero) l.fill = "0", l.fill_n = 1;
+        if (l.zero) l.fill = "0";
         return put_text(t, &l, v.u.s, '<');
     }
     if (!lutra_tmpl_number(v, &f, &i, &whole)) return lutra_tmpl_fail(t, "format of %s", lutra_tmpl_type(v));
@@ -272,8 +278,10 @@ struct tstr *lutra_tmpl_pad(struct tmpl *t, struct tstr *s, int64_t width, const
     struct tcapture c = lutra_tmpl_begin(t);
     if (align == '=') l.fill = "0";
     if (with) {
-        if (with->n == 0 || lutra_tmpl_char(with->p, with->n, &cp) != with->n)
-            return lutra_tmpl_fail(t, "one character fills a width"), NULL;
+        if (with->n == 0 || lutra_tmpl_char(with->p, with->n, &cp) != with->n) {
+            lutra_tmpl_fail(t, "one character fills a width");
+            return NULL;
+        }
         l.fill = with->p;
         l.fill_n = with->n;
     }

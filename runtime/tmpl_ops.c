@@ -398,7 +398,8 @@ static bool calc_float(struct tmpl *t, int op, double a, double b, double *out)
         break;
     }
     *out = pow(a, b);
-    return isfinite(*out) || !isfinite(a) || !isfinite(b) || lutra_tmpl_fail(t, "** leads beyond what a number can hold");
+    if (isfinite(*out) || !isfinite(a) || !isfinite(b)) return true;
+    return lutra_tmpl_fail(t, "** leads beyond what a number can hold");
 }
 
 static bool calc(struct tmpl *t, int op, struct tval a, struct tval b, struct tval *out)

@@ -408,7 +408,8 @@ static bool cut_up(struct tmpl *t, const struct tlist *all, size_t n, size_t eac
     return l != NULL;
 }
 
-static bool cut_args(struct tmpl *t, struct tval in, const struct targs *a, const char *name, int64_t *n, struct tlist **all)
+static bool cut_args(struct tmpl *t, struct tval in, const struct targs *a, const char *name, int64_t *n,
+                     struct tlist **all)
 {
     const struct tval *count = lutra_tmpl_arg(t, a, 0, name);
     if (!count || !lutra_tmpl_int(t, *count, n)) return lutra_tmpl_fail(t, "how many is missing");
