@@ -1,44 +1,67 @@
 /* SPDX-License-Identifier: MIT */
 /* Codes of a block of vectors and a run of columns, laid out as strip_avx2.h will read them.
  *
- * A code is low + 256 * high, low in -128..127, and high is 0 nearly everywhere. Codes of WIDE
- * vectors stand together: [quad][vector][4] int8, first the low bytes, then the high ones, of which
- * only quads are visited where any of the vectors has one. Vectors with many of those have
- * [pair][vector][2] int16 in their place, and so have weights that are too large for int16 sums of
- * bytes. Bytes of weights are unsigned: start is what sums of them begin with. */
+ * A code is low + 256 * high, low in -128..127, and high is 0 nearly everywhere. Codes of a share of up to
+ * WIDE vectors stand together: [quad][vector][4] int8, the low bytes. Quads of a vector with a high byte are
+ * listed: for each tile they are multiplied one by one, and 256 times their sum waits in `sums` until that of
+ * the low bytes is known. Shares with many of those have [pair][vector][2] int16 instead, and so have weights
+ * that are too large for int16 sums of bytes. Bytes of weights are unsigned: start is what sums of them
+ * begin with. */
 #ifndef LUTRA_KERNELS_X86_CODES_AVX2_H
 #define LUTRA_KERNELS_X86_CODES_AVX2_H
 
 #include "kernels/x86/panel_avx2.h"
 
 enum {
-    BLOCK = 128, /* vectors that share an unpacked run: 64 KB of codes, which L2 holds */
-    MANY_HIGH = 6, /* columns for each quad with high bytes; where there are more, pairs are faster */
-    HALVES = 32, /* of tiles in a strip: 256 KB of sums */
+    BLOCK = 128, /* vectors that share an unpacked run: 32 KB of codes, or 64 KB of pairs, which L2 holds */
+    SUMS = 4096, /* of 16 rows: of the tiles of a strip times the vectors of a block; 256 KB */
+    SHARES = (BLOCK + WIDE - 1) / WIDE,
+    WEIGHED = 32, /* if has_runs, columns whose sums are weighed as one: a group, or two that are woven */
+    SPARSE = 3,  /* where more than every third quad is listed, pairs are faster */
+    LIST = BLOCK * (PANEL_K / 4) / SPARSE,
     SLACK = 16   /* written too far, and written over but for the last vectors; 64 bytes: what follows
                     stays aligned */
 };
 
+/* A listed quad of a vector. What its group (or run, if groups are weighed) has listed so far goes to the sum
+ * at `to`, and what is there last remains. */
+struct listed {
+    int32_t high;        /* four high bytes */
+    int32_t bias;        /* times the bias: what is taken off */
+    int32_t keep;        /* -1 if the group's sum goes on, 0 if it begins here */
+    uint16_t at, sc, to; /* bytes: of its weights in the panel; of what they are weighed by; in `sums` */
+};
+
+struct share {
+    int v, nv;        /* vectors [v, v + nv) of the block */
+    int codes;        /* where theirs begin */
+    int list, listed; /* of them are listed, the first of which is `list` */
+    uint32_t some;    /* a bit for each group of which a quad is listed */
+    bool pairs;       /* are codes int16 pairs? */
+    bool far;         /* is an X larger than int16? */
+};
+
 struct strip {
     struct panel panel;
-    int32_t codes[PANEL_K / 2 * BLOCK + SLACK];
-    /* [group][vector] of WIDE: */
-    int32_t start[2][PANEL_GROUPS * BLOCK + SLACK]; /* of low and high bytes */
+    int32_t codes[PANEL_K / 2 * BLOCK];
+    /* [group][vector] of a share: */
+    int32_t start[PANEL_GROUPS * BLOCK + SLACK];
+    uint16_t slot[PANEL_GROUPS * BLOCK];            /* where in `sums` (bytes) those of high bytes are */
     float xs[PANEL_GROUPS * BLOCK];                 /* X, if there are minima */
     int32_t back[PANEL_GROUPS * BLOCK];             /* what is added to S, if bias_back */
-    /* if has_runs, [pair of groups][vector][2] of WIDE: X as int16, and X / 65536 if that is not 0 (far) */
-    int32_t x[2][PANEL_GROUPS / 2 * BLOCK + SLACK];
-    bool far[BLOCK];
-    int32_t sc[PANEL_GROUPS][16]; /* what sums of bytes are weighed by */
+    /* if has_runs, [pair of groups][vector][2]: X as int16, and X / 65536 if that is not 0 (far) */
+    int32_t x[2][PANEL_GROUPS / 2 * BLOCK];
+    int32_t sc[PANEL_GROUPS][16], high_sc[PANEL_GROUPS][16]; /* what sums of low and high bytes are weighed by */
     int16_t mn[PANEL_GROUPS * 16], back_sc[PANEL_GROUPS * 16]; /* what X are: [pair of groups][16 rows][2] */
     int32_t total[WIDE][16], minima[WIDE][16];
-    int32_t sums[WIDE][16]; /* 256 * those of high bytes */
-    uint64_t high[BLOCK]; /* of WIDE vectors, at the first: a bit for each quad with high bytes */
-    bool pairs[BLOCK];    /* likewise: are they int16 pairs? */
+    int32_t sums[1 + WIDE * PANEL_GROUPS][16]; /* 256 * those of high bytes; the first is zero */
     union {
         float f[16];
         int32_t i[16]; /* TERN: one group, so its sums stay integers */
-    } acc[HALVES][BLOCK];
+    } acc[SUMS];
+    int n_shares;
+    struct share shares[SHARES];
+    struct listed list[LIST];
 };
 
 /* ---- what int16 holds ----
@@ -144,12 +167,14 @@ static void weave_some(int32_t *dst, int nv, const void *src, size_t stride, int
     case 3:
         weave(dst, 3, src, stride, n);
         break;
+#if WIDE > 4
     case 4:
         weave(dst, 4, src, stride, n);
         break;
     case 5:
         weave(dst, 5, src, stride, n);
         break;
+#endif
     default:
         weave(dst, WIDE, src, stride, n);
         break;
@@ -229,17 +254,17 @@ static bool split_x(int16_t *low, int16_t *high, const int32_t *sums, int group)
     return _mm256_testz_si256(h, h);
 }
 
-/* X of the groups of nv vectors from v on, in pairs. */
-static __attribute__((noinline)) void put_x(struct strip *s, const struct lutra_mat *m, const int32_t *sums,
-                                            size_t stride, int v, int nv, int n)
+/* X of the groups of a share, in pairs. */
+static __attribute__((noinline)) void put_x(struct strip *s, struct share *p, const struct lutra_mat *m,
+                                            const int32_t *sums, size_t stride, int n)
 {
     int16_t x[2][WIDE][PANEL_GROUPS];
     const int pairs = n / m->group / 2;
-    for (int i = 0; i < nv; i++, sums += stride)
+    for (int i = 0; i < p->nv; i++, sums += stride)
         for (int g = 0; g < 2 * pairs; g += 8)
-            s->far[v] |= !split_x(x[0][i] + g, x[1][i] + g, sums + g, m->group);
-    for (int part = 0; part <= s->far[v]; part++)
-        weave_some(s->x[part] + v * pairs, nv, x[part], sizeof x[part][0], pairs);
+            p->far |= !split_x(x[0][i] + g, x[1][i] + g, sums + g, m->group);
+    for (int part = 0; part <= p->far; part++)
+        weave_some(s->x[part] + p->v * pairs, p->nv, x[part], sizeof x[part][0], pairs);
 }
 
 /* Columns that make one sum of bytes. */
@@ -250,47 +275,73 @@ static int group_of(const struct lutra_mat *m, int n)
     return woven(m) ? 2 * m->group : m->group;
 }
 
+/* Lists the quads in `set` of the i-th vector of a share; `high`: its high bytes, `slot`: of its groups, which
+ * have so many quads. Returns how many sums of the share are taken. */
+static int list_quads(struct strip *s, struct share *p, uint16_t *slot, int taken, uint64_t set,
+                      const int8_t *high, int quads, int bias)
+{
+    const __m256i b = _mm256_set1_epi8((char)bias);
+    for (int last = -1; set; set &= set - 1) {
+        const int quad = __builtin_ctzll(set), g = quad / quads;
+        struct listed *q = &s->list[p->list + p->listed++];
+        memcpy(&q->high, high + 4 * quad, sizeof q->high);
+        q->bias = _mm256_cvtsi256_si32(one_quad(b, _mm256_set1_epi32(q->high)));
+        q->keep = -(g == last);
+        if (g != last) slot[g * p->nv] = (uint16_t)(++taken * (int)sizeof s->sums[0]);
+        q->at = (uint16_t)(64 * quad);
+        q->sc = (uint16_t)(4 * quad / WEIGHED * (int)sizeof s->sc[0]);
+        q->to = slot[g * p->nv];
+        p->some |= 1u << g;
+        last = g;
+    }
+    return taken;
+}
+
 /* Columns [k, k + n) of vectors [v0, v0 + count). Are any of them pairs? */
 static bool put_codes(struct strip *s, const struct lutra_mat *m, const struct lutra_act *a, int v0,
                       int count, int k, int n)
 {
     const size_t stride = (size_t)a->k_pad;
-    const int16_t *c = a->codes + (size_t)v0 * stride + k;
-    const int32_t *sums = a->sums + (size_t)v0 * (stride / 16) + k / 16;
     const int group = group_of(m, n), bias = bias_of(m), back = bias_back(m);
+    const int high_group = has_runs(m) ? m->run : group, padded = (n / 4 + 3) & ~3;
     const bool bytes = bytes_do(m), has_x = x86_has_min(m->scales) || back;
     const bool narrow = a->code_max <= LUTRA_CODE_MAX_INT8;
     int8_t low[WIDE][PANEL_K], high[WIDE][PANEL_K];
     bool any = false;
+    int used = 0, list = 0;
+    s->n_shares = 0;
     for (int v = 0, nv; v < count; v += nv) {
-        const int16_t *from = c + (size_t)v * stride;
-        int32_t *to = s->codes + v * (n / 2);
-        int at = v * (n / group), padded = (n / 4 + 3) & ~3;
-        uint64_t bits = 0;
+        struct share *p = &s->shares[s->n_shares++];
+        const int16_t *from = a->codes + (size_t)(v0 + v) * stride + k;
+        const int32_t *sums = a->sums + (size_t)(v0 + v) * (stride / 16) + k / 16;
+        const int at = v * (n / group);
+        int32_t *to = s->codes + used;
+        uint16_t *slot = s->slot + v * (n / high_group);
+        uint64_t set[WIDE];
+        int quads = 0, taken = 0;
         nv = take(count - v);
-        s->far[v] = false;
-        if (has_x && has_runs(m))
-            put_x(s, m, sums + (size_t)v * (stride / 16), stride / 16, v, nv, n);
-        for (int i = 0; has_x && !has_runs(m) && i < nv; i++)
-            run_x(s->xs + at + i, s->back + at + i, nv, sums + (size_t)(v + i) * (stride / 16),
-                  group, n, back);
-        for (int i = 0; bytes && i < nv; i++)
-            bits |= split_run(low[i], narrow ? NULL : high[i], from + (size_t)i * stride, n,
-                              woven(m));
-        s->high[v] = bits;
-        s->pairs[v] = !bytes || MANY_HIGH * __builtin_popcountll(bits) > n;
-        any |= s->pairs[v];
-        if (s->pairs[v]) {
+        *p = (struct share){.v = v, .nv = nv, .codes = used, .list = list};
+        if (has_x && has_runs(m)) put_x(s, p, m, sums, stride / 16, n);
+        for (int i = 0; i < nv; i++) {
+            if (has_x && !has_runs(m))
+                run_x(s->xs + at + i, s->back + at + i, nv, sums + (size_t)i * (stride / 16), group, n, back);
+            if (!bytes) continue;
+            set[i] = split_run(low[i], narrow ? NULL : high[i], from + (size_t)i * stride, n, woven(m));
+            quads += __builtin_popcountll(set[i]);
+        }
+        p->pairs = !bytes || SPARSE * quads > nv * n / 4;
+        used += nv * (p->pairs ? n / 2 : padded);
+        if (p->pairs) {
             weave_some(to, nv, from, 2 * stride, n / 2);
+            any = true;
             continue;
         }
-        /* two quads too many perhaps: what comes next is written over them */
         weave_some(to, nv, low, PANEL_K, padded);
-        put_starts(s->start[0] + at, to, nv, group, n, bias);
-        if (bits) {
-            weave_some(to + n / 4 * nv, nv, high, PANEL_K, padded);
-            put_starts(s->start[1] + at, to + n / 4 * nv, nv, group, n, bias);
-        }
+        put_starts(s->start + at, to, nv, group, n, bias);
+        memset(slot, 0, (size_t)(nv * (n / high_group)) * sizeof *slot);
+        for (int i = 0; i < nv; i++)
+            taken = list_quads(s, p, slot + i, taken, set[i], high[i], high_group / 4, bias);
+        list += p->listed;
     }
     return any;
 }

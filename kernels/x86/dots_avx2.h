@@ -33,12 +33,12 @@ X86_INLINE void add_quads(struct sums *s, __m256i lo, __m256i hi, __m256i x)
     X86_PIN(s->hi);
 }
 
-/* The same in add_quad's lanes; a multiple of 8 columns. */
+/* The same in add_quad's lanes; up to the next multiple of 16 columns, where codes are zero. */
 X86_INLINE void dot_quads(struct sums *s, int nv, const uint8_t *w, const int32_t *x, int n)
 {
-    for (int k = 0; k < n; k += 8, w += 128, x += 2 * nv) {
+    for (int k = 0; k < n; k += 16, w += 256, x += 4 * nv) {
         X86_UNROLL
-        for (int j = 0; j < 2; j++) {
+        for (int j = 0; j < 4; j++) {
             __m256i lo = x86_load(w + 64 * j), hi = x86_load(w + 64 * j + 32);
             X86_UNROLL
             for (int v = 0; v < nv; v++) add_quads(&s[v], lo, hi, _mm256_set1_epi32(x[j * nv + v]));
@@ -54,14 +54,17 @@ X86_INLINE void start_sums(struct sums *s, int nv, const int32_t *start)
     }
 }
 
-/* S of a group, or S times sc (in weight's form). */
+/* S of a group, or S times sc (in weight's form). Two loops: clang would not unroll one. */
 X86_INLINE void finish_sums(struct sums *s, int nv, const int32_t *sc)
 {
-    X86_UNROLL
-    for (int v = 0; v < nv; v++) {
-        s[v].lo = sc ? weighed(s[v].lo, x86_load(sc)) : whole(s[v].lo);
-        s[v].hi = sc ? weighed(s[v].hi, x86_load(sc + 8)) : whole(s[v].hi);
+    if (sc) {
+        X86_UNROLL
+        for (int v = 0; v < nv; v++)
+            s[v] = (struct sums){weighed(s[v].lo, x86_load(sc)), weighed(s[v].hi, x86_load(sc + 8))};
+        return;
     }
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) s[v] = (struct sums){whole(s[v].lo), whole(s[v].hi)};
 }
 
 X86_INLINE void store_sums(int32_t (*sums)[16], int nv, const struct sums *s)
@@ -73,23 +76,23 @@ X86_INLINE void store_sums(int32_t (*sums)[16], int nv, const struct sums *s)
     }
 }
 
-/* 256 * sums of the high bytes of the quads in `bits`. */
-X86_INLINE void high_sums(int32_t (*sums)[16], int nv, const uint8_t *w, const int32_t *x,
-                          const int32_t *start, uint64_t bits, const int32_t *sc)
+/* 256 times the sums of a share's listed quads; times sc if `weigh`. */
+X86_INLINE void add_listed(struct strip *s, const struct share *p, const uint8_t *w, bool weigh, bool has_bias)
 {
-    struct sums t[WIDE];
-    start_sums(t, nv, start);
-    for (; bits; bits &= bits - 1) {
-        int q = __builtin_ctzll(bits);
-        __m256i lo = x86_load(w + 64 * q), hi = x86_load(w + 64 * q + 32);
+    const struct listed *q = s->list + p->list, *end = q + p->listed;
+    __m256i sum[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    for (; q < end; q++) {
+        const __m256i x = _mm256_set1_epi32(q->high), keep = _mm256_set1_epi32(q->keep);
+        const uint8_t *four = w + q->at, *sc = (const uint8_t *)s->high_sc + q->sc;
+        __m256i *to = (__m256i *)(void *)((uint8_t *)s->sums + q->to);
         X86_UNROLL
-        for (int v = 0; v < nv; v++) add_quads(&t[v], lo, hi, _mm256_set1_epi32(x[q * nv + v]));
-    }
-    finish_sums(t, nv, sc);
-    X86_UNROLL
-    for (int v = 0; v < nv; v++) {
-        _mm256_store_si256((__m256i *)sums[v], _mm256_slli_epi32(t[v].lo, 8));
-        _mm256_store_si256((__m256i *)sums[v] + 1, _mm256_slli_epi32(t[v].hi, 8));
+        for (int i = 0; i < 2; i++) {
+            __m256i t = one_quad(x86_load(four + 32 * i), x);
+            if (has_bias) t = less(t, _mm256_set1_epi32(q->bias));
+            t = weigh ? weighed(t, x86_load(sc + 32 * i)) : high_whole(t);
+            sum[i] = _mm256_add_epi32(_mm256_and_si256(sum[i], keep), t);
+            _mm256_store_si256(to + i, sum[i]);
+        }
     }
 }
 
@@ -99,6 +102,17 @@ X86_INLINE void add_sums(struct sums *s, int nv, int32_t (*sums)[16])
     for (int v = 0; v < nv; v++) {
         s[v].lo = _mm256_add_epi32(s[v].lo, x86_load(sums[v]));
         s[v].hi = _mm256_add_epi32(s[v].hi, x86_load(sums[v] + 8));
+    }
+}
+
+/* s[v] += those of high bytes of its group. */
+X86_INLINE void add_high(struct sums *s, int nv, int32_t (*sums)[16], const uint16_t *slot)
+{
+    X86_UNROLL
+    for (int v = 0; v < nv; v++) {
+        const uint8_t *high = (const uint8_t *)sums + slot[v];
+        s[v].lo = _mm256_add_epi32(s[v].lo, x86_load(high));
+        s[v].hi = _mm256_add_epi32(s[v].hi, x86_load(high + 32));
     }
 }
 
@@ -147,49 +161,45 @@ X86_INLINE void add_ints(int32_t *acc, const struct sums *s, int nv)
 struct half_run {
     struct strip *s;
     const struct lutra_mat *m;
-    int row, half; /* in acc, in the panel */
+    int acc, half; /* the first of its sums; in the panel */
     int n, group, steps; /* columns of the run, of a group; groups */
     bool back;
     int runs, pairs_x, all_x; /* runs of groups; pairs of groups in one of them, in all */
 };
 
-/* S of a group whose high bytes in the quads `some` are not all zero; sc as in finish_sums. */
-X86_INLINE void group_sums(struct sums *t, struct strip *s, int nv, const uint8_t *w, const int32_t *x,
-                           const int32_t *start, int group, int n, uint64_t some, const int32_t *sc)
+/* S of a group but for high bytes; sc as in finish_sums. */
+X86_INLINE void group_sums(struct sums *t, int nv, const uint8_t *w, const int32_t *x, const int32_t *start,
+                           int group, const int32_t *sc)
 {
-    const int32_t *high_start = start + (s->start[1] - s->start[0]);
-    if (some) high_sums(s->sums, nv, w, x + n / 4 * nv, high_start, some, sc);
     start_sums(t, nv, start);
     dot_quads(t, nv, w, x, group);
     finish_sums(t, nv, sc);
-    if (some) add_sums(t, nv, s->sums);
 }
 
-/* nv vectors from v on. */
-X86_INLINE void some_run(const struct half_run *h, int nv, int v)
+/* The vectors of a share. */
+X86_INLINE void some_run(const struct half_run *h, int nv, const struct share *p)
 {
     struct strip *s = h->s;
-    const int group = h->group, n = h->n, steps = h->steps;
-    const bool pairs = s->pairs[v], tern = h->m->kind == LUTRA_MAT_TERN;
+    const int group = h->group, steps = h->steps, v = p->v;
+    const bool pairs = p->pairs, tern = h->m->kind == LUTRA_MAT_TERN;
     const bool has_min = x86_has_min(h->m->scales), has_back = h->back;
     const uint8_t *w = pairs ? (const uint8_t *)s->panel.wide[h->half] : s->panel.bytes[h->half];
     const int w_step = pairs ? 32 * group : 16 * group, x_step = (pairs ? group / 2 : group / 4) * nv;
-    const int32_t *x = s->codes + v * (n / 2);
-    const uint64_t all = ~(uint64_t)0 >> (64 - group / 4);
-    float *acc = s->acc[h->row][v].f;
-    uint64_t quads = s->high[v];
-    for (int g = 0, at = v * steps; g < steps; g++, at += nv, w += w_step, x += x_step) {
+    const int32_t *x = s->codes + p->codes;
+    uint32_t some = p->some;
+    float *acc = s->acc[h->acc + v].f;
+    for (int g = 0, at = v * steps; g < steps; g++, at += nv, w += w_step, x += x_step, some >>= 1) {
         struct sums t[WIDE];
         if (pairs) {
             zero_sums(t, nv);
             dot_pairs(t, nv, (const int16_t *)(const void *)w, x, group);
         } else {
-            group_sums(t, s, nv, w, x, s->start[0] + at, group, n, quads & all, NULL);
+            group_sums(t, nv, w, x, s->start + at, group, NULL);
+            if (some & 1) add_high(t, nv, s->sums, s->slot + at);
             if (has_back) add_back(t, nv, s->back + at);
-            quads >>= group / 4 & 63;
         }
         if (tern) {
-            add_ints(s->acc[h->row][v].i, t, nv);
+            add_ints(s->acc[h->acc + v].i, t, nv);
             return;
         }
         if (has_min)

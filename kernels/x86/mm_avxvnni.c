@@ -43,6 +43,21 @@ X86_INLINE __m256i weighed(__m256i v, __m256i w)
     return _mm256_mullo_epi32(v, w);
 }
 
+X86_INLINE __m256i one_quad(__m256i w, __m256i x)
+{
+    return _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), w, x);
+}
+
+X86_INLINE __m256i high_whole(__m256i v)
+{
+    return _mm256_slli_epi32(v, 8);
+}
+
+X86_INLINE __m256i high_weight(__m256i w)
+{
+    return _mm256_slli_epi32(weight(w), 8);
+}
+
 X86_INLINE __m256i less(__m256i a, __m256i b)
 {
     return _mm256_sub_epi32(a, b);

@@ -116,35 +116,55 @@ X86_INLINE void unpack_steps(uint8_t *dst, const uint8_t *codes, int bits, int n
     }
 }
 
-/* DENSE: each part in its place; 32 columns at a time. */
-X86_INLINE void unpack_parts(uint8_t *dst, const uint8_t *codes, int bits, int n_cols)
+/* A quad of a group of 16 and the same of the next one: see woven. */
+X86_INLINE void weave_quads(__m256i q[2])
 {
-    for (int k = 0; k < n_cols; k += LUTRA_DENSE_K, codes += 64 * bits) {
+    const __m256i a = q[0], b = q[1];
+    q[0] = _mm256_blend_epi16(a, _mm256_slli_epi32(b, 16), 0xAA);
+    q[1] = _mm256_blend_epi16(_mm256_srli_epi32(a, 16), b, 0xAA);
+}
+
+/* DENSE: each part in its place; 32 columns at a time. */
+X86_INLINE void unpack_parts(uint8_t *dst, const uint8_t *codes, int bits, int n_cols, bool weave)
+{
+    const int step = weave ? 64 : 256; /* from a quad of 16 columns to that of the next ones */
+    for (int k = 0; k < n_cols; k += LUTRA_DENSE_K, codes += 64 * bits, dst += 512) {
         X86_UNROLL
-        for (int quad = 0; quad < 8; quad++, dst += 64)
-            for (int side = 0; side < 2; side++)
-                _mm256_store_si256((__m256i *)dst + side,
-                                   x86_dense_quad(codes, bits, quad / 4, quad % 4, side));
+        for (int i = 0; i < 8; i++) {
+            const int quad = i / 2, side = i % 2;
+            uint8_t *to = dst + 32 * side + (weave ? 128 : 64) * quad;
+            __m256i q[2] = {x86_dense_quad(codes, bits, 0, quad, side),
+                            x86_dense_quad(codes, bits, 1, quad, side)};
+            if (weave) weave_quads(q);
+            _mm256_store_si256((__m256i *)to, q[0]);
+            _mm256_store_si256((__m256i *)(to + step), q[1]);
+        }
     }
 }
 
-static void unpack_dense(uint8_t *dst, const uint8_t *codes, int bits, int n_cols)
+static void unpack_dense(uint8_t *dst, const uint8_t *codes, int bits, int n_cols, bool weave)
 {
     switch (bits) {
     case 2:
-        unpack_parts(dst, codes, 2, n_cols);
+        if (weave)
+            unpack_parts(dst, codes, 2, n_cols, true);
+        else
+            unpack_parts(dst, codes, 2, n_cols, false);
         break;
     case 3:
-        unpack_parts(dst, codes, 3, n_cols);
+        if (weave)
+            unpack_parts(dst, codes, 3, n_cols, true);
+        else
+            unpack_parts(dst, codes, 3, n_cols, false);
         break;
     case 4:
-        unpack_parts(dst, codes, 4, n_cols);
+        unpack_parts(dst, codes, 4, n_cols, false);
         break;
     case 5:
-        unpack_parts(dst, codes, 5, n_cols);
+        unpack_parts(dst, codes, 5, n_cols, false);
         break;
     default:
-        unpack_parts(dst, codes, 6, n_cols);
+        unpack_parts(dst, codes, 6, n_cols, false);
         break;
     }
 }
@@ -154,18 +174,17 @@ static void weave_bytes(uint8_t *bytes)
 {
     for (int k = 0; k < PANEL_K; k += 32, bytes += 512)
         for (int side = 0; side < 2; side++) {
-            __m256i *q = (__m256i *)(bytes + 32 * side), a[4], b[4];
+            __m256i *q = (__m256i *)(bytes + 32 * side), two[4][2];
             X86_UNROLL
             for (int i = 0; i < 4; i++) {
-                a[i] = _mm256_load_si256(q + 2 * i);
-                b[i] = _mm256_load_si256(q + 2 * i + 8);
+                two[i][0] = _mm256_load_si256(q + 2 * i);
+                two[i][1] = _mm256_load_si256(q + 2 * i + 8);
             }
             X86_UNROLL
             for (int i = 0; i < 4; i++) {
-                __m256i two = _mm256_blend_epi16(a[i], _mm256_slli_epi32(b[i], 16), 0xAA);
-                _mm256_store_si256(q + 4 * i, two);
-                two = _mm256_blend_epi16(_mm256_srli_epi32(a[i], 16), b[i], 0xAA);
-                _mm256_store_si256(q + 4 * i + 2, two);
+                weave_quads(two[i]);
+                _mm256_store_si256(q + 4 * i, two[i][0]);
+                _mm256_store_si256(q + 4 * i + 2, two[i][1]);
             }
         }
 }
@@ -473,12 +492,14 @@ static void panel_fill(struct panel *p, const struct lutra_mat *m, const uint8_t
         else if (m->kind == LUTRA_MAT_BOOK)
             unpack_book(dst, codes, m->book, zero, m->unit_k);
         else if (m->kind == LUTRA_MAT_DENSE)
-            unpack_dense(dst, codes, m->bits, m->unit_k);
+            unpack_dense(dst, codes, m->bits, m->unit_k, runs && woven(m));
         else
             unpack_planes(dst, codes, m->bits, m->unit_k);
-        if (runs && woven(m)) weave_bytes(dst);
+        if (runs && woven(m) && m->kind != LUTRA_MAT_DENSE) weave_bytes(dst);
         if (runs && folds(m)) fold_bytes(dst, m, unit, zero);
     }
+    for (int half = 0; run % 16 && half < 2; half++) /* TERN: dot_quads takes 16 columns at once */
+        memset(p->bytes[half] + 16 * run, 0, 128);
 }
 
 #endif

@@ -9,10 +9,14 @@
 
 /* ---- weights ---- */
 
-X86_INLINE void put_weight(int32_t *dst, __m256i even, __m256i odd)
+X86_INLINE void put_weight(struct strip *s, int g, __m256i even, __m256i odd)
 {
-    _mm256_store_si256((__m256i *)dst, weight(_mm256_unpacklo_epi16(even, odd)));
-    _mm256_store_si256((__m256i *)(dst + 8), weight(_mm256_unpackhi_epi16(even, odd)));
+    const __m256i w[2] = {_mm256_unpacklo_epi16(even, odd), _mm256_unpackhi_epi16(even, odd)};
+    X86_UNROLL
+    for (int i = 0; i < 2; i++) {
+        _mm256_store_si256((__m256i *)s->sc[g] + i, weight(w[i]));
+        _mm256_store_si256((__m256i *)s->high_sc[g] + i, high_weight(w[i]));
+    }
 }
 
 X86_INLINE void put_pair(int16_t *dst, __m256i even, __m256i odd)
@@ -28,10 +32,10 @@ static void put_weights(struct strip *s, const struct lutra_mat *m, const uint8_
     for (int g = 0; g < m->unit_k / m->group; g += 2) {
         __m256i a = panel_sc(m, unit, g, false), b = panel_sc(m, unit, g + 1, false);
         if (woven(m)) {
-            put_weight(s->sc[g / 2], a, b);
+            put_weight(s, g / 2, a, b);
         } else {
-            put_weight(s->sc[g], a, a);
-            put_weight(s->sc[g + 1], b, b);
+            put_weight(s, g, a, a);
+            put_weight(s, g + 1, b, b);
         }
         const __m256i by = _mm256_set1_epi16((int16_t)back);
         if (back) put_pair(s->back_sc + 16 * g, _mm256_mullo_epi16(a, by), _mm256_mullo_epi16(b, by));
@@ -79,27 +83,26 @@ X86_INLINE void dot_x(struct sums *t, struct strip *s, int nv, const int16_t *w,
 {
     zero_sums(t, nv);
     if (far) {
-        far_x(s->sums, nv, w, x + (s->x[1] - s->x[0]), pairs);
-        add_sums(t, nv, s->sums);
+        far_x(s->total, nv, w, x + (s->x[1] - s->x[0]), pairs);
+        add_sums(t, nv, s->total);
     }
     dot_pairs(t, nv, w, x, 2 * pairs);
 }
 
 /* some_run of these types. */
-X86_INLINE void some_weighed(const struct half_run *h, int nv, int v)
+X86_INLINE void some_weighed(const struct half_run *h, int nv, const struct share *p)
 {
     struct strip *s = h->s;
-    const int group = h->group, run = h->m->run, pairs_x = h->pairs_x;
+    const int group = h->group, run = h->m->run, pairs_x = h->pairs_x, v = p->v;
     const uint8_t *w = s->panel.bytes[0];
     const int16_t *wide = s->panel.wide[0];
-    const int32_t *codes = s->codes + PANEL_K / 2 * v, *start = s->start[0] + h->steps * v;
+    const int32_t *codes = s->codes + p->codes, *start = s->start + h->steps * v;
+    const uint16_t *slot = s->slot + h->runs * v;
     const int32_t *x = s->x[0] + h->all_x * v, *sc = folds(h->m) ? NULL : s->sc[0];
-    const uint64_t all = ~(uint64_t)0 >> (64 - group / 4);
-    const bool far = s->far[v], pairs = s->pairs[v], has_back = SUMS16 && h->back;
+    const bool far = p->far, pairs = p->pairs, has_back = SUMS16 && h->back;
     const bool has_min = x86_has_min(h->m->scales);
-    float *acc = s->acc[h->row][v].f;
-    uint64_t quads = s->high[v];
-    for (int r = 0, g = 0; r < h->runs; r++, g += 32 * pairs_x) {
+    float *acc = s->acc[h->acc + v].f;
+    for (int r = 0, g = 0; r < h->runs; r++, g += 32 * pairs_x, slot += nv) {
         struct sums t[WIDE];
         if (has_min) {
             dot_x(t, s, nv, s->mn + g, x, far, pairs_x);
@@ -117,9 +120,8 @@ X86_INLINE void some_weighed(const struct half_run *h, int nv, int v)
             }
             bool more = has_back;
             for (const uint8_t *end = w + 16 * run;;) {
-                group_sums(t, s, nv, w, codes, start, group, PANEL_K, quads & all, sc);
+                group_sums(t, nv, w, codes, start, group, sc);
                 w += 16 * group;
-                quads >>= group / 4 & 63;
                 codes += group / 4 * nv;
                 start += nv;
                 if (!sc) break; /* folded: this was all of the run */
@@ -129,6 +131,7 @@ X86_INLINE void some_weighed(const struct half_run *h, int nv, int v)
                 if (w == end) break;
                 store_sums(s->total, nv, t);
             }
+            if (p->some >> r & 1) add_high(t, nv, s->sums, slot);
         }
         add_run(acc, t, nv, s->panel.d[0][r], s->panel.m[r], has_min ? s->minima : NULL);
         x += pairs_x * nv;

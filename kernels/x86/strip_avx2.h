@@ -9,6 +9,8 @@
  *   whole(v)                     what add_quad summed up, as int32
  *   weighed(v, weight(w))        the same times w, int16 twice a row; with SUMS16 each half of a lane has
  *                                its own
+ *   one_quad(w, x)               four columns alone, in its lanes, positive; high_whole(v) is 256 times that as
+ *                                int32, and high_weight(w) what `weighed` takes for 256 times w
  *   less(a, b)                   a - b in its lanes
  *   SUMS16                       are its lanes int16?
  *   WIDE                         vectors whose sums stand in registers
@@ -29,46 +31,54 @@
 
 /* Functions of their own: in one with the others gcc runs out of registers. */
 #define SOME_RUN(nv)                                                                               \
-    static __attribute__((noinline)) void run_##nv(const struct half_run *h, int v)                \
+    static __attribute__((noinline)) void run_##nv(const struct half_run *h, const struct share *p) \
     {                                                                                              \
-        some_run(h, nv, v);                                                                        \
+        some_run(h, nv, p);                                                                        \
     }                                                                                              \
-    static __attribute__((noinline)) void weighed_##nv(const struct half_run *h, int v)            \
+    static __attribute__((noinline)) void weighed_##nv(const struct half_run *h, const struct share *p) \
     {                                                                                              \
-        some_weighed(h, nv, v);                                                                    \
+        some_weighed(h, nv, p);                                                                    \
     }
 
 SOME_RUN(1)
 SOME_RUN(2)
 SOME_RUN(3)
 SOME_RUN(4)
+#if WIDE > 4
 SOME_RUN(5)
-#if WIDE > 5
 SOME_RUN(6)
 #endif
 
 /* What is unpacked next, `bytes` from `next` on, is fetched meanwhile, a few lines before every pass: all at
  * once would fill the core's miss buffers. */
-static void block_run(const struct half_run *h, int count, const uint8_t *next, size_t bytes)
+static void block_run(const struct half_run *h, const uint8_t *next, size_t bytes)
 {
-    static void (*const runs[2][WIDE])(const struct half_run *, int) = {
-        {run_1, run_2, run_3, run_4, run_5,
-#if WIDE > 5
-         run_6
+    static void (*const runs[2][WIDE])(const struct half_run *, const struct share *) = {
+        {run_1, run_2, run_3, run_4,
+#if WIDE > 4
+         run_5, run_6
 #endif
         },
-        {weighed_1, weighed_2, weighed_3, weighed_4, weighed_5,
-#if WIDE > 5
-         weighed_6
+        {weighed_1, weighed_2, weighed_3, weighed_4,
+#if WIDE > 4
+         weighed_5, weighed_6
 #endif
         }};
-    const size_t passes = (size_t)(count + WIDE - 1) / WIDE, each = (bytes + passes - 1) / passes;
+    struct strip *s = h->s;
+    const uint8_t *w = s->panel.bytes[h->half];
+    const int bias = bias_of(h->m);
+    const size_t passes = (size_t)s->n_shares, each = (bytes + passes - 1) / passes;
     size_t at = 0, end = 0;
-    for (int v = 0, nv; v < count; v += nv) {
-        nv = take(count - v);
+    for (const struct share *p = s->shares; p < s->shares + s->n_shares; p++) {
         for (end += each; at < end; at += 64)
             _mm_prefetch((const char *)next + at, _MM_HINT_T0);
-        runs[has_runs(h->m)][nv - 1](h, v);
+        if (!has_runs(h->m) || folds(h->m))
+            add_listed(s, p, w, false, true);
+        else if (bias)
+            add_listed(s, p, w, true, true);
+        else
+            add_listed(s, p, w, true, false);
+        runs[has_runs(h->m)][p->nv - 1](h, p);
     }
 }
 
@@ -85,12 +95,12 @@ static void store_half(float *y, const struct lutra_mat *m, struct x86_rows r, i
     if (row < m->n_rows) x86_store_rows(y + row, r, scale, m->n_rows - row);
 }
 
-/* TERN: two halves, from the order they were unpacked in. */
-static void store_trits(float *y, const struct strip *s, const struct lutra_mat *m, int half, int b,
+/* TERN: two halves, `count` sums apart, from the order they were unpacked in. */
+static void store_trits(float *y, const struct strip *s, const struct lutra_mat *m, int acc, int count,
                         int row, float scale)
 {
     __m256i r[4];
-    for (int i = 0; i < 4; i++) r[i] = x86_load(s->acc[half + i / 2][b].i + 8 * (i & 1));
+    for (int i = 0; i < 4; i++) r[i] = x86_load(s->acc[acc + i / 2 * count].i + 8 * (i & 1));
     for (int i = 0; i < 2; i++) {
         __m256i lo = i ? _mm256_permute2x128_si256(r[0], r[1], 0x31)
                        : _mm256_permute2x128_si256(r[0], r[1], 0x20);
@@ -101,11 +111,11 @@ static void store_trits(float *y, const struct strip *s, const struct lutra_mat 
 }
 
 /* The rows of one vector are done: times `scale` to y, as many rows as there are. */
-static void store_tile(float *y, const struct strip *s, const struct lutra_mat *m, int half, int b,
+static void store_tile(float *y, const struct strip *s, const struct lutra_mat *m, int acc, int count,
                        int row, float scale)
 {
     for (int i = 0; i < m->tile_rows / 16; i++) {
-        const float *f = s->acc[half + i][b].f;
+        const float *f = s->acc[acc + i * count].f;
         struct x86_rows r = {_mm256_load_ps(f), _mm256_load_ps(f + 8)};
         store_half(y, m, r, row + 16 * i, scale);
     }
@@ -117,14 +127,14 @@ static float scale_of(const struct lutra_mat *m, float vector)
     return m->kind == LUTRA_MAT_BOOK ? vector * m->scale : vector;
 }
 
-/* Tiles [tile0, tile1), at most HALVES halves, times vectors [v0, v0 + count). */
+/* Tiles [tile0, tile1), which have room for their sums, times vectors [v0, v0 + count). */
 static void strip_mul(struct strip *s, float *y, size_t y_stride, const struct lutra_mat *m,
                       const struct lutra_act *a, int v0, int count, int tile0, int tile1)
 {
     const bool back = bias_back(m) != 0;
     int halves = m->tile_rows / 16, n;
-    for (int i = 0; i < (tile1 - tile0) * halves; i++)
-        memset(s->acc[i], 0, (size_t)count * sizeof s->acc[i][0]);
+    memset(s->sums[0], 0, sizeof s->sums[0]);
+    memset(s->acc, 0, (size_t)((tile1 - tile0) * halves * count) * sizeof s->acc[0]);
     for (int k = 0; k < panel_end(m); k += n) {
         n = panel_run(m, k);
         const int group = group_of(m, n), runs = has_runs(m) ? n / m->run : 1;
@@ -140,20 +150,20 @@ static void strip_mul(struct strip *s, float *y, size_t y_stride, const struct l
             if (has_runs(m) && pairs) panel_put_sc(&s->panel, m, unit);
             if (pairs) panel_widen(&s->panel, m, n);
             for (int i = 0; i < halves; i++) {
-                struct half_run h = {s,     m,         (t - tile0) * halves + i, i,        n,
-                                     group, n / group, back,                     runs, all_x / runs, all_x};
-                block_run(&h, count, next + part * (size_t)i, part);
+                const int acc = ((t - tile0) * halves + i) * count;
+                struct half_run h = {s, m, acc, i, n, group, n / group, back, runs, all_x / runs, all_x};
+                block_run(&h, next + part * (size_t)i, part);
             }
         }
     }
     for (int v = 0; v < count; v++) {
         float *to = y + (size_t)(v0 + v) * y_stride;
         for (int t = tile0; t < tile1; t++) {
-            int half = (t - tile0) * halves, row = t * m->tile_rows;
+            const int acc = (t - tile0) * halves * count + v, row = t * m->tile_rows;
             if (m->kind == LUTRA_MAT_TERN)
-                store_trits(to, s, m, half, v, row, a->scale[v0 + v]);
+                store_trits(to, s, m, acc, count, row, a->scale[v0 + v]);
             else
-                store_tile(to, s, m, half, v, row, scale_of(m, a->scale[v0 + v]));
+                store_tile(to, s, m, acc, count, row, scale_of(m, a->scale[v0 + v]));
         }
     }
 }
@@ -162,9 +172,9 @@ static void strips_mul(float *y, size_t y_stride, const struct lutra_mat *m,
                        const struct lutra_act *a, int v0, int v1, int tile0, int tile1,
                        void *scratch)
 {
-    const int tiles = HALVES * 16 / m->tile_rows;
     for (int v = v0, count; v < v1; v += count) {
         count = min_int(BLOCK, v1 - v);
+        const int tiles = SUMS / count / (m->tile_rows / 16);
         for (int t = tile0; t < tile1; t += tiles)
             strip_mul(scratch, y, y_stride, m, a, v, count, t, min_int(t + tiles, tile1));
     }
