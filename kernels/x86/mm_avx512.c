@@ -4,14 +4,14 @@
  *
  *   for a block of vectors / for a band of rows / for a run of <= 256 columns: copy its codes, then
  *       for a strip of 32 rows: unpack, then
- *           for eight vectors / for a group: 32 rows x 8 vectors of int32 in registers, then D, M,
+ *           for six vectors / for a group: 32 rows x 6 vectors of int32 in registers, then D, M,
  *           and fetch some of what the next strip unpacks
  *
  * Where groups are weighed in integers over a run (lut.h), sc of 16 columns is in the bytes, which leaves
  * one group of 256 columns; sums of 32 are added up with sc; and minima are mn times the bytes of X, once a
- * run. What groups of 16 and 32 add up to, float or weighed, stands in registers too: 6 vectors at a time.
+ * run. What groups of 16 and 32 add up to, float or weighed, stands in registers too.
  *
- * 16 sums in registers: ten loads for 16 vpdpbusd, and more chains than the latency of four asks
+ * 12 sums in registers: eight loads for 12 vpdpbusd, and more chains than the latency of four asks
  * for. The float sums of a band wait in scratch between runs, so each output sees its groups in
  * ascending order. Which bytes of the codes are multiplied, many_avx512.h says. */
 #include "kernels/ops.h"
@@ -20,8 +20,7 @@
 #include "kernels/x86/x86_init.h"
 
 enum {
-    STRIPS = 16, /* of 32 rows in a band: its sums are 512 KB, the codes of a run 128 KB */
-    LAST = 8,    /* columns at the end of a group */
+    SUMS = 16 * MANY_BLOCK, /* of 32 rows and a vector, in a band: 512 KB; the codes of a run are 64 KB */
     FEW = 6,     /* I8: vectors whose sums stand in registers, nothing unpacked; N=6 8 16: 107 110 110
                     MAC/ns, a panel 105 117 143 ... */
     I8_SHORT = 64, /* ... and 74 79 90 97 (32) if all columns have 14 bits: then up to so many */
@@ -44,7 +43,7 @@ struct scratch {
     struct panel panel;
     struct ahead ahead;
     struct many codes;
-    float acc[STRIPS][MANY_BLOCK][2][16];
+    float acc[SUMS][2][16]; /* [strip][vector] */
 };
 
 static int min_int(int a, int b)
@@ -78,12 +77,12 @@ X512_INLINE struct share share_of(const struct scratch *s, const struct many_sha
 
 /* Sums of 32 rows and nv vectors, in registers ... */
 struct sums {
-    __m512i t[MANY_WIDE][2];
+    __m512i t[MANY_SHARE][2];
 };
 
 /* ... and what they are added to: a store costs as much time as one and a half vpdpbusd. */
 struct floats {
-    __m512 f[MANY_NARROW][2];
+    __m512 f[MANY_SHARE][2];
 };
 
 /* Four columns of both halves. */
@@ -116,7 +115,22 @@ X512_INLINE void dot_quads(struct sums *s, int nv, const uint8_t *w, const int8_
     }
 }
 
-/* 256 times the sums of the high bytes of a share in which many quads have some, to their slots: all of them
+X512_INLINE void zero_sums(struct sums *t, int nv)
+{
+    X512_UNROLL
+    for (int v = 0; v < nv; v++) t->t[v][0] = t->t[v][1] = _mm512_setzero_si512();
+}
+
+X512_INLINE void shift_sums(struct sums *t, int nv, unsigned by)
+{
+    X512_UNROLL
+    for (int v = 0; v < nv; v++) {
+        t->t[v][0] = _mm512_slli_epi32(t->t[v][0], by);
+        t->t[v][1] = _mm512_slli_epi32(t->t[v][1], by);
+    }
+}
+
+/* 64 times the sums of the high bytes of a share in which many quads have some, to their slots: all of them
  * are multiplied. */
 X512_INLINE void add_dense(struct many *s, const struct many_share *of, const struct panel *panel,
                            int nv, int group, int n)
@@ -125,15 +139,14 @@ X512_INLINE void add_dense(struct many *s, const struct many_share *of, const st
     const uint16_t *slot = s->slot[of->b];
     for (int k = 0; k < n; slot++) {
         struct sums t;
-        X512_UNROLL
-        for (int v = 0; v < nv; v++) t.t[v][0] = t.t[v][1] = _mm512_setzero_si512();
+        zero_sums(&t, nv);
         for (int end = k + group; k < end; k += 16)
             dot_quads(&t, nv, panel->q[k / 4][0], high + k, PANEL_K, 4);
         X512_UNROLL
         for (int v = 0; v < nv; v++) {
             uint8_t *sum = (uint8_t *)s->sums + slot[PANEL_GROUPS * v];
-            _mm512_store_si512(sum, _mm512_slli_epi32(t.t[v][0], 8));
-            _mm512_store_si512(sum + 64, _mm512_slli_epi32(t.t[v][1], 8));
+            _mm512_store_si512(sum, _mm512_slli_epi32(t.t[v][0], MANY_SHIFT));
+            _mm512_store_si512(sum + 64, _mm512_slli_epi32(t.t[v][1], MANY_SHIFT));
         }
     }
 }
@@ -148,7 +161,7 @@ X512_INLINE void fetch_some(const struct ahead *next, int share)
     }
 }
 
-/* What the groups of share i begin with. */
+/* What the narrow groups of share i begin with. */
 static void add_high(struct scratch *s, int i, int group, int n)
 {
     const struct many_share *of = &s->codes.shares[i];
@@ -157,13 +170,11 @@ static void add_high(struct scratch *s, int i, int group, int n)
         many_add_high(&s->codes, of, &s->panel);
     else if (of->n == 4)
         add_dense(&s->codes, of, &s->panel, 4, group, n);
-    else if (of->n == 6)
-        add_dense(&s->codes, of, &s->panel, 6, group, n);
     else
-        add_dense(&s->codes, of, &s->panel, MANY_WIDE, group, n);
+        add_dense(&s->codes, of, &s->panel, MANY_SHARE, group, n);
 }
 
-/* 256 times the sums of high bytes, and what is taken off for the weights' zero. */
+/* 64 times the sums of high bytes, and what is taken off for the weights' zero. */
 X512_INLINE __m512i start_sum(__m512i high, const struct share *p, int v, bool has_min)
 {
     if (has_min) return high; /* zero is zero there */
@@ -205,45 +216,66 @@ X512_INLINE void end_group(struct floats *acc, const struct share *p, struct sum
     }
 }
 
-/* The minima of a run, whose mn are `quads` quads of groups from g on. */
+/* The minima of a run and vectors [v0, v0 + nv) of a share, whose mn are `quads` quads of groups from g on. */
 X512_INLINE void dot_minima(struct sums *t, const struct scratch *s, const struct many_share *of,
-                            int nv, int g, int quads)
+                            int v0, int nv, int g, int quads)
 {
     const uint8_t *mn = s->panel.mn[g / 4][0];
-    const int8_t *x = s->codes.x_bytes[0][of->b] + g;
-    X512_UNROLL
-    for (int v = 0; v < nv; v++) t->t[v][0] = t->t[v][1] = _mm512_setzero_si512();
+    const int8_t *x = s->codes.x_bytes[0][of->b + v0] + g;
+    zero_sums(t, nv);
     for (int byte = LUTRA_UNLIKELY(of->x_high) ? 2 : 1; byte > 0; byte--) {
         dot_quads(t, nv, mn, x + byte * MANY_X, PANEL_GROUPS, quads);
-        X512_UNROLL
-        for (int v = 0; v < nv; v++) {
-            t->t[v][0] = _mm512_slli_epi32(t->t[v][0], 8);
-            t->t[v][1] = _mm512_slli_epi32(t->t[v][1], 8);
-        }
+        shift_sums(t, nv, 8);
     }
     dot_quads(t, nv, mn, x, PANEL_GROUPS, quads);
 }
 
-/* acc += by * t, in memory; by: of group g. */
-X512_INLINE void add_sums(float (*acc)[2][16], const struct sums *t, int nv,
-                          float (*by)[PANEL_GROUPS][16], int g)
+/* acc + by * t */
+X512_INLINE __m512 add_sum(__m512 acc, __m512i t, const float *by)
+{
+    return x512_add_product(acc, _mm512_load_ps(by), _mm512_cvtepi32_ps(t));
+}
+
+/* acc += d * t, in memory, where the vectors of the share are; d: of group g. */
+X512_INLINE void add_sums(float (*acc)[2][16], const uint16_t *order, const struct sums *t, int nv,
+                          const struct panel *p, int g)
 {
     X512_UNROLL
     for (int v = 0; v < nv; v++) {
         X512_UNROLL
-        for (int h = 0; h < 2; h++)
-            _mm512_store_ps(acc[v][h],
-                            x512_add_product(_mm512_load_ps(acc[v][h]), _mm512_load_ps(by[h][g]),
-                                             _mm512_cvtepi32_ps(t->t[v][h])));
+        for (int h = 0; h < 2; h++) {
+            float *sum = acc[order[v]][h];
+            _mm512_store_ps(sum, add_sum(_mm512_load_ps(sum), t->t[v][h], p->d[h][g]));
+        }
     }
 }
 
-/* acc += m * minima of 256 columns; m is negative. */
-X512_INLINE void add_minima(struct scratch *s, const struct many_share *of, int strip, int nv)
+/* acc += d * t + m * minima of a run whose first group is g; m is negative. `some` vectors at a time: their
+ * sums and minima stand in registers beside t. */
+X512_INLINE void add_run(float (*acc)[2][16], const struct sums *t, const struct scratch *s,
+                         const struct many_share *of, int nv, int some, int g, int quads)
 {
-    struct sums t;
-    dot_minima(&t, s, of, nv, 0, PANEL_GROUPS / 4);
-    add_sums(s->acc[strip] + of->b, &t, nv, s->panel.m, 0);
+    const struct panel *p = &s->panel;
+    X512_UNROLL
+    for (int v0 = 0; v0 < nv; v0 += some) {
+        struct sums min;
+        struct floats sum;
+        X512_UNROLL
+        for (int v = 0; v < some; v++) {
+            X512_UNROLL
+            for (int h = 0; h < 2; h++)
+                sum.f[v][h] = add_sum(_mm512_load_ps(acc[s->codes.order[of->b + v0 + v]][h]), t->t[v0 + v][h],
+                                      p->d[h][0]);
+        }
+        dot_minima(&min, s, of, v0, some, g, quads);
+        X512_UNROLL
+        for (int v = 0; v < some; v++) {
+            X512_UNROLL
+            for (int h = 0; h < 2; h++)
+                _mm512_store_ps(acc[s->codes.order[of->b + v0 + v]][h],
+                                add_sum(sum.f[v][h], min.t[v][h], p->m[h][0]));
+        }
+    }
 }
 
 X512_INLINE void load_acc(struct floats *acc, float (*from)[2][16], int nv)
@@ -266,12 +298,12 @@ X512_INLINE void store_acc(float (*to)[2][16], const struct floats *acc, int nv)
 
 /* The n columns in the panel times the nv vectors of a share, both halves of the rows: where there is
  * one, sums of what is left in the other are made and not stored. Groups of 16 or 32. */
-X512_INLINE void some_groups(struct scratch *s, const struct many_share *of, int strip, int nv,
+X512_INLINE void some_groups(struct scratch *s, const struct many_share *of, float (*to)[2][16], int nv,
                              int group, bool has_min, int n)
 {
     struct share p = share_of(s, of);
     struct floats acc;
-    load_acc(&acc, s->acc[strip] + of->b, nv);
+    load_acc(&acc, to + of->b, nv);
     for (int g = 0; g * group < n; g++, p.x++, p.high++) {
         struct sums t;
         X512_FORGET(p.low);
@@ -283,169 +315,235 @@ X512_INLINE void some_groups(struct scratch *s, const struct many_share *of, int
         p.w += group / 4 * PANEL_QUAD;
         p.low += group;
     }
-    store_acc(s->acc[strip] + of->b, &acc, nv);
+    store_acc(to + of->b, &acc, nv);
 }
 
-/* The same of groups of 64 and more. */
-X512_INLINE void wide_groups(struct scratch *s, const struct many_share *of, int strip, int nv,
-                             int group, int n)
+/* The listed quads of a share in a part, whose first one is `quad`: a step takes one of each vector. */
+struct listed {
+    const uint8_t *quad; /* of the first vector, the others STRIDE apart */
+    const int32_t *high;
+    int steps;
+};
+
+enum { LISTED = sizeof(struct many_wide) };
+
+X512_INLINE struct listed listed_of(const struct scratch *s, const struct many_share *of, int quad, int part)
+{
+    const struct many_wide *w = &s->codes.wide[of->b];
+    return (struct listed){w->quad + quad, w->high + quad, of->steps[4 * quad / part]};
+}
+
+/* The high bytes of a part of `part` columns from k on, times 64. */
+X512_INLINE void wide_high(struct sums *t, const struct scratch *s, const struct many_share *of, int nv, int k,
+                           int part)
+{
+    const uint8_t *w = s->panel.q[0][0];
+    zero_sums(t, nv);
+    if (LUTRA_UNLIKELY(of->dense)) {
+        for (const int end = k + part; k < end; k += 16)
+            dot_quads(t, nv, w + k / 4 * PANEL_QUAD, s->codes.bytes[1][of->b] + k, PANEL_K, 4);
+    } else {
+        struct listed l = listed_of(s, of, k / 4, part);
+        for (; l.steps > 0; l.steps--, l.quad++, l.high++) {
+            X512_UNROLL
+            for (int v = 0; v < nv; v++)
+                add_quad(t, v, load_quad(w + PANEL_QUAD * l.quad[LISTED * v]), (const int8_t *)l.high, LISTED);
+        }
+    }
+    shift_sums(t, nv, MANY_SHIFT);
+}
+
+/* As some_groups, of groups of 64 and more. */
+X512_INLINE void wide_groups(struct scratch *s, const struct many_share *of, float (*acc)[2][16], int nv,
+                             int group, bool minima, int n)
 {
     struct share p = share_of(s, of);
-    float(*acc)[2][16] = s->acc[strip] + of->b;
-    for (int g = 0; g * group < n; g++, p.x++, p.high++) {
+    for (int g = 0; g * group < n; g++, p.x++) {
         struct sums t;
         X512_FORGET(p.x);
-        X512_FORGET(p.high);
         X512_FORGET(acc);
-        begin_group(&t, &p, nv, false);
+        wide_high(&t, s, of, nv, g * group, group);
+        X512_UNROLL
+        for (int v = 0; v < nv; v++) {
+            t.t[v][0] = start_sum(t.t[v][0], &p, v, false);
+            t.t[v][1] = start_sum(t.t[v][1], &p, v, false);
+        }
         for (int k = 0; k < group; k += 32, p.w += 8 * PANEL_QUAD, p.low += 32) {
             X512_FORGET(p.low);
             dot_quads(&t, nv, p.w, p.low, PANEL_K, 8);
         }
-        add_sums(acc, &t, nv, s->panel.d, g);
+        if (minima)
+            add_run(acc, &t, s, of, nv, nv / 2, 0, PANEL_GROUPS / 4);
+        else
+            add_sums(acc, s->codes.order + of->b, &t, nv, &s->panel, g);
     }
 }
 
 /* ---- runs of groups that are weighed in integers ---- */
 
-/* The last two quads of a group, and what it leaves: total += sc * S. */
-X512_INLINE void end_weighed(struct sums *total, const struct share *p, struct sums *s, int nv,
-                             const struct panel *panel, int g, int from)
+/* total += sc * S of two neighbouring groups, words of t */
+X512_INLINE void add_weighed(struct sums *total, int v, const __m512i t[2], const int32_t *sc, int half)
 {
-    const uint8_t *w = p->w + from / 4 * PANEL_QUAD;
-    const struct quad q[2] = {load_quad(w), load_quad(w + PANEL_QUAD)};
     X512_UNROLL
-    for (int v = 0; v < nv; v++) {
-        add_quad(s, v, q[0], p->low + from, PANEL_K);
-        add_quad(s, v, q[1], p->low + from + 4, PANEL_K);
-        X512_UNROLL
-        for (int h = 0; h < 2; h++)
-            total->t[v][h] = _mm512_add_epi32(
-                total->t[v][h],
-                _mm512_mullo_epi32(s->t[v][h], _mm512_load_si512(panel->sc[h][g])));
-    }
+    for (int h = 0; h < 2; h++)
+        total->t[v][h] = _mm512_dpwssd_epi32(total->t[v][h], t[h], _mm512_load_si512(sc + half * h));
 }
 
-/* As some_groups: 256 columns, groups of 32. */
-X512_INLINE void weighed_groups(struct scratch *s, const struct many_share *of, int strip, int nv,
+/* 64 * the sum over a run's groups of sc * S, S of the high bytes. */
+X512_INLINE void weighed_high(struct sums *total, const struct scratch *s, const struct many_share *of, int nv,
+                              int k, int run)
+{
+    const uint8_t *w = s->panel.q[0][0];
+    const int32_t *sc = s->panel.sc[0][0];
+    zero_sums(total, nv);
+    if (LUTRA_UNLIKELY(of->dense)) {
+        for (const int end = k + run; k < end; k += 32) {
+            struct sums t;
+            zero_sums(&t, nv);
+            for (int i = k; i < k + 32; i += 8)
+                dot_quads(&t, nv, w + i / 4 * PANEL_QUAD, s->codes.bytes[1][of->b] + i, PANEL_K, 2);
+            X512_UNROLL
+            for (int v = 0; v < nv; v++) {
+                X512_UNROLL
+                for (int h = 0; h < 2; h++)
+                    total->t[v][h] = _mm512_add_epi32(
+                        total->t[v][h],
+                        _mm512_mullo_epi32(t.t[v][h], _mm512_load_si512(sc + k / 2 + h * PANEL_SC)));
+            }
+        }
+    } else {
+        struct listed l = listed_of(s, of, k / 4, run);
+        for (; l.steps > 0; l.steps--, l.quad++, l.high++) {
+            X512_UNROLL
+            for (int v = 0; v < nv; v++) {
+                const int quad = l.quad[LISTED * v];
+                struct sums t; /* up to 4 * 31 * 127, a word */
+                zero_sums(&t, 1);
+                add_quad(&t, 0, load_quad(w + PANEL_QUAD * quad), (const int8_t *)l.high + LISTED * v, 0);
+                add_weighed(total, v, t.t[0], sc + (quad & ~7) * 2, PANEL_SC);
+            }
+        }
+    }
+    shift_sums(total, nv, MANY_SHIFT);
+}
+
+/* As some_groups: 256 columns, groups of 32. S of low bytes fits a word (many_large), and two are weighed at
+ * once: t is the first one in the upper word plus the second one, whose sign would take 1 off the first if 2^15 were
+ * not added meanwhile. */
+X512_INLINE void weighed_groups(struct scratch *s, const struct many_share *of, float (*acc)[2][16], int nv,
                                 int run)
 {
+    const __m512i sign = _mm512_set1_epi32(0x8000);
     struct share p = share_of(s, of);
     for (int k = 0; k < PANEL_K; k += run) {
-        float(*acc)[2][16] = s->acc[strip] + of->b;
         struct sums total, t;
-        X512_UNROLL
-        for (int v = 0; v < nv; v++) total.t[v][0] = total.t[v][1] = _mm512_setzero_si512();
-        for (int g = k / 32; g < (k + run) / 32; g++, p.high++) {
+        weighed_high(&total, s, of, nv, k, run);
+        for (int g = k / 32; g < (k + run) / 32; g += 2, p.w += 16 * PANEL_QUAD, p.low += 64) {
             X512_FORGET(p.low);
-            X512_FORGET(p.high);
-            begin_group(&t, &p, nv, true);
-            dot_quads(&t, nv, p.w, p.low, PANEL_K, 6);
-            end_weighed(&total, &p, &t, nv, &s->panel, g, 24);
-            p.w += 8 * PANEL_QUAD;
-            p.low += 32;
+            zero_sums(&t, nv);
+            dot_quads(&t, nv, p.w, p.low, PANEL_K, 8);
+            X512_UNROLL
+            for (int v = 0; v < nv; v++) {
+                t.t[v][0] = _mm512_or_si512(_mm512_slli_epi32(t.t[v][0], 16), sign);
+                t.t[v][1] = _mm512_or_si512(_mm512_slli_epi32(t.t[v][1], 16), sign);
+            }
+            dot_quads(&t, nv, p.w + 8 * PANEL_QUAD, p.low + 32, PANEL_K, 8);
+            X512_UNROLL
+            for (int v = 0; v < nv; v++) {
+                t.t[v][0] = _mm512_xor_si512(t.t[v][0], sign);
+                t.t[v][1] = _mm512_xor_si512(t.t[v][1], sign);
+                add_weighed(&total, v, t.t[v], s->panel.two_sc[0][g / 2], PANEL_SC / 2);
+            }
         }
-        add_sums(acc, &total, nv, s->panel.d, 0);
-        dot_minima(&t, s, of, nv, k / 32, run / 128);
-        add_sums(acc, &t, nv, s->panel.m, 0);
+        add_run(acc, &total, s, of, nv, nv, k / 32, run / 128);
     }
 }
 
 /* All vectors of a block over a panel of groups that are weighed. */
-static void weighed_strip(struct scratch *s, const struct lutra_mat *m, int strip)
+static void weighed_strip(struct scratch *s, const struct lutra_mat *m, float (*acc)[2][16])
 {
     for (int i = 0; i < s->codes.n_shares; i++) {
         const struct many_share *of = &s->codes.shares[i];
-        add_high(s, i, 32, PANEL_K);
+        fetch_some(&s->ahead, i);
         if (of->n == 4 && m->run == PANEL_K)
-            weighed_groups(s, of, strip, 4, PANEL_K);
+            weighed_groups(s, of, acc, 4, PANEL_K);
         else if (of->n == 4)
-            weighed_groups(s, of, strip, 4, 128);
+            weighed_groups(s, of, acc, 4, 128);
         else if (m->run == PANEL_K)
-            weighed_groups(s, of, strip, MANY_NARROW, PANEL_K);
+            weighed_groups(s, of, acc, MANY_SHARE, PANEL_K);
         else
-            weighed_groups(s, of, strip, MANY_NARROW, 128);
+            weighed_groups(s, of, acc, MANY_SHARE, 128);
     }
 }
 
 /* All vectors of a block over a panel of groups of 16 or 32 that meet floats. */
-X512_INLINE void all_groups(struct scratch *s, int strip, int group, bool has_min, int n)
+X512_INLINE void all_groups(struct scratch *s, float (*acc)[2][16], int group, bool has_min, int n)
 {
     for (int i = 0; i < s->codes.n_shares; i++) {
         const struct many_share *of = &s->codes.shares[i];
         add_high(s, i, group, n);
         if (of->n == 4)
-            some_groups(s, of, strip, 4, group, has_min, n);
+            some_groups(s, of, acc, 4, group, has_min, n);
         else
-            some_groups(s, of, strip, MANY_NARROW, group, has_min, n);
+            some_groups(s, of, acc, MANY_SHARE, group, has_min, n);
     }
 }
 
 /* Functions of their own: inlined into one, compilers find too few registers. */
-static __attribute__((noinline)) void groups_of_16(struct scratch *s, int strip, int n)
+static __attribute__((noinline)) void groups_of_16(struct scratch *s, float (*acc)[2][16], int n)
 {
-    all_groups(s, strip, 16, false, n);
+    all_groups(s, acc, 16, false, n);
 }
 
-static __attribute__((noinline)) void groups_of_32(struct scratch *s, int strip, int n)
+static __attribute__((noinline)) void groups_of_32(struct scratch *s, float (*acc)[2][16], int n)
 {
-    all_groups(s, strip, 32, false, n);
+    all_groups(s, acc, 32, false, n);
 }
 
-static __attribute__((noinline)) void groups_with_min(struct scratch *s, int strip, int n)
+static __attribute__((noinline)) void groups_with_min(struct scratch *s, float (*acc)[2][16], int n)
 {
-    all_groups(s, strip, 32, true, n);
+    all_groups(s, acc, 32, true, n);
 }
 
 /* The same of 64 columns and more, and of runs with sc in the bytes. */
-X512_INLINE void all_wide(struct scratch *s, int strip, int group, bool minima, int n)
+X512_INLINE void all_wide(struct scratch *s, float (*acc)[2][16], int group, bool minima, int n)
 {
     for (int i = 0; i < s->codes.n_shares; i++) {
         const struct many_share *of = &s->codes.shares[i];
-        add_high(s, i, group, n);
-        switch (of->n) {
-        case 4:
-            wide_groups(s, of, strip, 4, group, n);
-            if (minima) add_minima(s, of, strip, 4);
-            break;
-        case 6:
-            wide_groups(s, of, strip, 6, group, n);
-            if (minima) add_minima(s, of, strip, 6);
-            break;
-        default:
-            wide_groups(s, of, strip, MANY_WIDE, group, n);
-            if (minima) add_minima(s, of, strip, MANY_WIDE);
-            break;
-        }
+        fetch_some(&s->ahead, i);
+        if (of->n == 4)
+            wide_groups(s, of, acc, 4, group, minima, n);
+        else
+            wide_groups(s, of, acc, MANY_SHARE, group, minima, n);
     }
 }
 
-static __attribute__((noinline)) void groups_of_64(struct scratch *s, int strip, int group, int n)
+static __attribute__((noinline)) void groups_of_64(struct scratch *s, float (*acc)[2][16], int group, int n)
 {
-    all_wide(s, strip, group, false, n);
+    all_wide(s, acc, group, false, n);
 }
 
-static __attribute__((noinline)) void runs_of_256(struct scratch *s, int strip, bool minima)
+static __attribute__((noinline)) void runs_of_256(struct scratch *s, float (*acc)[2][16], bool minima)
 {
-    all_wide(s, strip, PANEL_K, minima, PANEL_K);
+    all_wide(s, acc, PANEL_K, minima, PANEL_K);
 }
 
 /* All vectors of a block over the panel. */
-static void strip_run(struct scratch *s, const struct lutra_mat *m, int strip, int n)
+static void strip_run(struct scratch *s, const struct lutra_mat *m, float (*acc)[2][16], int n)
 {
     const bool has_min = x512_has_min(m->scales);
     if (many_weighs(m))
-        weighed_strip(s, m, strip);
+        weighed_strip(s, m, acc);
     else if (panel_group(m) == PANEL_K)
-        runs_of_256(s, strip, has_min);
+        runs_of_256(s, acc, has_min);
     else if (has_min)
-        groups_with_min(s, strip, n);
+        groups_with_min(s, acc, n);
     else if (m->group == 16)
-        groups_of_16(s, strip, n);
+        groups_of_16(s, acc, n);
     else if (m->group == 32)
-        groups_of_32(s, strip, n);
+        groups_of_32(s, acc, n);
     else
-        groups_of_64(s, strip, m->group, n);
+        groups_of_64(s, acc, m->group, n);
 }
 
 /* ---- bands ---- */
@@ -459,7 +557,7 @@ static void store_band(float *y, size_t y_stride, struct scratch *s, const struc
         const __m512 scale =
             _mm512_set1_ps(m->kind == LUTRA_MAT_BOOK ? a->scale[v] * m->scale : a->scale[v]);
         for (int r = row0; r < row1; r += 16) {
-            const float *sum = s->acc[(r - row0) / 32][v - v0][(r - row0) / 16 & 1];
+            const float *sum = s->acc[(r - row0) / 32 * many_even(v1 - v0) + v - v0][(r - row0) / 16 & 1];
             x512_store_rows(y + (size_t)v * y_stride + r, _mm512_mul_ps(_mm512_load_ps(sum), scale),
                             row1 - r);
         }
@@ -495,15 +593,15 @@ static struct ahead next_strip(const struct lutra_mat *m, int tile0, int tile1, 
 static void band(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
                  const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
-    const int nb = v1 - v0, strips = ((tile1 - tile0) * m->tile_rows + 31) / 32;
-    for (int i = 0; i < strips; i++) memset(s->acc[i], 0, (size_t)nb * sizeof s->acc[i][0]);
+    const int nb = v1 - v0, even = many_even(nb), strips = ((tile1 - tile0) * m->tile_rows + 31) / 32;
+    memset(s->acc, 0, (size_t)(strips * even) * sizeof s->acc[0]);
     for (int k = 0; k < m->n_cols; k += PANEL_K) {
         const int n = min_int(PANEL_K, m->n_cols - k);
         many_copy(&s->codes, m, a, v0, nb, k, n);
         for (int i = 0; i < strips; i++) {
             fill_strip(&s->panel, m, tile0, tile1, i, k, n);
             s->ahead = next_strip(m, tile0, tile1, i, k, n, s->codes.n_shares);
-            strip_run(s, m, i, n);
+            strip_run(s, m, s->acc + i * even, n);
         }
     }
     store_band(y, y_stride, s, m, a, v0, v1, tile0 * m->tile_rows, tile1 * m->tile_rows);
@@ -512,9 +610,9 @@ static void band(struct scratch *s, float *y, size_t y_stride, const struct lutr
 static void bands(struct scratch *s, float *y, size_t y_stride, const struct lutra_mat *m,
                   const struct lutra_act *a, int v0, int v1, int tile0, int tile1)
 {
-    const int most = STRIPS * 32 / m->tile_rows;
     for (int v = v0, some; v < v1; v += some) {
-        some = x512_share(v1 - v, MANY_BLOCK, MANY_WIDE);
+        some = x512_share(v1 - v, MANY_BLOCK, 2);
+        const int most = SUMS / many_even(some) * 32 / m->tile_rows;
         for (int t = tile0; t < tile1; t += most)
             band(s, y, y_stride, m, a, v, v + some, t, min_int(t + most, tile1));
     }

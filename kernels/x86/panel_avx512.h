@@ -13,7 +13,7 @@
  * Where sums are weighed in integers over a run of groups (lut.h), d and m are the run's, and
  *   groups of 16   sc is in the bytes, and a run is one sum: q * sc <= 3 * 15, or, of three bits,
  *                  128 - (q - 4) * sc, 4 to 252: its d is negative
- *   groups of 32   [half][group][16 rows] sc, int32
+ *   groups of 32   [half][group][16 rows] sc, int32; [half][two groups][16 rows] words, the second one's first
  *   mn             [quad of groups][half][16 rows][4], as q, to be multiplied with the bytes of X
  * exact_avx512.c takes no runs: floats there are the groups'. */
 #ifndef LUTRA_KERNELS_X86_PANEL_AVX512_H
@@ -25,7 +25,8 @@
 enum {
     PANEL_K = 256, /* columns at most: 8 KB of weights stay in L1 while the vectors pass */
     PANEL_QUAD = 2 * 64, /* bytes from one quad of a half to the next */
-    PANEL_GROUPS = 16
+    PANEL_GROUPS = 16,
+    PANEL_SC = 16 * PANEL_GROUPS / 2 /* sc of a half */
 };
 
 struct panel {
@@ -33,6 +34,7 @@ struct panel {
     float d[2][PANEL_GROUPS][16];
     float m[2][PANEL_GROUPS][16];
     int32_t sc[2][PANEL_GROUPS / 2][16];
+    int32_t two_sc[2][PANEL_GROUPS / 4][16];
     uint8_t mn[PANEL_GROUPS / 4][2][64];
 };
 
@@ -274,8 +276,13 @@ static void unpack_weights(struct panel *p, int half, const struct lutra_mat *m,
         _mm512_store_si512(p->mn[i][half],
                            four ? _mm512_and_si512(_mm512_srli_epi16(x, 4), _mm512_set1_epi8(15)) : x);
     }
-    for (int g = 0; g < 8 && !four; g++)
-        _mm512_store_si512(p->sc[half][g], x512_group_sc(LUTRA_SCALE_SUB_MIN, unit, g));
+    for (int g = 0; g < 8 && !four; g += 2) {
+        const __m512i first = x512_group_sc(LUTRA_SCALE_SUB_MIN, unit, g);
+        const __m512i second = x512_group_sc(LUTRA_SCALE_SUB_MIN, unit, g + 1);
+        _mm512_store_si512(p->sc[half][g], first);
+        _mm512_store_si512(p->sc[half][g + 1], second);
+        _mm512_store_si512(p->two_sc[half][g / 2], _mm512_or_si512(_mm512_slli_epi32(first, 16), second));
+    }
 }
 
 /* ---- runs ---- */
