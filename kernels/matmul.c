@@ -7,7 +7,7 @@ enum {
     CHUNKS_EACH =
         12, /* chunks per thread: a slow core delays the end by at most 1/12 of its share */
     VECTOR_CHUNKS = 3, /* the same of vector tables, which each chunk builds for itself */
-    PANEL_ROWS = 256, /* of a chunk of a panel, if there are four chunks for each thread: every chunk
+    PANEL_ROWS = 512, /* of a chunk of a panel, if there are four chunks for each thread: every chunk
                          arranges the codes of its vectors anew */
     INLINE_WORK = 64 << 10, /* bytes of weights times vectors that one thread does sooner than it
                                wakes another */
