@@ -96,9 +96,9 @@ static const struct crossover crossovers[] = {
     {"ssse3", {0, EVER, 4, 1, 1, 1, 1, 1, 1}, {0, EVER, 3, 1, 1, 1, 1, 1, 1}, 10, 0, 0},
     {"avx2", {0, EVER, 3, 2, 2, 1, 1, 1, 1}, {0, EVER, 3, 2, 2, 1, 1, 1, 1}, 8, 3, 12},
     {"avx2vnni", {0, 7, 3, 2, 2, 1, 1, 1, 1}, {0, 7, 3, 2, 2, 1, 1, 1, 1}, 5, 1, 1},
-    {"avx512", {0, EVER, 1, 1, 1, 1, 1, 1, 1}, {0, 6, 1, 1, 1, 1, 1, 1, 1}, 7, 0, 0},
+    {"avx512", {0, EVER, 1, 1, 1, 1, 1, 1, 1}, {0, 8, 1, 1, 1, 1, 1, 1, 1}, 7, 0, 0},
     /* as avx512, but one bit is multiplied where lutra_panel_in_tiles */
-    {"amx", {0, 15, 1, 1, 1, 1, 1, 1, 1}, {0, 6, 1, 1, 1, 1, 1, 1, 1}, 7, 0, 0},
+    {"amx", {0, 15, 1, 1, 1, 1, 1, 1, 1}, {0, 8, 1, 1, 1, 1, 1, 1, 1}, 7, 0, 0},
 #endif
 };
 enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
@@ -106,12 +106,18 @@ enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
 /* From how many vectors on vector tables win over everything (AUTO; 0: never) and over lookups one by one
  * (LUT): base 3, and one bit of rows whose codes are single bytes nearly everywhere (AVX2: 64 vectors take 0.65 of
  * the time of lookups, and 32 are the fewest that tables are made for). Other levels have nothing faster than the
- * scalar version. */
-static const struct {
+ * scalar version.
+ * AVX-512, us per vector of 2560 x 2560, N=8 9 16 20 24 28 32 64:
+ *   one bit, looked up 45; as a panel 46 47 39 36 35 34 34 33; vector tables 48 44 24 29 25 22 19 19
+ *   base 3, looked up 39; as a panel 39 38 35 34 33 33 32 31; vector tables of 24 28 32 64 37 32 28 27
+ * half: 16 vectors of one bit are looked up in tables of 16, and up to so many more one by one, before tables of 32 are
+ * made for all: 0 where there are no such tables. */
+static const struct vector_from {
     const char *level;
-    int from, from_lut, bit, bit_lut;
-} vector_tables[] = {{"avx2", 25, 17, 22, 22},  {"avx2vnni", 0, 17, 0, 22}, {"avx512", 0, 0, 28, 28},
-                     {"neon", 21, 21, 0, 0}, {"dotprod", 0, 21, 0, 0}, {"i8mm", 0, 21, 0, 0}};
+    int from, from_lut, bit, bit_lut, half;
+} vector_tables[] = {{"avx2", 25, 17, 22, 22, 0}, {"avx2vnni", 0, 17, 0, 22, 0}, {"avx512", 28, 23, 9, 9, 4},
+                     {"amx", 0, 23, 0, 9, 4},     {"neon", 21, 21, 0, 0, 0},     {"dotprod", 0, 21, 0, 0, 0},
+                     {"i8mm", 0, 21, 0, 0, 0}};
 
 /* Two bits in vectors so short that all their codes have two bytes (LUTRA_NEAR_COLS), where that is
  * another number. */
@@ -168,16 +174,22 @@ int lutra_bytes_most(const struct lutra_ops *ops, const struct lutra_mat *m)
     return m->kind == LUTRA_MAT_DENSE ? ops->dense_most : 0;
 }
 
-int lutra_vector_from(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode)
+/* The level's row, NULL if m has no vector tables there. */
+static const struct vector_from *vectors_of(const struct lutra_ops *ops, const struct lutra_mat *m)
 {
     const bool bit = m->kind == LUTRA_MAT_PLANES && m->bits == 1 && m->n_cols >= LUTRA_NEAR_COLS;
-    if (m->kind != LUTRA_MAT_TERN && !bit) return 0;
     for (size_t i = 0; i < sizeof vector_tables / sizeof *vector_tables; i++)
-        if (strcmp(vector_tables[i].level, ops->name) == 0) {
-            if (bit) return mode == LUTRA_MODE_LUT ? vector_tables[i].bit_lut : vector_tables[i].bit;
-            return mode == LUTRA_MODE_LUT ? vector_tables[i].from_lut : vector_tables[i].from;
-        }
-    return 0;
+        if ((m->kind == LUTRA_MAT_TERN || bit) && strcmp(vector_tables[i].level, ops->name) == 0)
+            return &vector_tables[i];
+    return NULL;
+}
+
+int lutra_vector_from(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode)
+{
+    const struct vector_from *v = vectors_of(ops, m);
+    if (!v) return 0;
+    if (m->kind == LUTRA_MAT_TERN) return mode == LUTRA_MODE_LUT ? v->from_lut : v->from;
+    return mode == LUTRA_MODE_LUT ? v->bit_lut : v->bit;
 }
 
 int lutra_lookup_most(const struct lutra_ops *ops, enum lutra_mode mode)
@@ -246,18 +258,24 @@ enum lutra_path lutra_matmul_path(const struct lutra_engine *e, const struct lut
     return n <= lutra_lookup_max(e->ops, m) ? LUTRA_PATH_LOOKUP : LUTRA_PATH_PANEL;
 }
 
+/* Where n vectors meet vector tables: how many of them are left over, too few for tables of their own. */
+static int vector_rest(const struct lutra_ops *ops, const struct lutra_mat *m, enum lutra_mode mode, int n)
+{
+    const int rest = n % VECTORS, more = m->kind == LUTRA_MAT_TERN ? 0 : vectors_of(ops, m)->half;
+    if (n > VECTORS && rest < lutra_vector_from(ops, m, mode)) return rest;
+    return rest > VECTORS / 2 && rest <= VECTORS / 2 + more ? rest - VECTORS / 2 : 0;
+}
+
 int lutra_matmul_step(const struct lutra_engine *e, const struct lutra_mat *const *mats,
                       int n_mats, int n)
 {
     int most = lutra_lookup_most(e->ops, e->mode), step = n;
     for (int i = 0; i < n_mats; i++) {
         enum lutra_path path = lutra_matmul_path(e, mats[i], n);
-        int rest = n % VECTORS;
         if (path == LUTRA_PATH_LOOKUP && step > most) step = most;
-        /* a few vectors left over do not pay for tables of their own */
-        if (path == LUTRA_PATH_VECTOR && n > VECTORS && step > n - rest &&
-            rest < lutra_vector_from(e->ops, mats[i], e->mode))
-            step = n - rest;
+        if (path != LUTRA_PATH_VECTOR) continue;
+        int some = n - vector_rest(e->ops, mats[i], e->mode, n);
+        if (step > some) step = some;
     }
     return step;
 }

@@ -128,7 +128,7 @@ struct lutra_ops {
     void (*quint_exact)(float *y, size_t y_stride, const struct lutra_mat *m,
                         const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
 
-    /* TERN (TRIO in scalar alone) by vector tables, many vectors at once: [v0, v1), CODES only, |codes| <= 127.
+    /* TERN by vector tables, many vectors at once: [v0, v1), CODES only, |codes| <= 127.
      * A table has a row for every value of a triple of weights, the triple's sums of all vectors side by side.
      * PLANES of one bit likewise, of quads and any codes, where lutra_vector_from (matmul.h) says so.
      * `scratch` holds vector_scratch bytes, aligned as above. Same bits. */

@@ -48,20 +48,20 @@ static void vlut_type(const struct lutra_ops *ops, const struct case_type *ct)
         vlut_case(ops, ct, 5, 3, 2560, (enum check_fill)fill, CASE_TWOS, LUTRA_CODE_MAX_INT8);
         vlut_case(ops, ct, 2, 3, 2560, (enum check_fill)fill, CASE_ZEROS, LUTRA_CODE_MAX_INT8);
     }
-    vlut_case(ops, ct, 40, 1100, 256, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX_INT8);
+    vlut_case(ops, ct, 13, 3300, 256, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX_INT8);
 }
 
 /* One bit, where a level has tables for it. Magnitudes of 128 codes of up to 255 add up to what int16 holds, of 256
  * to one more. */
 static void vlut_bits(const struct lutra_ops *ops, const struct case_type *ct)
 {
-    static const int rows[] = {1, 32, 33, 70, 5, 31, 64}, counts[] = {1, 7, 33, 65, 16, 31};
+    static const int rows[] = {1, 32, 33, 70, 5, 31, 64}, counts[] = {1, 7, 33, 65, 25, 31, 73};
     static const int most[] = {LUTRA_CODE_MAX_INT8, 255, 256, LUTRA_CODE_MAX};
     for (int i = 0, n = 0; i < 4; i++)
         for (int fill = 0; fill < CHECK_N_FILLS; fill++, n++)
-            vlut_case(ops, ct, counts[n % 6], rows[n % 7], 128 + 128 * (n % 3), (enum check_fill)fill,
+            vlut_case(ops, ct, counts[n % 7], rows[n % 7], 128 + 128 * (n % 3), (enum check_fill)fill,
                       n % 5 ? CASE_RANDOM : CASE_ZEROS, most[i]);
-    vlut_case(ops, ct, 40, 1100, 256, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX);
+    vlut_case(ops, ct, 13, 3300, 256, CHECK_FILL_RANDOM, CASE_RANDOM, LUTRA_CODE_MAX);
 }
 
 /* Has the level tables for one bit? */
@@ -72,10 +72,10 @@ static bool has_bits(const struct lutra_ops *ops, const struct case_type *ct)
     return st == LUTRA_OK && m.bits == 1 && lutra_vector_from(ops, &m, LUTRA_MODE_LUT) > 0;
 }
 
-/* Has it tables for base 3? Levels that keep it as TRIO have none. */
+/* Base 3 is looked up at every level, in the layout it reads. */
 static bool has_trits(const struct lutra_ops *ops, const struct case_type *ct)
 {
-    return ct->ternary && case_runs(ops, ct) && !ops->packs_trio;
+    return ct->ternary && case_runs(ops, ct);
 }
 
 /* ---- bench ---- */
@@ -98,36 +98,38 @@ static void bench_mul(void *arg)
         bench.scratch);
 }
 
-static void bench_size(const struct lutra_ops *ops, int n, int n_rows, int n_cols)
+static void bench_size(const struct lutra_ops *ops, const struct case_type *ct, int n, int n_rows, int n_cols,
+                       int times)
 {
     size_t scratch = ops->panel_scratch > ops->vector_scratch ? ops->panel_scratch
                                                               : ops->vector_scratch;
-    double rate[2], work = (double)n_rows * n_cols * n;
-    case_mat_open(&bench.c, &case_types[CASE_TYPES - 3], n_rows, n_cols);
+    double rate[2], work = (double)n_rows * times * n_cols * n;
+    case_mat_open_tiled(&bench.c, ct, n_rows, n_cols, times, case_packing(ct));
     case_act_open(&bench.a, ops, n, n_cols, false);
-    case_act_fill(&bench.a, CHECK_FILL_RANDOM, LUTRA_CODE_MAX_INT8);
+    case_act_normal(&bench.a, ops, ct->ternary ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX);
     bench.ops = *ops;
     bench.scratch = scratch ? check_guard(scratch, LUTRA_ALIGN) : NULL;
-    bench.y = malloc((size_t)n_rows * (size_t)n * sizeof(float));
+    bench.y = malloc((size_t)(n_rows * times) * (size_t)n * sizeof(float));
     for (int way = 0; way < 2; way++) {
         bench.panel = way == 1;
         rate[way] = work / (check_time(bench_mul, NULL, 0.2) * 1e9);
     }
-    printf("vlut %-8s %dx%d N=%-3d MAC/ns: vector tables %6.1f  panel %6.1f\n", ops->name, n_rows,
-           n_cols, n, rate[0], rate[1]);
+    printf("vlut %-8s %-6s %5dx%d N=%-3d MAC/ns: vector tables %6.1f  panel %6.1f\n", ops->name, ct->name,
+           n_rows * times, n_cols, n, rate[0], rate[1]);
     free(bench.y);
     if (bench.scratch) check_guard_free(bench.scratch);
     case_act_close(&bench.a);
     case_mat_close(&bench.c);
 }
 
-static void bench_level(const struct lutra_ops *ops)
+static void bench_type(const struct lutra_ops *ops, const struct case_type *ct)
 {
     static const int counts[] = {8, 16, 24, 32, 64, 128, 512};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        bench_size(ops, counts[i], 2560, 2560);
-    bench_size(ops, 64, 640, 2560);
-    bench_size(ops, 64, 2560, 6912);
+        bench_size(ops, ct, counts[i], 2560, 2560, 1);
+    bench_size(ops, ct, 64, 640, 2560, 1);
+    bench_size(ops, ct, 64, 2560, 6912, 1);
+    bench_size(ops, ct, 64, 2560, 2560, 32); /* from memory */
 }
 
 int main(int argc, char **argv)
@@ -140,9 +142,11 @@ int main(int argc, char **argv)
             const bool bits = has_bits(&ops, &case_types[i]);
             if (!bits && !has_trits(&ops, &case_types[i])) continue;
             snprintf(name, sizeof name, "%s vector tables %s", ops.name, case_types[i].name);
-            CHECK_CASE(name) (bits ? vlut_bits : vlut_type)(&ops, &case_types[i]);
+            CHECK_CASE(name) {
+                (bits ? vlut_bits : vlut_type)(&ops, &case_types[i]);
+                if (check_bench() && case_types[i].type != LUTRA_TYPE_TQ1_0) bench_type(&ops, &case_types[i]);
+            }
         }
-        if (check_bench() && !ops.packs_trio) bench_level(&ops);
     }
     return check_done();
 }

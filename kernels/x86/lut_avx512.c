@@ -459,4 +459,5 @@ void lutra_lut_init_avx512(struct lutra_ops *ops)
     ops->bits_lookup = lutra_bits_lookup_avx512;
     lutra_quint_init_avx512(ops);
     lutra_mm_init_avx512(ops);
+    lutra_vlut_init_avx512(ops);
 }

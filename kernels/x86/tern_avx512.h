@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A run of columns of half a TRIO tile unpacked to bytes: what tern_avx512.c and mm_amx.c multiply.
+/* A run of columns of half a TRIO tile unpacked to bytes: what tern_avx512.c and mm_amx.c multiply; and
+ * to indices, which vlut_avx512.c looks up.
  *
  * vpdpbusd adds four columns of 16 rows. Which four, the order of the digits decides: of four triples
  * whose indices stand side by side in a row's four bytes, one byte lookup gives a quad of first digits,
@@ -49,8 +50,9 @@ X512_INLINE __m512i tern_bits(int b0, int b1, int b2, int b3)
     return _mm512_add_epi32(x512_four_bytes(b0, b1, b2, b3), _mm512_set1_epi64(0x2020202000000000));
 }
 
-/* 48 columns of 32 rows: twelve quads of both halves from `out` on. */
-X512_INLINE void tern_unpack(uint8_t (*out)[2][64], const uint8_t *src, const __m512i digits[3])
+/* The indices of 48 columns of 32 rows: bytes 4*row + j of [half][i] hold, in their low five bits, that of triple
+ * 4*i + j of a row of this half. */
+X512_INLINE void tern_indices(__m512i index[2][4], const uint8_t *src)
 {
     const __m512i twice = tern_bits(0, 5, 16, 21), third = tern_bits(10, 26, 10, 26);
     __m512i w[6];
@@ -61,19 +63,29 @@ X512_INLINE void tern_unpack(uint8_t (*out)[2][64], const uint8_t *src, const __
     }
     X512_UNROLL
     for (int half = 0; half < 2; half++) {
-        __m512i two[3], index[4];
+        __m512i two[3];
         X512_UNROLL
         for (int i = 0; i < 3; i++)
             two[i] = half ? _mm512_unpackhi_epi16(w[2 * i], w[2 * i + 1])
                           : _mm512_unpacklo_epi16(w[2 * i], w[2 * i + 1]);
-        index[0] = _mm512_multishift_epi64_epi8(twice, two[0]);
-        index[1] = _mm512_multishift_epi64_epi8(twice, two[1]);
-        index[2] = _mm512_multishift_epi64_epi8(third, two[0]);
-        index[2] = _mm512_mask_multishift_epi64_epi8(index[2], 0xCCCCCCCCCCCCCCCC, third, two[1]);
-        index[3] = _mm512_multishift_epi64_epi8(tern_bits(0, 5, 10, 16), two[2]);
+        const __m512i even = _mm512_multishift_epi64_epi8(third, two[0]);
+        index[half][0] = _mm512_multishift_epi64_epi8(twice, two[0]);
+        index[half][1] = _mm512_multishift_epi64_epi8(twice, two[1]);
+        index[half][2] = _mm512_mask_multishift_epi64_epi8(even, 0xCCCCCCCCCCCCCCCC, third, two[1]);
+        index[half][3] = _mm512_multishift_epi64_epi8(tern_bits(0, 5, 10, 16), two[2]);
+    }
+}
+
+/* 48 columns of 32 rows: twelve quads of both halves from `out` on. */
+X512_INLINE void tern_unpack(uint8_t (*out)[2][64], const uint8_t *src, const __m512i digits[3])
+{
+    __m512i index[2][4];
+    tern_indices(index, src);
+    X512_UNROLL
+    for (int half = 0; half < 2; half++) {
         X512_UNROLL
         for (int i = 0; i < TRIO_QUADS; i++)
-            _mm512_store_si512(out[i][half], _mm512_permutexvar_epi8(index[i / 3], digits[i % 3]));
+            _mm512_store_si512(out[i][half], _mm512_permutexvar_epi8(index[half][i / 3], digits[i % 3]));
     }
 }
 

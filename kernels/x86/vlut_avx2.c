@@ -17,66 +17,74 @@
  * turns: 128 * 32 and 128 * 128. */
 #include "kernels/lut_init.h"
 #include "kernels/ops.h"
+#include "kernels/x86/vlut_x86.h"
 #include "kernels/x86/x86.h"
 
 enum {
-    WIDTH = 32,                 /* vectors side by side */
+    WIDTH = VLUT_WIDTH,
     DEEP = 16,                  /* triples that have tables at a time */
     HALF = LUTRA_TERN_K / 3,    /* triples of a unit, of UNIT bytes: the last tables may be so few */
     UNIT = 5 * LUTRA_TERN_ROWS,
     RUN = 5,                    /* times DEEP lookups before int16 sums go to int32 */
     ROWS = 1024,                 /* of a strip */
     PAD = 32, /* offsets of neighbouring triples do not share a cache set */
-    VALUES = 27,
-    ROW_BYTES = 2 * WIDTH,
-    TABLE_BYTES = VALUES * ROW_BYTES, /* constants: a stride in a register costs half the speed */
-    BIT_GROUP = 128, /* one bit: columns of a group, and quads that have tables at a time: 8 KB */
-    BIT_DEEP = 8,
+    ROW_BYTES = VLUT_ROW,
+    TABLE_BYTES = VLUT_TABLE,
+    BIT_GROUP = VLUT_BIT_GROUP,
+    BIT_DEEP = 8, /* one bit: quads that have tables at a time: 8 KB */
     BIT_TABLE = 16 * ROW_BYTES
 };
 
 struct vlut {
     uint8_t tables[DEEP * TABLE_BYTES];
-    int16_t x[BIT_GROUP][WIDTH]; /* codes, column by column */
-    uint16_t at[DEEP][ROWS + PAD];    /* 64 * value of each row's triple */
-    int16_t part[ROWS][WIDTH];
-    int16_t high[ROWS][WIDTH]; /* one bit: part of high bytes */
-    union {
-        int32_t i[ROWS][WIDTH];
-        float f[ROWS][WIDTH]; /* one bit */
-    } sum;
+    vlut_column x[BIT_GROUP];
+    uint8_t at[DEEP / HALF][ROWS + PAD][HALF]; /* 8 * value of each row's triples */
+    vlut_column part[ROWS]; /* sums */
+    vlut_column high[ROWS]; /* one bit: part of high bytes */
+    union vlut_sum sum[ROWS];
 };
-
-static int min_int(int a, int b)
-{
-    return a < b ? a : b;
-}
 
 /* ---- offsets ---- */
 
-/* 16 bytes v of each half -> 64 * v, rows in order. */
-X86_INLINE void put_offsets(uint16_t *dst, __m256i value)
+/* Bytes of eight triples of 32 rows turned about: eight bytes of each row, rows in order. */
+X86_INLINE void put_offsets(uint8_t (*dst)[8], const __m256i *v)
 {
-    const __m256i zero = _mm256_setzero_si256();
-    __m256i v = _mm256_permute4x64_epi64(value, 0xD8);
-    _mm256_store_si256((__m256i *)dst, _mm256_srli_epi16(_mm256_unpacklo_epi8(zero, v), 2));
-    _mm256_store_si256((__m256i *)(dst + 16), _mm256_srli_epi16(_mm256_unpackhi_epi8(zero, v), 2));
+    __m256i a[8], b[8];
+    X86_UNROLL
+    for (int i = 0; i < 4; i++) { /* triples 2i, 2i+1 of rows 0-7 and 16-23; of rows 8-15 and 24-31 */
+        a[i] = _mm256_unpacklo_epi8(v[2 * i], v[2 * i + 1]);
+        a[4 + i] = _mm256_unpackhi_epi8(v[2 * i], v[2 * i + 1]);
+    }
+    X86_UNROLL
+    for (int i = 0; i < 4; i++) { /* triples 4(i%2) .. of four rows and four more */
+        b[i] = _mm256_unpacklo_epi16(a[2 * i], a[2 * i + 1]);
+        b[4 + i] = _mm256_unpackhi_epi16(a[2 * i], a[2 * i + 1]);
+    }
+    X86_UNROLL
+    for (int i = 0; i < 8; i++) { /* all eight of rows 2i, 2i+1 and 16 more */
+        const int at = i / 4 * 2 + i / 2 % 2 * 4;
+        __m256i x = i % 2 ? _mm256_unpackhi_epi32(b[at], b[at + 1]) : _mm256_unpacklo_epi32(b[at], b[at + 1]);
+        _mm_store_si128((__m128i *)(void *)dst[2 * i], _mm256_castsi256_si128(x));
+        _mm_store_si128((__m128i *)(void *)dst[16 + 2 * i], _mm256_extracti128_si256(x, 1));
+    }
 }
 
-/* Eight triples of 32 rows: index |9a+3b+c| and sign become 9a+3b+c + 13. */
-static void unit_offsets(uint16_t (*at)[ROWS + PAD], int row, const uint8_t *unit)
+/* Eight triples of 32 rows: index |9a+3b+c| and sign become 8 * (9a+3b+c + 13), at most 208. */
+static void unit_offsets(uint8_t (*at)[8], const uint8_t *unit)
 {
     const __m256i nibble = _mm256_set1_epi8(15), zero = _mm256_setzero_si256();
     const __m256i middle = _mm256_set1_epi8(13);
-    __m256i sign = x86_load(unit);
+    __m256i sign = x86_load(unit), v[HALF];
+    X86_UNROLL
     for (int i = 0; i < HALF; i++) {
         __m256i x = x86_load(unit + 32 + 32 * (i / 2));
         __m256i index = _mm256_and_si256(i & 1 ? _mm256_srli_epi16(x, 4) : x, nibble);
         __m256i neg = _mm256_cmpgt_epi8(zero, sign);
         index = _mm256_sub_epi8(_mm256_xor_si256(index, neg), neg);
-        put_offsets(at[i] + row, _mm256_add_epi8(index, middle));
+        v[i] = _mm256_slli_epi16(_mm256_add_epi8(index, middle), 3);
         sign = _mm256_add_epi8(sign, sign);
     }
+    put_offsets(at, v);
 }
 
 /* Bytes into a tile of the unit that column k begins. */
@@ -93,52 +101,11 @@ static void strip_offsets(struct vlut *s, const struct lutra_mat *m, int tile0, 
     for (int t = tile0; t < tile1; t++) {
         const uint8_t *unit = lutra_mat_tile(m, t) + from;
         for (int u = 0; u < units; u++, unit += m->unit_bytes)
-            unit_offsets(s->at + HALF * u, (t - tile0) * LUTRA_TERN_ROWS, unit);
+            unit_offsets(s->at[u] + (t - tile0) * LUTRA_TERN_ROWS, unit);
     }
 }
 
 /* ---- tables ---- */
-
-static const int16_t no_codes[BIT_GROUP];
-
-/* Eight codes of eight vectors, turned about: dst[column][vector]. */
-X86_INLINE void turn_eight(int16_t (*dst)[WIDTH], const int16_t *const *rows, int k)
-{
-    __m128i r[8], t[8];
-    X86_UNROLL
-    for (int i = 0; i < 8; i++)
-        r[i] = _mm_loadu_si128((const __m128i *)(const void *)(rows[i] + k));
-    X86_UNROLL
-    for (int i = 0; i < 4; i++) {
-        t[2 * i] = _mm_unpacklo_epi16(r[2 * i], r[2 * i + 1]);
-        t[2 * i + 1] = _mm_unpackhi_epi16(r[2 * i], r[2 * i + 1]);
-    }
-    X86_UNROLL
-    for (int i = 0; i < 2; i++) {
-        r[4 * i] = _mm_unpacklo_epi32(t[4 * i], t[4 * i + 2]);
-        r[4 * i + 1] = _mm_unpackhi_epi32(t[4 * i], t[4 * i + 2]);
-        r[4 * i + 2] = _mm_unpacklo_epi32(t[4 * i + 1], t[4 * i + 3]);
-        r[4 * i + 3] = _mm_unpackhi_epi32(t[4 * i + 1], t[4 * i + 3]);
-    }
-    X86_UNROLL
-    for (int i = 0; i < 4; i++) {
-        _mm_store_si128((__m128i *)(void *)dst[2 * i], _mm_unpacklo_epi64(r[i], r[4 + i]));
-        _mm_store_si128((__m128i *)(void *)dst[2 * i + 1], _mm_unpackhi_epi64(r[i], r[4 + i]));
-    }
-}
-
-/* n columns (a multiple of 8) from k on, of vectors [v0, v0 + count); the rest of 32 are zeros. */
-static void put_codes(struct vlut *s, const struct lutra_act *a, int v0, int count, int k, int n)
-{
-    for (int v = 0; v < WIDTH; v += 8) {
-        const int16_t *rows[8];
-        for (int i = 0; i < 8; i++)
-            rows[i] = v + i < count ? a->codes + (size_t)(v0 + v + i) * (size_t)a->k_pad + k
-                                    : no_codes;
-        for (int j = 0; j < n; j += 8)
-            turn_eight((int16_t(*)[WIDTH])(void *)(s->x[j] + v), rows, j);
-    }
-}
 
 X86_INLINE void put_three(uint8_t *t, __m256i sum, __m256i c)
 {
@@ -148,7 +115,7 @@ X86_INLINE void put_three(uint8_t *t, __m256i sum, __m256i c)
 }
 
 /* Row 9(a+1) + 3(b+1) + (c+1) holds the sums of weights a, b, c. */
-static void build_table(uint8_t *table, int16_t (*x)[WIDTH])
+static void build_table(uint8_t *table, vlut_column *x)
 {
     for (int half = 0; half < 2; half++) {
         __m256i a = x86_load(x[0] + 16 * half), b = x86_load(x[1] + 16 * half);
@@ -169,17 +136,20 @@ static void build_table(uint8_t *table, int16_t (*x)[WIDTH])
  * `next`, are fetched tile by tile meanwhile: into L2, as tables fill L1. */
 X86_INLINE void add_rows(struct vlut *s, const uint8_t *next, size_t tile_bytes, int n_rows, int deep)
 {
-    const uint16_t *at = s->at[0];
+    const uint8_t *at = s->at[0][0];
     int16_t *part = s->part[0];
-    for (int r = 0; r < n_rows; r++, at++, part += WIDTH) {
+    for (int r = 0; r < n_rows; r++, at += HALF, part += WIDTH) {
         if (r % LUTRA_TERN_ROWS == 0) {
             for (int b = 0; b <= UNIT * DEEP / HALF; b += 64) _mm_prefetch((const char *)next + b, _MM_HINT_T1);
             next += tile_bytes;
         }
         __m256i lo = x86_load(part), hi = x86_load(part + 16);
+        uint64_t index = 0; /* of eight triples in one load: one for each would take turns with those of tables */
         X86_UNROLL
         for (int i = 0; i < deep; i++) {
-            const uint8_t *t = s->tables + i * TABLE_BYTES + at[i * (ROWS + PAD)];
+            if (i % HALF == 0) memcpy(&index, at + i / HALF * sizeof s->at[0], sizeof index);
+            const uint8_t *t = s->tables + i * TABLE_BYTES + 8 * (index & 255);
+            index >>= 8;
             lo = _mm256_add_epi16(lo, x86_load(t));
             hi = _mm256_add_epi16(hi, x86_load(t + 32));
             X86_PIN(lo);
@@ -204,72 +174,8 @@ X86_INLINE void add_sixteen(int32_t *sum, int16_t *part)
 static void flush(struct vlut *s, int n_rows)
 {
     int16_t *part = s->part[0];
-    int32_t *sum = s->sum.i[0];
+    int32_t *sum = s->sum[0].i;
     for (int i = 0; i < n_rows * WIDTH; i += 16) add_sixteen(sum + i, part + i);
-}
-
-/* ---- results ---- */
-
-/* Sums of eight vectors from v on and a row, as floats. */
-X86_INLINE __m256 float_sums(const struct vlut *s, const struct lutra_mat *m, int row, int v)
-{
-    if (m->kind != LUTRA_MAT_TERN) return _mm256_load_ps(s->sum.f[row] + v);
-    __m256 x = _mm256_cvtepi32_ps(x86_load(s->sum.i[row] + v));
-    return _mm256_add_ps(_mm256_setzero_ps(), _mm256_mul_ps(_mm256_set1_ps(m->scale), x));
-}
-
-/* Eight rows of eight vectors turned about: out[vector] = rows. */
-X86_INLINE void turn_floats(__m256 *out, const struct vlut *s, const struct lutra_mat *m, int row, int v)
-{
-    __m256 r[8], t[8];
-    X86_UNROLL
-    for (int i = 0; i < 8; i++) r[i] = float_sums(s, m, row + i, v);
-    X86_UNROLL
-    for (int i = 0; i < 4; i++) {
-        t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
-        t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
-    }
-    X86_UNROLL
-    for (int i = 0; i < 2; i++) {
-        r[4 * i] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44);
-        r[4 * i + 1] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0xee);
-        r[4 * i + 2] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44);
-        r[4 * i + 3] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xee);
-    }
-    X86_UNROLL
-    for (int i = 0; i < 4; i++) {
-        out[i] = _mm256_permute2f128_ps(r[i], r[4 + i], 0x20);
-        out[4 + i] = _mm256_permute2f128_ps(r[i], r[4 + i], 0x31);
-    }
-}
-
-/* Eight vectors from v on (`count` of them wanted), rows row .. row + n_rows of the matrix. */
-static void store_eight(float *y, size_t y_stride, const __m256 *out, const float *scale, int count,
-                        int n_rows)
-{
-    for (int i = 0; i < count && i < 8; i++, y += y_stride) {
-        __m256 r = _mm256_mul_ps(out[i], _mm256_set1_ps(scale[i]));
-        float eight[8];
-        if (n_rows >= 8) {
-            _mm256_storeu_ps(y, r);
-            continue;
-        }
-        _mm256_storeu_ps(eight, r);
-        memcpy(y, eight, (size_t)n_rows * sizeof *y);
-    }
-}
-
-/* The strip's rows, `row` of the matrix and on, times vectors [v0, v0 + count). */
-static void store_strip(float *y, size_t y_stride, struct vlut *s, const struct lutra_mat *m,
-                        const struct lutra_act *a, int v0, int count, int row, int n_rows)
-{
-    for (int r = 0; r < n_rows && row + r < m->n_rows; r += 8)
-        for (int v = 0; v < count; v += 8) {
-            __m256 out[8];
-            turn_floats(out, s, m, r, v);
-            store_eight(y + (size_t)(v0 + v) * y_stride + row + r, y_stride, out,
-                        a->scale + v0 + v, count - v, m->n_rows - row - r);
-        }
 }
 
 /* Tiles [tile0, tile1), at most ROWS rows, times vectors [v0, v0 + count), at most WIDTH. */
@@ -278,11 +184,11 @@ static void strip(struct vlut *s, float *y, size_t y_stride, const struct lutra_
 {
     int n_rows = (tile1 - tile0) * LUTRA_TERN_ROWS, end = lutra_tern_k_pad(m->n_cols), units;
     memset(s->part, 0, (size_t)n_rows * sizeof s->part[0]);
-    memset(s->sum.i, 0, (size_t)n_rows * sizeof s->sum.i[0]);
+    memset(s->sum, 0, (size_t)n_rows * sizeof s->sum[0]);
     for (int k = 0, run = 1; k < end; k += units * LUTRA_TERN_K, run++) {
-        units = min_int(DEEP / HALF, (end - k) / LUTRA_TERN_K);
+        units = vlut_min(DEEP / HALF, (end - k) / LUTRA_TERN_K);
         strip_offsets(s, m, tile0, tile1, k, units);
-        put_codes(s, a, v0, count, k, units * LUTRA_TERN_K);
+        vlut_put_codes(s->x, a, v0, count, k, units * LUTRA_TERN_K);
         for (int i = 0; i < units * HALF; i++)
             build_table(s->tables + i * TABLE_BYTES, s->x + 3 * i);
         const uint8_t *next = lutra_mat_tile(m, tile0) + unit_at(m, k + units * LUTRA_TERN_K);
@@ -292,7 +198,7 @@ static void strip(struct vlut *s, float *y, size_t y_stride, const struct lutra_
             add_rows(s, next, m->tile_bytes, n_rows, HALF);
         if (run % RUN == 0 || k + units * LUTRA_TERN_K == end) flush(s, n_rows);
     }
-    store_strip(y, y_stride, s, m, a, v0, count, tile0 * LUTRA_TERN_ROWS, n_rows);
+    vlut_store(y, y_stride, s->sum, m, a, v0, count, tile0 * LUTRA_TERN_ROWS, n_rows);
 }
 
 /* ---- one bit ---- */
@@ -301,7 +207,7 @@ static void strip(struct vlut *s, float *y, size_t y_stride, const struct lutra_
 enum bit_part { BIT_ALL, BIT_HIGH, BIT_LOW };
 
 /* Do the magnitudes of any vector's codes in x add up to more than int16 holds? */
-static bool bits_are_wide(int16_t (*x)[WIDTH])
+static bool bits_are_wide(vlut_column *x)
 {
     __m256i most = _mm256_setzero_si256();
     for (int half = 0; half < WIDTH; half += 16) {
@@ -314,7 +220,7 @@ static bool bits_are_wide(int16_t (*x)[WIDTH])
 }
 
 /* Row e of a table: the sum of code i where bit i of e is set, of its negative where not. */
-static void build_bits(uint8_t *table, int16_t (*x)[WIDTH], enum bit_part part)
+static void build_bits(uint8_t *table, vlut_column *x, enum bit_part part)
 {
     const __m256i zero = _mm256_setzero_si256();
     for (int half = 0; half < 2; half++) {
@@ -350,7 +256,7 @@ X86_INLINE void add_eight(float *to, __m256 d, __m128i lo, const int16_t *hi)
 
 /* BIT_DEEP lookups for the 32 rows of a tile, whose codes lie slot by slot: into `part`, or, the last of a group,
  * times d into the float sums. `first`, `last` and `wide` are constants of the caller. */
-X86_INLINE void add_bits(struct vlut *s, int16_t (*part)[WIDTH], int row0, const uint8_t *codes, const float *d,
+X86_INLINE void add_bits(struct vlut *s, vlut_column *part, int row0, const uint8_t *codes, const float *d,
                          bool first, bool last, bool wide)
 {
     for (int slot = 0; slot < LUTRA_BIT_ROWS; slot++, codes++) {
@@ -376,7 +282,7 @@ X86_INLINE void add_bits(struct vlut *s, int16_t (*part)[WIDTH], int row0, const
         }
         const __m256 by = _mm256_broadcast_ss(d + row - row0);
         const int16_t *high = s->high[row];
-        float *sum = s->sum.f[row];
+        float *sum = s->sum[row].f;
         add_eight(sum, by, _mm256_castsi256_si128(lo), wide ? high : NULL);
         add_eight(sum + 8, by, _mm256_extracti128_si256(lo, 1), wide ? high + 8 : NULL);
         add_eight(sum + 16, by, _mm256_castsi256_si128(hi), wide ? high + 16 : NULL);
@@ -388,7 +294,7 @@ X86_INLINE void add_bits(struct vlut *s, int16_t (*part)[WIDTH], int row0, const
 static void bit_group(struct vlut *s, const struct lutra_mat *m, int tile0, int tile1, size_t from,
                       enum bit_part part)
 {
-    int16_t(*sums)[WIDTH] = part == BIT_HIGH ? s->high : s->part;
+    vlut_column *sums = part == BIT_HIGH ? s->high : s->part;
     for (int k = 0; k < BIT_GROUP; k += 4 * BIT_DEEP) {
         const bool last = k + 4 * BIT_DEEP == BIT_GROUP && part != BIT_HIGH;
         for (int i = 0; i < BIT_DEEP; i++) build_bits(s->tables + i * BIT_TABLE, s->x + k + 4 * i, part);
@@ -421,14 +327,14 @@ static void bit_strip(struct vlut *s, float *y, size_t y_stride, const struct lu
 {
     const int n_rows = (tile1 - tile0) * LUTRA_BIT_ROWS;
     size_t from = 0;
-    memset(s->sum.f, 0, (size_t)n_rows * sizeof s->sum.f[0]);
+    memset(s->sum, 0, (size_t)n_rows * sizeof s->sum[0]);
     for (int k = 0; k < m->n_cols; k += BIT_GROUP, from += m->unit_bytes) {
-        put_codes(s, a, v0, count, k, BIT_GROUP);
+        vlut_put_codes(s->x, a, v0, count, k, BIT_GROUP);
         const bool wide = bits_are_wide(s->x);
         if (wide) bit_group(s, m, tile0, tile1, from, BIT_HIGH);
         bit_group(s, m, tile0, tile1, from, wide ? BIT_LOW : BIT_ALL);
     }
-    store_strip(y, y_stride, s, m, a, v0, count, tile0 * LUTRA_BIT_ROWS, n_rows);
+    vlut_store(y, y_stride, s->sum, m, a, v0, count, tile0 * LUTRA_BIT_ROWS, n_rows);
 }
 
 static void vector_lookup(float *y, size_t y_stride, const struct lutra_mat *m,
@@ -438,8 +344,8 @@ static void vector_lookup(float *y, size_t y_stride, const struct lutra_mat *m,
     const int tiles = ROWS / LUTRA_TERN_ROWS;
     for (int v = v0; v < v1; v += WIDTH)
         for (int t = tile0; t < tile1; t += tiles)
-            (m->kind == LUTRA_MAT_TERN ? strip : bit_strip)(scratch, y, y_stride, m, a, v, min_int(WIDTH, v1 - v),
-                                                            t, min_int(t + tiles, tile1));
+            (m->kind == LUTRA_MAT_TERN ? strip : bit_strip)(scratch, y, y_stride, m, a, v, vlut_min(WIDTH, v1 - v),
+                                                            t, vlut_min(t + tiles, tile1));
 }
 
 void lutra_vlut_init_avx2(struct lutra_ops *ops)

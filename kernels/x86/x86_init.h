@@ -57,8 +57,9 @@ void lutra_mm_init_avxvnni(struct lutra_ops *ops);
 
 /* These need LUTRA_CPU_AVX512, LUTRA_CPU_VBMI and LUTRA_CPU_VNNI512, all three: the files are
  * compiled for them. */
-void lutra_lut_init_avx512(struct lutra_ops *ops); /* calls lutra_mm_init_avx512 */
+void lutra_lut_init_avx512(struct lutra_ops *ops); /* calls those of mm, vlut and quint */
 void lutra_mm_init_avx512(struct lutra_ops *ops);
+void lutra_vlut_init_avx512(struct lutra_ops *ops);
 void lutra_quint_init_avx512(struct lutra_ops *ops); /* calls lutra_quint_mm_init_avx512 */
 void lutra_quint_mm_init_avx512(struct lutra_ops *ops);
 void lutra_vec_init_avx512(struct lutra_ops *ops);
