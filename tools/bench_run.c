@@ -176,7 +176,8 @@ bool lutra_bench_has_tables(const struct lutra_bench_row *row)
             lutra_layer_mat(net, i / net->arch->n_specs, i % net->arch->n_specs, &count);
         if (m == NULL) continue;
         e.code_max = m->kind == LUTRA_MAT_TERN ? LUTRA_CODE_MAX_INT8 : LUTRA_CODE_MAX;
-        if (lutra_matmul_path(&e, m, n) == LUTRA_PATH_LOOKUP) return true;
+        enum lutra_path path = lutra_matmul_path(&e, m, n);
+        if (path == LUTRA_PATH_LOOKUP || path == LUTRA_PATH_VECTOR) return true;
     }
     return false;
 }

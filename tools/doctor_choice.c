@@ -18,7 +18,7 @@ static const char *path_name(enum lutra_path path)
     case LUTRA_PATH_LOOKUP:
         return "tables";
     case LUTRA_PATH_VECTOR:
-        return "vector tables";
+        return "vectors";
     case LUTRA_PATH_PANEL:
         return "dots";
     case LUTRA_PATH_FLOAT:
@@ -30,7 +30,7 @@ static const char *path_name(enum lutra_path path)
     }
 }
 
-/* "tables up to 7, dots from 8": tokens at once */
+/* "tables 1-7, dots from 8": tokens at once */
 static void say_way(char *dst, size_t cap, const struct lutra_engine *e, const struct lutra_mat *m)
 {
     size_t at = 0;
@@ -41,12 +41,13 @@ static void say_way(char *dst, size_t cap, const struct lutra_engine *e, const s
         const char *name = path_name(path), *comma = at ? ", " : "";
         if (n > MOST_TOKENS)
             at += (size_t)(first == 1 ? lutra_format(dst + at, cap - at, "%s", name)
-                                      : lutra_format(dst + at, cap - at, "%s%s from %d", comma,
-                                                     name, first));
+                              : strchr(dst, ',') /* no room to say what the part before says */
+                                  ? lutra_format(dst + at, cap - at, "%s%s", comma, name)
+                                  : lutra_format(dst + at, cap - at, "%s%s from %d", comma, name, first));
         else if (n == 2)
             at += (size_t)lutra_format(dst + at, cap - at, "%s for 1", name);
         else
-            at += (size_t)lutra_format(dst + at, cap - at, "%s%s up to %d", comma, name, n - 1);
+            at += (size_t)lutra_format(dst + at, cap - at, "%s%s %d-%d", comma, name, first, n - 1);
         first = n;
     }
 }
@@ -206,7 +207,7 @@ void lutra_doctor_tensors(const lutra_model *model)
         say_way(way, sizeof way, &e, rows[i].mat);
         snprintf(shape, sizeof shape, "%dx%d", rows[i].n_rows, rows[i].n_cols);
         int name = (int)strcspn(rows[i].tensor, "."); /* less ".weight" */
-        printf("%-9s %-11.*s %3d of %-9s %11s  %-8s %8s  %s\n", i ? "" : "tensors", name,
+        printf("%-9s %-11.*s %3d of %-9s %11s  %-8s %8s %s\n", i ? "" : "tensors", name,
                rows[i].tensor, rows[i].count, lutra_type_info((uint32_t)rows[i].type)->name, shape,
                kind_of(rows[i].mat), lutra_cli_bytes(bytes, sizeof bytes, (uint64_t)rows[i].bytes),
                way);
