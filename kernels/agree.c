@@ -14,12 +14,13 @@ enum {
 };
 
 /* Numbers of vectors for which some level has a kernel of its own: one, a few that meet the weights as they lie, as
- * many of these as there are at most, more. */
+ * many of these as there are at most (and tables of half as many vectors), more. */
 static const struct {
     enum lutra_mode mode;
     int n;
-} ways[] = {{LUTRA_MODE_LUT, 1}, {LUTRA_MODE_LUT, MANY}, {LUTRA_MODE_DOT, 1},  {LUTRA_MODE_DOT, 2},
-            {LUTRA_MODE_DOT, 7}, {LUTRA_MODE_DOT, 16},   {LUTRA_MODE_DOT, MANY}, {LUTRA_MODE_DEQ, EXACT}};
+} ways[] = {{LUTRA_MODE_LUT, 1}, {LUTRA_MODE_LUT, 16}, {LUTRA_MODE_LUT, MANY},
+            {LUTRA_MODE_DOT, 1}, {LUTRA_MODE_DOT, 2},  {LUTRA_MODE_DOT, 7},
+            {LUTRA_MODE_DOT, 16}, {LUTRA_MODE_DOT, MANY}, {LUTRA_MODE_DEQ, EXACT}};
 enum { N_WAYS = sizeof ways / sizeof ways[0] };
 
 /* Fixed values of both signs and a wide range, so that some codes are larger than a byte. */

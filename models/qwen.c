@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Qwen2, Qwen2.5 (arch qwen2), Qwen3 (arch qwen3; Bonsai too) and Qwen3 with experts (arch qwen3moe).
  *
- * Llama's layer with three quirks: rotation pairs (i, i + n_rot/2); Qwen2 adds biases to q, k, v; Qwen3 norms each
+ * Llama's layer with three quirks: rotation pairs (i, i + n_rot/2); Qwen2 adds biases to q, k, v, where the file has them; Qwen3 norms each
  * head of q and k before it is rotated, and its head_dim is a key of its own.
  * With experts, the weights of the chosen ones are divided by their sum. */
 #include "models/families.h"
 
 static const struct lutra_tensor_spec qwen2_specs[] = {
     LUTRA_DENSE_SPECS,
-    LUTRA_VEC_SPEC("attn_q.bias", bq, q, true),
-    LUTRA_VEC_SPEC("attn_k.bias", bk, k, true),
-    LUTRA_VEC_SPEC("attn_v.bias", bv, v, true),
+    LUTRA_VEC_SPEC("attn_q.bias", bq, q, false),
+    LUTRA_VEC_SPEC("attn_k.bias", bk, k, false),
+    LUTRA_VEC_SPEC("attn_v.bias", bv, v, false),
 };
 
 static const struct lutra_tensor_spec qwen3_specs[] = {

@@ -64,7 +64,7 @@ static void multiply(struct setup *s, int n)
 /* Columns that a type is chosen for: enough that one bit has vector tables where a level makes any. */
 static int cols_of(const struct case_type *ct)
 {
-    return ct->type == LUTRA_TYPE_Q1_0 ? LUTRA_NEAR_COLS : 512;
+    return ct->type == LUTRA_TYPE_Q1_0 ? 640 : 512;
 }
 
 static void reference(struct setup *s, const struct lutra_ops *scalar, enum lutra_precision p,
