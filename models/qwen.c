@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Qwen2, Qwen2.5 (arch qwen2), Qwen3 (arch qwen3; Bonsai too) and Qwen3 with experts (arch qwen3moe).
  *
- * Llama's layer with three quirks: rotation pairs (i, i + n_rot/2); Qwen2 adds biases to q, k, v, where the file has them; Qwen3 norms each
- * head of q and k before it is rotated, and its head_dim is a key of its own.
+ * Llama's layer with three quirks: rotation pairs (i, i + n_rot/2); Qwen2 adds biases to q, k, v (where the file has
+ * them); Qwen3 norms each head of q and k before it is rotated, and its head_dim is a key of its own.
  * With experts, the weights of the chosen ones are divided by their sum. */
 #include "models/families.h"
 

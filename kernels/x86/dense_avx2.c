@@ -12,6 +12,7 @@
  * lose half of it, Q2_0 too. AVX-VNNI uses it as well: vpdpbusd would save four of 34 instructions. */
 #include "kernels/lut_unit.h"
 #include "kernels/ops.h"
+#include "kernels/x86/code_types.h"
 #include "kernels/x86/dense_x86.h"
 #include "kernels/x86/x86_init.h"
 
@@ -252,47 +253,25 @@ X86_INLINE struct x86_rows dense_tile(const struct lutra_mat *m, const struct lu
 
 typedef struct x86_rows dense_fn(const struct lutra_mat *, const struct lutra_act *, int, int);
 
-#define ONE(name, bits, group, kind)                                                               \
-    static struct x86_rows dense_##name(const struct lutra_mat *m, const struct lutra_act *a,      \
-                                        int v, int tile)                                           \
-    {                                                                                              \
-        return dense_tile(m, a, v, tile, bits, group, kind);                                       \
+#define ONE(type, name, bits, group, kind)                                                               \
+    static struct x86_rows dense_##name(const struct lutra_mat *m, const struct lutra_act *a,            \
+                                        int v, int tile)                                                 \
+    {                                                                                                    \
+        return dense_tile(m, a, v, tile, bits, group, kind);                                             \
     }
 
-ONE(q4_0, 4, 32, LUTRA_SCALE_F16)
-ONE(q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
-ONE(q5_0, 5, 32, LUTRA_SCALE_F16)
-ONE(q5_1, 5, 32, LUTRA_SCALE_F16_MIN)
-ONE(q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
-ONE(q3_k, 3, 16, LUTRA_SCALE_SUB)
-ONE(q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
-ONE(q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
-ONE(q6_k, 6, 16, LUTRA_SCALE_SUB)
-ONE(2_bits, 2, m->group, LUTRA_SCALE_F16)
+X86_CODE_TYPES(ONE)
+ONE(TQ2_0, 2_bits, 2, m->group, LUTRA_SCALE_F16) /* Q2_0, TQ1_0, too */
 
 static dense_fn *dense_of(int type)
 {
     switch (type) {
-    case LUTRA_TYPE_Q4_0:
-        return dense_q4_0;
-    case LUTRA_TYPE_Q4_1:
-        return dense_q4_1;
-    case LUTRA_TYPE_Q5_0:
-        return dense_q5_0;
-    case LUTRA_TYPE_Q5_1:
-        return dense_q5_1;
-    case LUTRA_TYPE_Q2_K:
-        return dense_q2_k;
-    case LUTRA_TYPE_Q3_K:
-        return dense_q3_k;
-    case LUTRA_TYPE_Q4_K:
-        return dense_q4_k;
-    case LUTRA_TYPE_Q5_K:
-        return dense_q5_k;
-    case LUTRA_TYPE_Q6_K:
-        return dense_q6_k;
+#define CASE(type, name, bits, group, kind)                                                              \
+    case LUTRA_TYPE_##type:                                                                              \
+        return dense_##name;
+        X86_CODE_TYPES(CASE)
     default:
-        return dense_2_bits; /* Q2_0, TQ1_0, TQ2_0 */
+        return dense_2_bits;
     }
 }
 

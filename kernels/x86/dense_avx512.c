@@ -10,6 +10,7 @@
  * those too: a branch that repeats from tile to tile and so is guessed. */
 #include "kernels/lut_unit.h"
 #include "kernels/ops.h"
+#include "kernels/x86/code_types.h"
 #include "kernels/x86/dense_avx512.h"
 #include "kernels/x86/x86_init.h"
 
@@ -263,52 +264,40 @@ X512_INLINE void pairs_tile(const struct few *f, int nv, const struct lutra_mat 
 
 typedef void few_fn(const struct few *, const struct lutra_mat *, int, int);
 
+/* Sub-scales of 16 columns are weighed in pairs; Q6_K's meet floats. */
+X512_INLINE void some_tile(const struct few *f, int nv, const struct lutra_mat *m, int tile, int bits, int group,
+                           enum lutra_scale_kind kind)
+{
+    if (group == 16 && bits != 6)
+        pairs_tile(f, nv, m, tile, bits, kind);
+    else
+        few_tile(f, nv, m, tile, bits, group, kind);
+}
+
 /* One vector has code of its own. */
-#define FEW(name, one_tile, ...)                                                                   \
-    static void few_##name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)   \
-    {                                                                                              \
-        for (int t = tile0; t < tile1; t++) {                                                      \
-            if (f->nv == 1)                                                                        \
-                one_tile(f, 1, m, t, __VA_ARGS__);                                                 \
-            else                                                                                   \
-                one_tile(f, f->nv, m, t, __VA_ARGS__);                                             \
-        }                                                                                          \
+#define FEW(type, name, bits, group, kind)                                                               \
+    static void few_##name(const struct few *f, const struct lutra_mat *m, int tile0, int tile1)         \
+    {                                                                                                    \
+        for (int t = tile0; t < tile1; t++) {                                                            \
+            if (f->nv == 1)                                                                              \
+                some_tile(f, 1, m, t, bits, group, kind);                                                \
+            else                                                                                         \
+                some_tile(f, f->nv, m, t, bits, group, kind);                                            \
+        }                                                                                                \
     }
 
-FEW(q4_0, few_tile, 4, 32, LUTRA_SCALE_F16)
-FEW(q4_1, few_tile, 4, 32, LUTRA_SCALE_F16_MIN)
-FEW(q5_0, few_tile, 5, 32, LUTRA_SCALE_F16)
-FEW(q5_1, few_tile, 5, 32, LUTRA_SCALE_F16_MIN)
-FEW(q2_k, pairs_tile, 2, LUTRA_SCALE_SUB_MIN4)
-FEW(q3_k, pairs_tile, 3, LUTRA_SCALE_SUB)
-FEW(q4_k, few_tile, 4, 32, LUTRA_SCALE_SUB_MIN)
-FEW(q5_k, few_tile, 5, 32, LUTRA_SCALE_SUB_MIN)
-FEW(q6_k, few_tile, 6, 16, LUTRA_SCALE_SUB)
-FEW(2_bits, few_tile, 2, m->group, LUTRA_SCALE_F16) /* groups of 64 or more */
+X86_CODE_TYPES(FEW)
+FEW(TQ2_0, 2_bits, 2, m->group, LUTRA_SCALE_F16) /* Q2_0, TQ1_0, too: groups of 64 or more */
 
 static few_fn *fn_of(int type)
 {
     switch (type) {
-    case LUTRA_TYPE_Q4_0:
-        return few_q4_0;
-    case LUTRA_TYPE_Q4_1:
-        return few_q4_1;
-    case LUTRA_TYPE_Q4_K:
-        return few_q4_k;
-    case LUTRA_TYPE_Q5_0:
-        return few_q5_0;
-    case LUTRA_TYPE_Q5_1:
-        return few_q5_1;
-    case LUTRA_TYPE_Q5_K:
-        return few_q5_k;
-    case LUTRA_TYPE_Q2_K:
-        return few_q2_k;
-    case LUTRA_TYPE_Q3_K:
-        return few_q3_k;
-    case LUTRA_TYPE_Q6_K:
-        return few_q6_k;
+#define CASE(type, name, bits, group, kind)                                                              \
+    case LUTRA_TYPE_##type:                                                                              \
+        return few_##name;
+        X86_CODE_TYPES(CASE)
     default:
-        return few_2_bits; /* Q2_0, TQ1_0, TQ2_0 */
+        return few_2_bits;
     }
 }
 

@@ -5,6 +5,7 @@
  * multiplies the four entries of a row with the weights of their planes and adds them to the row's
  * int32. There is nothing to widen or to bound, and the rows are in order. */
 #include "kernels/ops.h"
+#include "kernels/x86/code_types.h"
 #include "kernels/x86/x86_init.h"
 #include "kernels/x86/x512.h"
 
@@ -213,25 +214,17 @@ X512_INLINE void planes_tiles(float *y, const struct lutra_mat *m, const struct 
     }
 }
 
-#define PLANES(name, bits, group, kind)                                                            \
-    static void name(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,        \
-                     int tile0, int tile1)                                                         \
-    {                                                                                              \
-        planes_tiles(y, m, a, v, tile0, tile1, bits, group, kind);                                 \
+#define PLANES(type, name, bits, group, kind)                                                            \
+    static void planes_##name(float *y, const struct lutra_mat *m, const struct lutra_act *a, int v,     \
+                              int tile0, int tile1)                                                      \
+    {                                                                                                    \
+        planes_tiles(y, m, a, v, tile0, tile1, bits, group, kind);                                       \
     }
 
-PLANES(planes_q4_0, 4, 32, LUTRA_SCALE_F16)
-PLANES(planes_q4_1, 4, 32, LUTRA_SCALE_F16_MIN)
-PLANES(planes_q5_0, 5, 32, LUTRA_SCALE_F16)
-PLANES(planes_q5_1, 5, 32, LUTRA_SCALE_F16_MIN)
-PLANES(planes_q2_k, 2, 16, LUTRA_SCALE_SUB_MIN4)
-PLANES(planes_q3_k, 3, 16, LUTRA_SCALE_SUB)
-PLANES(planes_q4_k, 4, 32, LUTRA_SCALE_SUB_MIN)
-PLANES(planes_q5_k, 5, 32, LUTRA_SCALE_SUB_MIN)
-PLANES(planes_q6_k, 6, 16, LUTRA_SCALE_SUB)
-PLANES(planes_tq, 2, 256, LUTRA_SCALE_F16)
-PLANES(planes_q2_0, 2, 64, LUTRA_SCALE_F16)
-PLANES(planes_q2_0_g128, 2, 128, LUTRA_SCALE_F16)
+X86_CODE_TYPES(PLANES)
+PLANES(TQ2_0, tq, 2, 256, LUTRA_SCALE_F16) /* TQ1_0, too */
+PLANES(Q2_0, q2_0, 2, 64, LUTRA_SCALE_F16)
+PLANES(Q2_0_G128, q2_0_g128, 2, 128, LUTRA_SCALE_F16)
 
 /* ---- PLANES of one bit: a step is 64 bytes, two octets of 32 rows ---- */
 
@@ -299,41 +292,15 @@ static void planes_lookup(float *y, const struct lutra_mat *m, const struct lutr
                           int tile0, int tile1)
 {
     switch (m->type) {
-    case LUTRA_TYPE_Q4_0:
-        planes_q4_0(y, m, a, v, tile0, tile1);
+#define CASE(type, name, bits, group, kind)                                                              \
+    case LUTRA_TYPE_##type:                                                                              \
+        planes_##name(y, m, a, v, tile0, tile1);                                                         \
         break;
-    case LUTRA_TYPE_Q4_1:
-        planes_q4_1(y, m, a, v, tile0, tile1);
-        break;
-    case LUTRA_TYPE_Q5_0:
-        planes_q5_0(y, m, a, v, tile0, tile1);
-        break;
-    case LUTRA_TYPE_Q5_1:
-        planes_q5_1(y, m, a, v, tile0, tile1);
-        break;
-    case LUTRA_TYPE_Q2_K:
-        planes_q2_k(y, m, a, v, tile0, tile1);
-        break;
-    case LUTRA_TYPE_Q3_K:
-        planes_q3_k(y, m, a, v, tile0, tile1);
-        break;
-    case LUTRA_TYPE_Q4_K:
-        planes_q4_k(y, m, a, v, tile0, tile1);
-        break;
-    case LUTRA_TYPE_Q5_K:
-        planes_q5_k(y, m, a, v, tile0, tile1);
-        break;
-    case LUTRA_TYPE_Q6_K:
-        planes_q6_k(y, m, a, v, tile0, tile1);
-        break;
+        X86_CODE_TYPES(CASE)
+        CASE(Q2_0, q2_0, , , )
+        CASE(Q2_0_G128, q2_0_g128, , , )
     case LUTRA_TYPE_Q1_0:
         planes_bits(y, m, a, v, tile0, tile1);
-        break;
-    case LUTRA_TYPE_Q2_0:
-        planes_q2_0(y, m, a, v, tile0, tile1);
-        break;
-    case LUTRA_TYPE_Q2_0_G128:
-        planes_q2_0_g128(y, m, a, v, tile0, tile1);
         break;
     default:
         planes_tq(y, m, a, v, tile0, tile1);
