@@ -397,7 +397,7 @@ static bool calc_float(struct tmpl *t, int op, double a, double b, double *out)
     default:
         break;
     }
-    *out = pow(a, b);
+    *out = pow(a, b); /* its last digit is the system's own: 1.5 ** -5 differs on Windows */
     if (isfinite(*out) || !isfinite(a) || !isfinite(b)) return true;
     return lutra_tmpl_fail(t, "** leads beyond what a number can hold");
 }
