@@ -65,6 +65,8 @@ static void multiply(const struct work *w, const struct lutra_ops *ops, int way,
     struct lutra_engine e = engine_of(w, ops, way);
     unsigned parts = parts_of(&e, w, way);
     struct lutra_act a;
+    /* what a broken function leaves undone is zeros, not what the way before left: sums of that may overflow */
+    memset(w->act, 0, lutra_act_bytes(ops, ways[way].n, w->m.n_cols, parts));
     lutra_act_bind(&a, ops, w->act, ways[way].n, w->m.n_cols, parts);
     a.x = w->x;
     a.x_stride = (size_t)w->m.n_cols;
