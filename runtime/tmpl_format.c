@@ -75,22 +75,35 @@ static void group(char *digits, char comma)
     }
 }
 
+/* Of the types of whole numbers; 0: none of them. */
+static int base_of(char type)
+{
+    switch (type) {
+    case '\0':
+    case 'd': return 10;
+    case 'b': return 2;
+    case 'o': return 8;
+    case 'x':
+    case 'X': return 16;
+    default: return 0;
+    }
+}
+
 /* The digits of a number without its sign. */
 static bool digits_of(struct tmpl *t, const struct layout *l, struct tval v, char *dst)
 {
     double f;
     int64_t i;
     bool whole;
-    int digits = l->digits < 0 ? 6 : (int)l->digits;
+    int digits = l->digits < 0 ? 6 : (int)l->digits, base = base_of(l->type);
     lutra_tmpl_number(v, &f, &i, &whole);
-    const char *bases = "d\012b\002o\010x\020X\020", *base = l->type ? strchr(bases, l->type) : bases;
     if (l->digits > DIGITS_MAX) return lutra_tmpl_fail(t, "more than %d digits", DIGITS_MAX);
     if (whole && base) {
-        if (l->alt && l->type != 'd') {
+        if (l->alt && base != 10) {
             *dst++ = '0';
             *dst++ = l->type;
         }
-        whole_digits(dst, i, base[1], l->type == 'X');
+        whole_digits(dst, i, base, l->type == 'X');
         return true;
     }
     if (!l->type && l->digits < 0) {

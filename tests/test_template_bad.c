@@ -94,6 +94,7 @@ static const char *const bombs[][2] = {
     {"{{ '{:>99999999}'.format(1) }}", "width"},
     {"{{ '%99999999d' % 1 }}{{ '{:.999}'.format(1.5) }}", "width"},
     {"{{ '{:.999}'.format(1.5) }}", "digits"},
+    {"{{ '{:\\n}'.format(97) }}", "format '"}, /* 10 is a base, but no type */
     {"{{ 'x'.center(10**9) }}", "width"},
     {"{{ [1]|batch(10**9, 0)|list }}", "memory"},
     {"{{ [1]|slice(10**9)|list }}", "memory"},
