@@ -129,7 +129,7 @@ $(addprefix $(BUILD)/kernels/x86/,dense_avx512.o mm_avx512.o): ISAFLAGS := $(SHO
 # what neither computes nor takes texts apart, but opens, checks, packs, stores and answers: small code
 LARGE   := $(addprefix runtime/,tok% sampler% unicode%) \
            $(addprefix models/,eval% layers attention moe delta mamba2 shortconv recurrent kv head head_fast hash64 fingerprint i2s safe_out) \
-           $(addprefix kernels/,%_scalar act pool matmul choose lmath rope probe lut_pack quint_pack book_pack qbook qcheck qtypes% x86/% arm/%)
+           $(addprefix kernels/,%_scalar act pool matmul choose lmath rope probe lut_pack quint_pack book_pack qbook qcheck qtypes qtypes_decode% qtypes_split qtypes_join x86/% arm/%)
 SMALL   := $(filter-out $(LARGE),$(basename $(LIB_SRC)))
 $(SMALL:%=$(BUILD)/%.o): ISAFLAGS := -Os
 

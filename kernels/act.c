@@ -59,6 +59,7 @@ void lutra_act_bind(struct lutra_act *a, const struct lutra_ops *ops, void *mem,
     a->k = k;
     a->k_pad = (int)k_pad;
     a->code_max = LUTRA_CODE_MAX;
+    a->fetch = ops->fetch;
     a->quad_bytes = k_pad / 4 * 32;
     a->trip_bytes = k_pad / 3 * ops->trip_bytes;
     a->codes = NULL;

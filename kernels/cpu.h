@@ -38,6 +38,10 @@ uint32_t lutra_cpu_detect(void);
  * "the system ..."; NULL if it lacks none so. */
 const char *lutra_cpu_withheld(uint32_t features);
 
+/* Should kernels fetch weights by instructions even where they read them strictly forward? AMD's cores (Zen 4)
+ * fetch such lines better alone; Intel's (Granite Rapids) read 10 to 11 GB/s alone and 16 to 17 so. */
+bool lutra_cpu_fetch(void); /* x86 alone */
+
 char *lutra_cpu_model(char *dst, size_t cap); /* "AMD EPYC 9B45", or "unknown" */
 int lutra_cpu_allowed(int *cpus, int cap);    /* CPUs this thread may run on, ascending: count */
 void lutra_cpu_bind(int cpu);                 /* bind this thread; where that fails, nothing */

@@ -99,6 +99,16 @@ uint32_t lutra_cpu_detect(void)
     return have;
 }
 
+bool lutra_cpu_fetch(void)
+{
+    static const char alone[][sizeof "AuthenticAMD"] = {"AuthenticAMD", "HygonGenuine"};
+    const struct regs r = cpuid(0, 0);
+    const unsigned words[3] = {r.b, r.d, r.c};
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+        if (memcmp(words, alone[i], sizeof words) == 0) return false;
+    return true;
+}
+
 char *lutra_cpu_model(char *dst, size_t cap)
 {
     unsigned words[12] = {0};

@@ -371,6 +371,7 @@ struct lutra_act {
     const float *x;      /* [n][x_stride] the float vectors themselves */
     size_t x_stride;     /* in floats */
     int code_max;        /* no |code| is larger; LUTRA_CODE_MAX where nobody knows better */
+    bool fetch;          /* from ops: fetch by instructions what is read strictly forward (lutra_cpu_fetch) */
     int16_t *codes;      /* [n][k_pad] */
     float *scale;        /* [n] */
     int32_t *sums;       /* [n][k_pad/16] sums of 16 codes */

@@ -31,6 +31,7 @@ void lutra_ops_init(struct lutra_ops *ops, uint32_t features)
     lutra_vec_init_scalar(ops);
     lutra_book_init_scalar(ops);
 #if defined(__x86_64__)
+    ops->fetch = lutra_cpu_fetch();
     if (features & LUTRA_CPU_SSSE3) {
         ops->name = "ssse3";
         lutra_lut_init_ssse3(ops);

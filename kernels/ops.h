@@ -63,6 +63,8 @@ struct lutra_ops {
     /* Codes and their sums of columns [k0, k1) (multiples of 32) of vector v -> its lutra_bytes. */
     void (*split_codes)(const struct lutra_act *a, int v, int k0, int k1);
 
+    bool fetch; /* what a->fetch is to be */
+
     bool packs_trio;  /* this level reads TERN in the layout of TRIO, and in that alone */
     bool packs_quint; /* this level looks QUINT up faster than planes: pack ternary tensors so */
 

@@ -235,6 +235,7 @@ static void matmul(float *y, size_t stride, const struct lutra_engine *e, const 
     size_t bytes = lutra_act_bytes(e->ops, n, m->n_cols, parts);
     void *mem = bytes ? check_guard(bytes, LUTRA_ALIGN) : NULL;
     lutra_act_bind(&a, e->ops, mem, n, m->n_cols, parts);
+    a.fetch = case_fetch();
     a.x = x;
     a.x_stride = (size_t)m->n_cols;
     lutra_act_fill(e, &a, parts);

@@ -5,6 +5,7 @@
  * products, in int32, and WIDE, 3 or 8, vectors whose sums stand in registers. */
 #include "kernels/book.h"
 #include "kernels/ops.h"
+#include "kernels/x86/fetch.h"
 #include "kernels/x86/x86.h"
 
 enum {
@@ -18,6 +19,15 @@ X86_INLINE __m256i two_codes(const int16_t *c)
     return _mm256_set1_epi32(both);
 }
 
+/* Little by little: 24 lines are as many as wait. */
+X86_INLINE void fetch_book(bool both, const uint8_t *p, int bytes)
+{
+    if (both)
+        fetch_ahead(true, p, bytes);
+    else
+        x86_prefetch(p, (size_t)bytes);
+}
+
 /* Rows 8*side .. of one tile times vectors v0 .. v0+nv-1; nv is a constant of the caller, and so are
  * group and kind where there are few vectors to hide what they cost. */
 X86_INLINE void book_half(float *y, size_t y_stride, int nv, const struct lutra_mat *m, int group,
@@ -27,7 +37,7 @@ X86_INLINE void book_half(float *y, size_t y_stride, int nv, const struct lutra_
     const uint8_t *unit = lutra_mat_tile(m, tile);
     const __m256i book = x86_load_twice(m->book);
     const int unit_k = m->unit_k;
-    const bool ahead = nv == 1 && side == 0; /* what is fetched: little by little, 24 lines are as many as wait */
+    const bool ahead = nv == 1 && side == 0, both = a->fetch;
     const int16_t *c[WIDE];
     __m256 acc[WIDE], half = _mm256_setzero_ps();
     X86_UNROLL
@@ -37,7 +47,7 @@ X86_INLINE void book_half(float *y, size_t y_stride, int nv, const struct lutra_
     }
     for (int k = 0; k < m->n_cols; k += unit_k, unit += m->unit_bytes) {
         const uint8_t *codes = unit + m->scale_bytes + 32 * side;
-        if (ahead) x86_prefetch(unit, m->scale_bytes);
+        if (ahead) fetch_book(both, unit, m->scale_bytes);
         if (kind == LUTRA_SCALE_SUB)
             half = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(unit + 16 * side)));
         for (int g = 0; g * group < unit_k; g++) {
@@ -46,7 +56,7 @@ X86_INLINE void book_half(float *y, size_t y_stride, int nv, const struct lutra_
             for (int v = 0; v < nv; v++) s[v] = _mm256_setzero_si256();
             for (int i = 0; i < group; i += 8, codes += 64) {
                 __m256i w[4];
-                if (ahead) x86_prefetch(codes, 64);
+                if (ahead) fetch_book(both, codes, 64);
                 x86_book_pairs(w, book, codes);
                 X86_UNROLL
                 for (int v = 0; v < nv; v++) {

@@ -12,6 +12,7 @@
 #include "kernels/ops.h"
 #include "kernels/x86/code_types.h"
 #include "kernels/x86/dense_avx512.h"
+#include "kernels/x86/fetch.h"
 #include "kernels/x86/x86_init.h"
 
 enum { MOST = LUTRA_DENSE_MOST_AVX512 }; /* vectors that pass over unpacked codes */
@@ -90,8 +91,8 @@ X512_INLINE float group_x(const float *sums, int group)
 /* ---- tiles ---- */
 
 /* Reads the lines of scales but the first, which is read anyway, in order and before any of the codes: Q4_K from
- * memory 27 -> 34 GB/s, Q6_K 29 -> 32. Nothing is fetched by instructions: a core that sees lines in the order
- * they lie fetches them itself. 8 KB ahead into L1 Q5_0 lost a third, 4 to 64 KB into L2 no less. */
+ * memory 27 -> 34 GB/s, Q6_K 29 -> 32. A Zen 4 core that sees lines in the order they lie fetches them itself: by
+ * instructions, 8 KB ahead into L1, Q5_0 lost a third, 4 to 64 KB into L2 no less. For others there is fetch.h. */
 X512_INLINE void touch(const uint8_t *p, int bytes)
 {
     X512_UNROLL
@@ -112,6 +113,7 @@ X512_INLINE void few_tile(const struct few *f, int nv, const struct lutra_mat *m
     const size_t stride = f->a->bytes_stride;
     const struct lutra_bytes x = lutra_bytes_of(f->a, f->v0);
     const ptrdiff_t high = x.high - x.low;
+    const bool fetch = f->a->fetch;
     const int8_t *low = x.low;
     const uint8_t *wide = x.wide, *unit = lutra_mat_tile(m, tile);
     const float *sums = group == 16 ? x.x16 : x.x32;
@@ -123,8 +125,10 @@ X512_INLINE void few_tile(const struct few *f, int nv, const struct lutra_mat *m
         const uint8_t *codes = unit + lutra_scale_bytes(kind);
         const __m512 d = x512_halves(unit), dmin = has_min ? x512_halves(unit + 32) : d;
         touch(unit, lutra_scale_bytes(kind));
+        fetch_ahead(fetch, unit, lutra_scale_bytes(kind));
         for (int c = 0; c < unit_k; c += LUTRA_DENSE_K, codes += 64 * bits) {
             const struct dense b = dense_load(codes, bits);
+            fetch_ahead(fetch, codes, 64 * bits);
             X512_UNROLL
             for (int i = 0; i < parts; i++, low += some, wide += some / 8) {
                 const int g = c / group + i, end = c + (i + 1) * some;
@@ -212,6 +216,7 @@ X512_INLINE void pairs_tile(const struct few *f, int nv, const struct lutra_mat 
     const size_t stride = f->a->bytes_stride;
     const struct lutra_bytes x = lutra_bytes_of(f->a, f->v0);
     const ptrdiff_t high = x.high - x.low;
+    const bool fetch = f->a->fetch;
     const int8_t *low = x.low;
     const uint8_t *wide = x.wide, *unit = lutra_mat_tile(m, tile);
     const float *sums = x.x16;
@@ -223,6 +228,7 @@ X512_INLINE void pairs_tile(const struct few *f, int nv, const struct lutra_mat 
         const uint8_t *codes = unit + lutra_scale_bytes(kind);
         const __m512 d = x512_halves(unit), dmin = has_min ? x512_halves(unit + 32) : d;
         touch(unit, lutra_scale_bytes(kind));
+        fetch_ahead(fetch, unit, lutra_scale_bytes(kind));
         for (int v = 0; v < nv; v++) {
             const __m512i u = _mm512_cvtps_epi32(_mm512_loadu_ps(sums + (size_t)v * stride / 4));
             _mm256_storeu_si256((__m256i *)(void *)xs[v], _mm512_cvtepi32_epi16(u));
@@ -233,6 +239,7 @@ X512_INLINE void pairs_tile(const struct few *f, int nv, const struct lutra_mat 
             X512_UNROLL
             for (int i = 0; i < 2; i++, codes += 64 * bits, low += 32, wide += 4) {
                 const struct dense b = dense_load(codes, bits);
+                fetch_ahead(fetch, codes, 64 * bits);
                 const int pair = c / 32 + i;
                 __m512i q[8];
                 X512_UNROLL

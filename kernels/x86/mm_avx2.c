@@ -3,6 +3,7 @@
  * from the packed bytes, and decoded weights times floats. */
 #include "kernels/lut_init.h"
 #include "kernels/ops.h"
+#include "kernels/x86/fetch.h"
 #include "kernels/x86/x86.h"
 #include "kernels/x86/x86_init.h"
 
@@ -108,6 +109,7 @@ X86_INLINE void i8_tile(float *y, size_t y_stride, int nv, const struct lutra_ma
         struct sums s[QUAD];
         struct x86_rows d = x86_halves(unit);
         zero_sums(s, nv);
+        fetch_ahead(a->fetch, unit, 32 + 512);
         i8_unit(s, nv, unit + m->scale_bytes, c + k, (size_t)a->k_pad);
         X86_UNROLL
         for (int v = 0; v < nv; v++) {

@@ -15,6 +15,7 @@
  * for. The float sums of a band wait in scratch between runs, so each output sees its groups in
  * ascending order. Which bytes of the codes are multiplied, many_avx512.h says. */
 #include "kernels/ops.h"
+#include "kernels/x86/fetch.h"
 #include "kernels/x86/many_avx512.h"
 #include "kernels/x86/panel_quint_avx512.h"
 #include "kernels/x86/x86_init.h"
@@ -23,6 +24,7 @@ enum {
     SUMS = 16 * MANY_BLOCK, /* of 32 rows and a vector, in a band: 512 KB; the codes of a run are 64 KB */
     FEW = 6,     /* I8: vectors whose sums stand in registers, nothing unpacked; N=6 8 16: 107 110 110
                     MAC/ns, a panel 105 117 143 ... */
+    I8_BYTES = 32 + 512, /* of a unit */
     I8_SHORT = 64, /* ... and 74 79 90 97 (32) if all columns have 14 bits: then up to so many */
     BOOK_FEW = 12, /* BOOK: vectors that are multiplied as they lie, four at a time, if those have room
                       (book_avx512.c); MAC/ns of IQ4_XS and IQ2_XS, N=4 8 12: 146 146 146, 122 122 122, a
@@ -650,6 +652,7 @@ X512_INLINE void i8_tile(float *y, size_t y_stride, int nv, const struct lutra_m
     for (int k = 0; k < m->n_cols; k += 32, unit += m->unit_bytes) {
         __m512 d = x512_halves(unit);
         __m512i s[FEW][2];
+        fetch_ahead(a->fetch, unit, I8_BYTES);
         X512_UNROLL
         for (int v = 0; v < nv; v++) s[v][0] = s[v][1] = _mm512_setzero_si512();
         i8_unit(s, nv, unit + m->scale_bytes, c + k, (size_t)a->k_pad);

@@ -4,6 +4,7 @@
  * vpdpwssd takes the place of vpmaddwd and vpaddd, so half the arithmetic is gone. exact_mul and the
  * lookups are those of AVX2. */
 #include "kernels/ops.h"
+#include "kernels/x86/fetch.h"
 #include "kernels/x86/x86_init.h"
 #include "kernels/x86/x86.h"
 
@@ -80,6 +81,7 @@ static void i8_tile(float *y, const struct lutra_mat *m, const struct lutra_act 
         struct x86_rows d = x86_halves(unit);
         struct sums s[2];
         zero_sums(s, 2);
+        fetch_ahead(a->fetch, unit, 32 + 512);
         for (int i = 0; i < 16; i++) {
             const __m128i *p = (const __m128i *)(const void *)(codes + 32 * i);
             int32_t both;
