@@ -47,6 +47,8 @@ struct crossover {
  *       8               35      31
  *       16              30      28
  *       128             26      26
+ *   avx512 (Granite Rapids, 2560 x 2560, MAC/ns): one bit looked up 174, as a panel of N=4 5 6 8 10: 169 182 218 216
+ *   244; base 3 164, 203 235 265 296 of N=4 5 6 8.
  *   One bit of 640 columns, all of them wide: 35 looked up, 55 as a panel.
  *
  * At AVX-512 2 to 6 bits are DENSE however short rows are, so lookups of their planes are for `--kernels lut`, tests
@@ -55,7 +57,8 @@ struct crossover {
  * Q5_0 28.7; 13.1 8.1 6.7   Q6_K 37.3; 15.2 9.0 7.6   Q2_0 12.1; 9.3 7.1 6.1.
  *
  * AVX2 and AVX-VNNI on a Zen 4 that others used too, best of 14, so only rows of it compare with each
- * other; AVX-VNNI's in AVX-512's encoding of the same instructions:
+ * other; AVX-VNNI's in AVX-512's encoding of the same instructions (on Granite Rapids one bit makes 133 MAC/ns looked
+ * up, 95 131 144 as a panel of N=8 16 20, and in vector tables 153 of N=24, 221 of 32 to 64, where panels stop at 172):
  *
  *                     Q1_0  Q2_K  Q2_0  TQ2_0 Q3_K  Q4_0  Q4_K  Q5_0  Q5_K  Q6_K  base-3
  *   avx2, lookup        40    84    65    59   126   129   124   189   185   202      46
@@ -95,10 +98,10 @@ static const struct crossover crossovers[] = {
 #else
     {"ssse3", {0, EVER, 4, 1, 1, 1, 1, 1, 1}, {0, EVER, 3, 1, 1, 1, 1, 1, 1}, 10, 0, 0},
     {"avx2", {0, EVER, 3, 2, 2, 1, 1, 1, 1}, {0, EVER, 3, 2, 2, 1, 1, 1, 1}, 8, 3, 12},
-    {"avx2vnni", {0, 7, 3, 2, 2, 1, 1, 1, 1}, {0, 7, 3, 2, 2, 1, 1, 1, 1}, 5, 1, 1},
-    {"avx512", {0, EVER, 1, 1, 1, 1, 1, 1, 1}, {0, 8, 1, 1, 1, 1, 1, 1, 1}, 7, 0, 0},
-    /* as avx512, but one bit is multiplied where lutra_panel_in_tiles */
-    {"amx", {0, 15, 1, 1, 1, 1, 1, 1, 1}, {0, 8, 1, 1, 1, 1, 1, 1, 1}, 7, 0, 0},
+    {"avx2vnni", {0, 18, 3, 2, 2, 1, 1, 1, 1}, {0, 18, 3, 2, 2, 1, 1, 1, 1}, 5, 0, 0},
+    {"avx512", {0, EVER, 1, 1, 1, 1, 1, 1, 1}, {0, 5, 1, 1, 1, 1, 1, 1, 1}, 4, 0, 0},
+    /* as avx512, but one bit and base 3 are multiplied where lutra_panel_in_tiles */
+    {"amx", {0, 15, 1, 1, 1, 1, 1, 1, 1}, {0, 5, 1, 1, 1, 1, 1, 1, 1}, 2, 0, 0},
 #endif
 };
 enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
@@ -108,15 +111,16 @@ enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
  * the time of lookups, and 32 are the fewest that tables are made for). Other levels have nothing faster than the
  * scalar version.
  * AVX-512, us per vector of 2560 x 2560, N=8 9 16 20 24 28 32 64:
- *   one bit, looked up 45; as a panel 46 47 39 36 35 34 34 33; vector tables 48 44 24 29 25 22 19 19
+ *   one bit, looked up 45; as a panel 46 47 39 36 35 34 34 33; vector tables 48 44 24 29 25 22 19 19 (Granite Rapids,
+ *   N=9 11 16 20 24 32: panels 30 27 24 24 22 22, tables 48 39 27 24 20 15)
  *   base 3, looked up 39; as a panel 39 38 35 34 33 33 32 31; vector tables of 24 28 32 64 37 32 28 27
  * half: 16 vectors of one bit are looked up in tables of 16, and up to so many more one by one, before tables of 32 are
  * made for all: 0 where there are no such tables. */
 static const struct vector_from {
     const char *level;
     int from, from_lut, bit, bit_lut, half;
-} vector_tables[] = {{"avx2", 25, 17, 22, 22, 0}, {"avx2vnni", 0, 17, 0, 22, 0}, {"avx512", 28, 23, 9, 9, 4},
-                     {"amx", 0, 23, 0, 9, 4},     {"neon", 21, 21, 0, 0, 0},     {"dotprod", 0, 21, 0, 0, 0},
+} vector_tables[] = {{"avx2", 25, 17, 22, 22, 0}, {"avx2vnni", 0, 17, 24, 22, 0}, {"avx512", 28, 23, 11, 11, 4},
+                     {"amx", 0, 23, 0, 11, 4},    {"neon", 21, 21, 0, 0, 0},      {"dotprod", 0, 21, 0, 0, 0},
                      {"i8mm", 0, 21, 0, 0, 0}};
 
 /* Two bits in vectors so short that all their codes have two bytes (LUTRA_NEAR_COLS), where that is
@@ -216,27 +220,21 @@ int lutra_panel_pass(const struct lutra_ops *ops, const struct lutra_mat *m, int
     return (n + passes - 1) / passes;
 }
 
-/* Counted, not measured: no machine with AMX was there. Cycles of one core for 16 rows, 16 vectors of
- * 14-bit codes and a group of G columns, if a product of tiles takes 16 (any 16 x 16 x up to 64),
- * two vpdpwssd start in one, and a row of 16 sums costs five vector operations, three of them
- * stores (C of both planes, then the float), two operations with AVX-512:
+/* Granite Rapids, one core, 2560 x 2560, MAC/ns of AMX's tiles, in brackets AVX-512 (base 3 and one bit of few
+ * vectors: lookups), N=4 6 8 10 16 32 128. The group is what counts: after each of them tiles are emptied.
  *
- *     G    products   sums   AMX, if nothing overlaps   AVX-512
- *    16       32        88            120                  64 + 16
- *    32       32        88            120                 128 + 16
- *    64       32        88            120                 256 + 16
- *   128       64        88            152                 512 + 16
- *   256      128        88            216                1024 + 16
- *
- * Base 3: 8 times AVX-512's rate for one run of 384 columns. So tiles from groups of 64 on. They are
- * at their best with 16 vectors; before that their unpacking, no cheaper, decides. */
+ *   base 3                            506 (297)  610 (287)  856 (335)  906 (304) 1190 (312)
+ *   TQ2_0, 256   201 (183) 288 (204)  365 (209)  431 (216)  602 (222)  666 (328)  657 (342)
+ *   Q1_0, 128                                    343 (175)  474 (237)  519 (424)  507 (439)
+ *   Q2_0, 64     110 (157) 155 (178)  198 (182)  228 (187)  313 (192)  339 (256)  335 (262)
+ *   Q4_0, 32      57 (156)  81 (175)  104 (180)  120 (187)  160 (188)  172 (223)  186 (249)
+ *   Q4_K, 32      62 (120)  86 (131)  108 (135)  124 (138)  162 (137)  170 (259)  179 (262) */
 bool lutra_panel_in_tiles(const struct lutra_ops *ops, const struct lutra_mat *m, int n)
 {
-    enum { LEAST_GROUP = 64, LEAST_VECTORS = 16 };
-    if (!ops->tile_mul || n < LEAST_VECTORS) return false;
-    if (m->kind == LUTRA_MAT_PLANES && m->bits > 1) return false; /* they have no panels there */
-    return m->kind == LUTRA_MAT_TERN ||
-           ((m->kind == LUTRA_MAT_PLANES || m->kind == LUTRA_MAT_DENSE) && m->group >= LEAST_GROUP);
+    if (!ops->tile_mul) return false;
+    if (m->kind == LUTRA_MAT_TERN) return true;
+    if (m->kind == LUTRA_MAT_PLANES) return m->bits == 1; /* others have no panels there */
+    return m->kind == LUTRA_MAT_DENSE && m->group >= 64 && n >= (m->group >= 256 ? 4 : 8);
 }
 
 static bool has_tables(const struct lutra_engine *e, const struct lutra_mat *m)

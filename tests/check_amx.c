@@ -196,9 +196,10 @@ static void choices(void)
         if (m.kind == LUTRA_MAT_PLANES && m.bits > 1) CHECK(!lutra_panel_in_tiles(&ops, &m, 16));
         CHECK_EQ(lutra_pack_plan_as(&m, case_types[i].type, 64, 512, case_how_at(&ops, &case_types[i], 512),
                                     NULL), LUTRA_OK);
-        bool wide = m.kind == LUTRA_MAT_TERN || m.group >= 64;
-        CHECK(!lutra_panel_in_tiles(&ops, &m, 15));
-        CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 16), wide);
+        bool wide = m.kind == LUTRA_MAT_TERN || m.group >= 64, few = wide && m.kind != LUTRA_MAT_DENSE;
+        CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 3), few);
+        CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 4), few || m.group >= 256);
+        CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 8), wide);
         CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 512), wide);
         CHECK(!lutra_panel_in_tiles(&below, &m, 512));
     }

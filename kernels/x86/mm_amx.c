@@ -16,7 +16,7 @@
  * filled up with zeros would take as long and more memory. Base-3 weights have one sum per row,
  * which stays in C over a run and is loaded again for the next.
  *
- * No machine with AMX was there: tests/check_amx.c runs this file's object with the instructions
+ * Where the processor has no AMX, tests/check_amx.c runs this file's object with the instructions
  * emulated. When it is taken, choose.c says. */
 #include "kernels/ops.h"
 #include "kernels/x86/amx_tile.h"

@@ -731,13 +731,16 @@ static void panel_mul(float *y, size_t y_stride, const struct lutra_mat *m,
         bands(scratch, y, y_stride, m, a, v0, v1, tile0, tile1);
 }
 
-/* DENSE as it lies: MAC/ns of Q4_0, N=4 8 12 16: 156 163 167 167, a panel 92 126 141 148; of Q6_K 117 130 133 137,
- * a panel 84 110 121 130; but of Q2_K, N=4 6 7 8: 118 126 128 130, a panel 113 132 124 142, and of Q4_0 if all
- * columns have 14 bits, N=4 6 8 10: 79 83 83 84, a panel 69 80 84 87. */
+/* DENSE as it lies. Zen 4, MAC/ns of Q4_0, N=4 8 12 16: 156 163 167 167, a panel (before it became faster) 92 126 141
+ * 148; of Q6_K 117 130 133 137, a panel 84 110 121 130; but of Q2_K, N=4 6 7 8: 118 126 128 130, a panel 113 132 124
+ * 142, and of Q4_0 if all columns have 14 bits, N=4 6 8 10: 79 83 83 84, a panel 69 80 84 87. Granite Rapids, Q4_0, N=4
+ * 8 10 12 16: 156 161 174 173 188, a panel 104 155 175 190 209; TQ2_0 178 208 214 213 220, 191 241 270 275 288; Q4_K,
+ * N=4 6 8 16: 118 129 134 138, a panel 125 158 186 239; Q5_K 97 106 124 129, 105 132 157 208; Q6_K 96 102 107 106, 83
+ * 104 123 164. Sub-scales cost it more than a panel, so both are asked. */
 static int dense_most(const struct lutra_mat *m, const struct lutra_act *a)
 {
-    const bool folded = m->group == 16 && m->bits < 4;
-    return folded || all_14_bits(a) ? DENSE_SHORT : LUTRA_DENSE_MOST_AVX512;
+    const bool sub = m->scales != LUTRA_SCALE_F16 && m->scales != LUTRA_SCALE_F16_MIN;
+    return sub || all_14_bits(a) ? DENSE_SHORT : LUTRA_DENSE_MOST_AVX512;
 }
 
 static void dense_mul(float *y, size_t y_stride, const struct lutra_mat *m,

@@ -68,7 +68,7 @@ void lutra_vec_init_avx512(struct lutra_ops *ops);
 void lutra_mm_init_amx(struct lutra_ops *ops);
 
 /* dense_mul of a few vectors (BYTES bound), and split_codes. */
-enum { LUTRA_DENSE_MOST_AVX512 = 16 };
+enum { LUTRA_DENSE_MOST_AVX512 = 11 };
 void lutra_dense_few_avx512(float *y, size_t y_stride, const struct lutra_mat *m,
                             const struct lutra_act *a, int v0, int v1, int tile0, int tile1);
 void lutra_split_codes_avx512(const struct lutra_act *a, int v, int k0, int k1);
