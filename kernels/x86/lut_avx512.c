@@ -6,6 +6,7 @@
  * int32. There is nothing to widen or to bound, and the rows are in order. */
 #include "kernels/ops.h"
 #include "kernels/x86/code_types.h"
+#include "kernels/x86/fetch.h"
 #include "kernels/x86/x86_init.h"
 #include "kernels/x86/x512.h"
 
@@ -350,7 +351,7 @@ X512_INLINE __m512i word_down(__m512i w, int by)
 
 /* 48 columns of 64 rows. Both halves load a table themselves, as operands of vpermw: from memory a quarter
  * faster than to load it once into a register. */
-X512_INLINE void add_trio(__m512i sum[2], const uint8_t *p, const uint8_t *tab)
+X512_INLINE void add_trio(__m512i sum[2], const uint8_t *p, const uint8_t *tab, size_t far)
 {
     const uint8_t *tabs[2] = {tab, tab};
     __m512i last[2];
@@ -358,7 +359,7 @@ X512_INLINE void add_trio(__m512i sum[2], const uint8_t *p, const uint8_t *tab)
     X512_UNROLL
     for (int i = 0; i < 5; i++) {
         const int two = TRIP_BYTES * (i < 4 ? 2 * i : 12), third = TRIP_BYTES * (i < 4 ? 8 + i : 14);
-        x512_prefetch_tables(p + 128 * i, 128); /* all ten lines at once would wait for each other */
+        x512_prefetch_far(far, p + 128 * i, 128); /* all ten lines at once would wait for each other */
         X512_UNROLL
         for (int h = 0; h < 2; h++) {
             const __m512i w = x512_load(p + LUTRA_TRIO_HALF * h + 64 * i);
@@ -374,7 +375,7 @@ X512_INLINE void add_trio(__m512i sum[2], const uint8_t *p, const uint8_t *tab)
 }
 
 /* S of 64 rows. */
-static void trio_tile(__m512i sum[4], const uint8_t *p, const uint8_t *tab, int units)
+static void trio_tile(__m512i sum[4], const uint8_t *p, const uint8_t *tab, size_t far, int units)
 {
     const __m512i even = _mm512_set1_epi32(1), odd = _mm512_set1_epi32(1 << 16);
     const __m512i zero = _mm512_setzero_si512();
@@ -383,7 +384,7 @@ static void trio_tile(__m512i sum[4], const uint8_t *p, const uint8_t *tab, int 
         __m512i words[2] = {zero, zero};
         end = u + WORD_UNITS < units ? u + WORD_UNITS : units;
         for (int i = u; i < end; i++, p += 2 * LUTRA_TRIO_HALF, tab += UNIT_TRIPLES * TRIP_BYTES)
-            add_trio(words, p, tab);
+            add_trio(words, p, tab, far);
         X512_UNROLL
         for (int h = 0; h < 2; h++) {
             s[h][0] = _mm512_dpwssd_epi32(s[h][0], words[h], even);
@@ -401,10 +402,11 @@ static void tern_lookup(float *y, const struct lutra_mat *m, const struct lutra_
                         int tile0, int tile1)
 {
     const uint8_t *tab = a->trips + (size_t)v * a->trip_bytes;
+    const size_t far = a->fetch ? FETCH_FAR : X512_FAR;
     int units = lutra_trio_k_pad(m->n_cols) / LUTRA_TRIO_K;
     for (int t = tile0; t < tile1; t++) {
         __m512i sum[4];
-        trio_tile(sum, lutra_mat_tile(m, t), tab, units);
+        trio_tile(sum, lutra_mat_tile(m, t), tab, far, units);
         for (int i = 0; i < 4; i++) {
             int row = t * LUTRA_TRIO_ROWS + 16 * i;
             __m512 acc = x512_add_product(_mm512_setzero_ps(), _mm512_set1_ps(m->scale),

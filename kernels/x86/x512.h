@@ -60,12 +60,17 @@ X512_INLINE __m512i x512_four_bytes(int b0, int b1, int b2, int b3)
  * L2, and only what comes next into L1 (1 KB: 2 to 5 % slower from memory). See x86.h. */
 enum { X512_FAR = 16384, X512_NEAR = 2048 };
 
-X512_INLINE void x512_prefetch_tables(const uint8_t *p, size_t bytes)
+X512_INLINE void x512_prefetch_far(size_t far, const uint8_t *p, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i += 64) {
-        _mm_prefetch((const char *)p + X512_FAR + i, _MM_HINT_T1);
+        _mm_prefetch((const char *)p + far + i, _MM_HINT_T1);
         _mm_prefetch((const char *)p + X512_NEAR + i, _MM_HINT_T0);
     }
+}
+
+X512_INLINE void x512_prefetch_tables(const uint8_t *p, size_t bytes)
+{
+    x512_prefetch_far(X512_FAR, p, bytes);
 }
 
 /* Fetch bytes that are read soon, wherever they are. */
