@@ -10,6 +10,8 @@ enum {
                           1.1 times as many tokens as with 3, and 0.95 of what they make with 1 */
     PANEL_ROWS = 512, /* of a chunk of a panel, if there are four chunks for each thread: every chunk
                          arranges the codes of its vectors anew */
+    TOGETHER = 8, /* matrices at a time */
+    FEW = 4, /* vectors with which products are so short that it counts how often threads wait for each other */
     INLINE_WORK = 64 << 10, /* bytes of weights times vectors that one thread does sooner than it
                                wakes another */
     CACHE_BYTES = 96 << 10  /* tiles kept in L2 while the vectors pass over them: with fewer, tables
@@ -150,23 +152,109 @@ static void run_tiles(void *arg, int begin, int end, int thread)
     if (j->m->kind == LUTRA_MAT_TERN && j->m->scales == LUTRA_SCALE_ROW) scale_rows(j, begin, end);
 }
 
+/* ---- chunks ---- */
+
+/* Tiles of a chunk, where all chunks of a job are `parts`, those of this matrix its share of them. */
+static int grain_of(const struct job *j, int threads, double share)
+{
+    const struct lutra_mat *m = j->m;
+    const struct lutra_act *a = j->a;
+    int tiles = lutra_mat_tiles(m);
+    int least = (int)(CHUNK_BYTES / (m->tile_bytes * (size_t)a->n)) + 1;
+    int parts = max_int((int)(share * threads * (j->path == LUTRA_PATH_VECTOR ? VECTOR_CHUNKS : CHUNKS_EACH)), 1);
+    int grain = max_int(tiles / parts, min_int(least, tiles));
+    if (j->path == LUTRA_PATH_VECTOR) grain = max_int(grain, (tiles + parts - 1) / parts); /* no small one more */
+    if (j->path == LUTRA_PATH_PANEL && !a->bytes)
+        grain = max_int(grain, min_int(PANEL_ROWS / m->tile_rows, tiles / (4 * threads)));
+    if (j->path == LUTRA_PATH_PANEL && m->tile_rows == LUTRA_TILE_ROWS)
+        grain += grain & 1; /* panels of two tiles */
+    return grain;
+}
+
+/* Several matrices. Chunks are numbered so that the span of a thread has its share of each matrix, the rows that it
+ * has when they are multiplied one by one. */
+struct jobs {
+    struct job job[TOGETHER];
+    int grain[TOGETHER], chunks[TOGETHER];
+    int n, all, threads;
+};
+
+/* The first of the matrix's chunks that thread t has. */
+static int first_of(const struct jobs *js, int i, int t)
+{
+    return (int)((int64_t)js->chunks[i] * t / js->threads);
+}
+
+static int first_of_all(const struct jobs *js, int t)
+{
+    int first = 0;
+    for (int i = 0; i < js->n; i++) first += first_of(js, i, t);
+    return first;
+}
+
+static void run_chunk(struct jobs *js, int chunk, int thread)
+{
+    int t = (int)((int64_t)chunk * js->threads / js->all), i = 0;
+    while (first_of_all(js, t) > chunk) t--;
+    while (first_of_all(js, t + 1) <= chunk) t++;
+    chunk -= first_of_all(js, t);
+    for (int n; chunk >= (n = first_of(js, i, t + 1) - first_of(js, i, t)); i++) chunk -= n;
+    const int begin = (first_of(js, i, t) + chunk) * js->grain[i], tiles = lutra_mat_tiles(js->job[i].m);
+    run_tiles(&js->job[i], begin, min_int(begin + js->grain[i], tiles), thread);
+}
+
+static void run_chunks(void *arg, int begin, int end, int thread)
+{
+    for (int chunk = begin; chunk < end; chunk++) run_chunk(arg, chunk, thread);
+}
+
+static struct job job_of(const struct lutra_engine *e, const struct lutra_mul *mul, const struct lutra_act *a)
+{
+    return (struct job){e, mul->y, mul->y_stride, mul->m, a, lutra_matmul_path(e, mul->m, a->n)};
+}
+
+static void one_matmul(const struct lutra_engine *e, const struct lutra_mul *mul, const struct lutra_act *a)
+{
+    struct job j = job_of(e, mul, a);
+    const int threads = e->pool ? lutra_pool_size(e->pool) : 1, tiles = lutra_mat_tiles(mul->m);
+    if (threads == 1 || mul->m->bytes * (size_t)a->n <= INLINE_WORK)
+        run_tiles(&j, 0, tiles, 0);
+    else
+        lutra_pool_run(e->pool, tiles, grain_of(&j, threads, 1), run_tiles, &j);
+}
+
+static void together(const struct lutra_engine *e, const struct lutra_mul *muls, int n, const struct lutra_act *a)
+{
+    struct jobs js = {.n = n, .threads = lutra_pool_size(e->pool)};
+    size_t bytes = 0;
+    for (int i = 0; i < n; i++) bytes += muls[i].m->bytes;
+    for (int i = 0; i < n; i++) {
+        js.job[i] = job_of(e, &muls[i], a);
+        js.grain[i] = grain_of(&js.job[i], js.threads, (double)muls[i].m->bytes / (double)bytes);
+        js.chunks[i] = (lutra_mat_tiles(muls[i].m) + js.grain[i] - 1) / js.grain[i];
+        js.all += js.chunks[i];
+    }
+    if (bytes * (size_t)a->n <= INLINE_WORK)
+        run_chunks(&js, 0, js.all, 0);
+    else
+        lutra_pool_run(e->pool, js.all, 1, run_chunks, &js);
+}
+
+void lutra_matmul_all(const struct lutra_engine *e, const struct lutra_mul *muls, int n, const struct lutra_act *a)
+{
+    const bool few = a->n <= FEW && e->pool && lutra_pool_size(e->pool) > 1;
+    for (int i = 0, some; i < n; i += some) {
+        some = few ? min_int(n - i, TOGETHER) : 1;
+        if (some == 1)
+            one_matmul(e, &muls[i], a);
+        else
+            together(e, muls + i, some, a);
+    }
+}
+
 void lutra_matmul(const struct lutra_engine *e, float *y, size_t y_stride,
                   const struct lutra_mat *m, const struct lutra_act *a)
 {
-    struct job j = {e, y, y_stride, m, a, lutra_matmul_path(e, m, a->n)};
-    int tiles = lutra_mat_tiles(m);
-    int threads = e->pool ? lutra_pool_size(e->pool) : 1;
-    if (threads == 1 || m->bytes * (size_t)a->n <= INLINE_WORK) {
-        run_tiles(&j, 0, tiles, 0);
-        return;
-    }
-    int least = (int)(CHUNK_BYTES / (m->tile_bytes * (size_t)a->n)) + 1;
-    int parts = threads * (j.path == LUTRA_PATH_VECTOR ? VECTOR_CHUNKS : CHUNKS_EACH);
-    int grain = max_int(tiles / parts, min_int(least, tiles));
-    if (j.path == LUTRA_PATH_VECTOR) grain = max_int(grain, (tiles + parts - 1) / parts); /* no small one more */
-    if (j.path == LUTRA_PATH_PANEL && !a->bytes)
-        grain = max_int(grain, min_int(PANEL_ROWS / m->tile_rows, tiles / (4 * threads)));
-    if (j.path == LUTRA_PATH_PANEL && m->tile_rows == LUTRA_TILE_ROWS)
-        grain += grain & 1; /* panels of two tiles */
-    lutra_pool_run(e->pool, tiles, grain, run_tiles, &j);
+    const struct lutra_mul mul = {y, y_stride, m};
+    one_matmul(e, &mul, a);
 }

@@ -97,4 +97,14 @@ void lutra_act_fill(const struct lutra_engine *e, struct lutra_act *a, unsigned 
 void lutra_matmul(const struct lutra_engine *e, float *y, size_t y_stride,
                   const struct lutra_mat *m, const struct lutra_act *a);
 
+struct lutra_mul {
+    float *y;
+    size_t y_stride;
+    const struct lutra_mat *m;
+};
+
+/* The same for n matrices that take the vectors of `a`, with few vectors all in one go of the threads, who wait for each
+ * other once and not n times. */
+void lutra_matmul_all(const struct lutra_engine *e, const struct lutra_mul *muls, int n, const struct lutra_act *a);
+
 #endif

@@ -68,6 +68,8 @@ void lutra_eval_residual(struct lutra_eval *e)
 
 /* ---- products that share an input ---- */
 
+enum { PRODUCTS = 8 };
+
 /* BitNet's own arithmetic: int8 inputs, but only where the weights are ternary. */
 int lutra_eval_code_max(const struct lutra_eval *e, const struct lutra_mat *w)
 {
@@ -93,16 +95,18 @@ static void products_of_some(struct lutra_eval *e, const float *in, int cols, co
     a.x = in + (size_t)v * (size_t)cols;
     a.x_stride = (size_t)cols;
     lutra_act_fill(&e->engine, &a, parts);
+    struct lutra_mul muls[PRODUCTS];
     for (int i = 0; i < n; i++) {
         size_t stride = (size_t)mats[i]->n_rows;
-        lutra_matmul(&e->engine, p[i].y + (size_t)v * stride, stride, mats[i], &a);
+        muls[i] = (struct lutra_mul){p[i].y + (size_t)v * stride, stride, mats[i]};
     }
+    lutra_matmul_all(&e->engine, muls, n, &a);
 }
 
 /* Products [0, n) all want the same codes. */
 static void products_of_one_kind(struct lutra_eval *e, const float *in, int cols, const struct lutra_product *p, int n)
 {
-    const struct lutra_mat *mats[8];
+    const struct lutra_mat *mats[PRODUCTS];
     for (int i = 0; i < n; i++) mats[i] = p[i].w;
     e->engine.code_max = lutra_eval_code_max(e, p[0].w);
     for (int v = 0, some; v < e->n; v += some) {

@@ -187,8 +187,8 @@ static void one_token(struct lutra_eval *e, const struct lutra_layer *l, int row
     for (int u = 0; u < used; u++) {
         struct lutra_mat gate = lutra_mats_at(&l->e_gate, chosen[u]), up = lutra_mats_at(&l->e_up, chosen[u]);
         float *g = e->gate + (size_t)u * (size_t)n_ff, *v = e->up + (size_t)u * (size_t)n_ff;
-        lutra_matmul(&e->engine, g, (size_t)n_ff, &gate, &a);
-        lutra_matmul(&e->engine, v, (size_t)n_ff, &up, &a);
+        const struct lutra_mul both[] = {{g, (size_t)n_ff, &gate}, {v, (size_t)n_ff, &up}};
+        lutra_matmul_all(&e->engine, both, 2, &a);
         finish(e, g, 1, l->se_gate, l->be_gate, chosen[u], n_ff);
         finish(e, v, 1, l->se_up, l->be_up, chosen[u], n_ff);
     }
@@ -254,8 +254,8 @@ static void one_expert(struct lutra_eval *e, const struct lutra_layer *l, const 
     struct lutra_mat down = lutra_mats_at(&l->e_down, expert);
     const struct lutra_mat *out[] = {&down};
     gather(e, &a, all, n);
-    lutra_matmul(&e->engine, e->gate, (size_t)n_ff, &gate, &a);
-    lutra_matmul(&e->engine, e->up, (size_t)n_ff, &up, &a);
+    const struct lutra_mul both[] = {{e->gate, (size_t)n_ff, &gate}, {e->up, (size_t)n_ff, &up}};
+    lutra_matmul_all(&e->engine, both, 2, &a);
     finish(e, e->gate, n, l->se_gate, l->be_gate, expert, n_ff);
     finish(e, e->up, n, l->se_up, l->be_up, expert, n_ff);
     lutra_eval_gate(e, n, n_ff);

@@ -220,6 +220,69 @@ static void matmul_float(const struct lutra_ops *ops, struct lutra_pool *pool, i
     check_guard_free(m.data);
 }
 
+/* ---- lutra_matmul_all ---- */
+
+enum { ALL = 11, ALL_COLS = 512 };
+
+/* Several matrices in one go of so many threads equal one after the other on one. */
+static void all_case(const struct lutra_ops *ops, struct case_mat *c, int n_mats, int n, int n_threads)
+{
+    struct lutra_pool *pool = NULL;
+    struct lutra_engine e, one;
+    struct lutra_act a = {0};
+    struct lutra_mul muls[ALL];
+    struct out got[ALL], want[ALL];
+    const struct lutra_mat *mats[ALL];
+    float *x = malloc((size_t)n * ALL_COLS * sizeof *x);
+    for (int i = 0; i < n * ALL_COLS; i++) x[i] = check_rand_float(-3.0f, 3.0f);
+    CHECK_EQ(lutra_pool_open(&pool, n_threads, NULL, NULL), LUTRA_OK);
+    engine_open(&e, ops, pool, LUTRA_PREC_DEFAULT, LUTRA_CODE_MAX);
+    engine_open(&one, ops, NULL, LUTRA_PREC_DEFAULT, LUTRA_CODE_MAX);
+    for (int i = 0; i < n_mats; i++) {
+        mats[i] = &c[i].m;
+        out_open(&got[i], n, mats[i]->n_rows);
+        out_open(&want[i], n, mats[i]->n_rows);
+        muls[i] = (struct lutra_mul){got[i].y, got[i].stride, mats[i]};
+    }
+    unsigned parts = lutra_act_parts(&e, mats, n_mats, n);
+    void *mem = check_guard(lutra_act_bytes(ops, n, ALL_COLS, parts), LUTRA_ALIGN);
+    lutra_act_bind(&a, ops, mem, n, ALL_COLS, parts);
+    a.x = x;
+    a.x_stride = ALL_COLS;
+    lutra_act_fill(&e, &a, parts);
+    lutra_matmul_all(&e, muls, n_mats, &a);
+    for (int i = 0; i < n_mats; i++) {
+        lutra_matmul(&one, want[i].y, want[i].stride, mats[i], &a);
+        CHECK_MEM(got[i].y, want[i].y, got[i].bytes, 'f');
+        check_guard_free(got[i].y);
+        check_guard_free(want[i].y);
+    }
+    check_guard_free(mem);
+    check_guard_free(e.scratch);
+    check_guard_free(one.scratch);
+    lutra_pool_close(pool);
+    free(x);
+}
+
+static void matmul_all(const struct lutra_ops *ops)
+{
+    static const int rows[ALL] = {2050, 517, 33, 1, 1000, 64, 3000, 16, 640, 128, 777};
+    struct case_mat c[ALL];
+    int n = 0;
+    for (int i = 0; n < ALL; i = (i + 1) % CASE_TYPES)
+        if (case_runs(ops, &case_types[i]) && !case_types[i].ternary) {
+            case_mat_open(&c[n], &case_types[i], rows[n], ALL_COLS);
+            n++;
+        }
+    for (int n_threads = 1; n_threads <= 5; n_threads += 2)
+        for (int first = 0; first < 3; first++) {
+            all_case(ops, c + first, 3, 1, n_threads);
+            all_case(ops, c + first, ALL - first, 2 + 3 * first, n_threads);
+        }
+    all_case(ops, c + 2, 2, 1, 3); /* 33 rows and one: less than a chunk for each thread */
+    for (int i = 0; i < n; i++) case_mat_close(&c[i]);
+}
+
 /* ---- bench ---- */
 
 static struct {
@@ -314,6 +377,8 @@ static void check_level(const struct lutra_ops *ops, struct lutra_pool *pool)
         snprintf(name, sizeof name, "%s matmul %s", ops->name, case_types[i].name);
         CHECK_CASE(name) matmul_type(ops, pool, &case_types[i]);
     }
+    snprintf(name, sizeof name, "%s several", ops->name);
+    CHECK_CASE(name) matmul_all(ops);
     snprintf(name, sizeof name, "%s matmul floats", ops->name);
     CHECK_CASE(name)
     {
