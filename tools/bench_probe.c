@@ -13,12 +13,12 @@
 enum {
     LEAST = 512 << 20, /* beyond the caches of anything with less than 128 MiB */
     PASSES = 3,
+    PARTS = 4,
     CHUNK = 1 << 20, /* handed out like the tiles of a matrix */
     AHEAD = 2048,    /* bytes prefetched ahead, */
     FAR_AHEAD = 8192 /* or as far as the kernels do */
 };
 #define MOST ((size_t)2 << 30)
-#define FAR 0.85
 
 /* Sums n bytes, a multiple of 512, at a 64-byte aligned address. */
 typedef uint64_t (*read_fn)(const uint8_t *p, size_t n);
@@ -90,24 +90,41 @@ static double one_pass(struct lutra_pool *pool, struct job *j, int chunks, int g
     return (double)chunks * CHUNK / (lutra_cli_now() - start);
 }
 
-/* Every loop, its chunks dealt out or one run for each thread; a way that is far behind after its
- * first pass does not get the others. */
+/* `chunks` chunks from p on by way k: every loop with its chunks dealt out, and with one run for each thread. */
+static double one_way(struct lutra_pool *pool, size_t k, const uint8_t *p, int chunks)
+{
+    const int threads = lutra_pool_size(pool);
+    struct job j = {.p = p, .read = loops[k / 2].read};
+    double rate = one_pass(pool, &j, chunks, k & 1 ? (chunks + threads - 1) / threads : 1);
+    volatile uint64_t keep = j.sum[0];
+    (void)keep;
+    return rate;
+}
+
+/* All ways read a part, each another one than that before it, so that none finds its own in a cache; the best two
+ * then read everything. */
 static double best_rate(struct lutra_pool *pool, const uint8_t *p, size_t bytes)
 {
-    uint32_t have = lutra_cpu_detect();
-    int chunks = (int)(bytes / CHUNK), threads = lutra_pool_size(pool);
-    const int grains[] = {1, (chunks + threads - 1) / threads};
-    double best = 0;
+    const uint32_t have = lutra_cpu_detect();
+    const int chunks = (int)(bytes / CHUNK), part = chunks / PARTS;
+    size_t first = 0, second = 0;
+    double best = 0, rates[2] = {0, 0};
     for (size_t k = 0; k < 2 * sizeof loops / sizeof *loops; k++) {
-        struct job j = {.p = p, .read = loops[k / 2].read};
-        double rate = 0;
         if ((loops[k / 2].needs & have) != loops[k / 2].needs) continue;
-        for (int pass = 0; pass < PASSES && (pass == 0 || rate > FAR * best); pass++) {
-            rate = one_pass(pool, &j, chunks, grains[k & 1]);
-            if (rate > best) best = rate;
+        const double rate = one_way(pool, k, p + k % PARTS * (size_t)part * CHUNK, part);
+        if (rate > rates[0]) {
+            second = first;
+            rates[1] = rates[0];
+            first = k;
+            rates[0] = rate;
+        } else if (rate > rates[1]) {
+            second = k;
+            rates[1] = rate;
         }
-        volatile uint64_t keep = j.sum[0];
-        (void)keep;
+    }
+    for (int pass = 0; pass < 2 * PASSES; pass++) {
+        const double rate = one_way(pool, pass & 1 ? second : first, p, chunks);
+        if (rate > best) best = rate;
     }
     return best;
 }

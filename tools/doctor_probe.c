@@ -12,7 +12,9 @@
 
 enum {
     COLS = 1536, /* whole super-blocks of 256 and whole steps of 24; so long that codes are bytes nearly everywhere */
-    ROWS = 83    /* two tiles of any kind */
+    ROWS = 83,   /* two tiles of any kind */
+    ENCODED = 13 /* rows that differ, again and again: no two rows that a kernel could mistake for each other are alike,
+                    and codebooks are slow to search */
 };
 
 static float next_random(uint32_t *state)
@@ -32,19 +34,21 @@ static bool make_matrix(struct lutra_arena *a, struct lutra_mat *m, int type, en
     float row[COLS];
     uint32_t state = 88172645u + (uint32_t)type;
     if (lutra_pack_plan_as(m, type, ROWS, COLS, how, NULL)) return false;
-    uint8_t *tile = lutra_arena_take(a, row_bytes * (size_t)m->tile_rows);
+    uint8_t *rows = lutra_arena_take(a, row_bytes * ENCODED), *tile = lutra_arena_take(a, row_bytes * (size_t)m->tile_rows);
     m->data = lutra_arena_take(a, m->bytes);
     m->scale = 1.0f;
-    if (!tile || !m->data) return false;
-    for (int t = 0; t < lutra_mat_tiles(m); t++) {
-        int n = ROWS - t * m->tile_rows < m->tile_rows ? ROWS - t * m->tile_rows : m->tile_rows;
-        for (int r = 0; r < n; r++) {
-            for (int i = 0; i < COLS; i++) {
-                float v = next_random(&state);
-                row[i] = !ternary ? v : i % 256 == 0 || v > 0.4f ? 1.0f : v < -0.4f ? -1.0f : 0.0f;
-            }
-            lutra_encode_row(type, tile + (size_t)r * row_bytes, row, COLS);
+    if (!rows || !tile || !m->data) return false;
+    for (int r = 0; r < ENCODED; r++) {
+        for (int i = 0; i < COLS; i++) {
+            float v = next_random(&state);
+            row[i] = !ternary ? v : i % 256 == 0 || v > 0.4f ? 1.0f : v < -0.4f ? -1.0f : 0.0f;
         }
+        lutra_encode_row(type, rows + (size_t)r * row_bytes, row, COLS);
+    }
+    for (int t = 0; t < lutra_mat_tiles(m); t++) {
+        int first = t * m->tile_rows, n = ROWS - first < m->tile_rows ? ROWS - first : m->tile_rows;
+        for (int r = 0; r < n; r++)
+            memcpy(tile + (size_t)r * row_bytes, rows + (size_t)((first + r) % ENCODED) * row_bytes, row_bytes);
         lutra_pack_tile(m, t, tile, n);
     }
     return true;
