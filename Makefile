@@ -128,8 +128,8 @@ $(addprefix $(BUILD)/kernels/x86/,dense_avx512.o mm_avx512.o): ISAFLAGS := $(SHO
 %_i8mm.o: ISAFLAGS := $(FAST) -march=armv8.2-a+dotprod+i8mm
 # what neither computes nor takes texts apart, but opens, checks, packs, stores and answers: small code
 LARGE   := $(addprefix runtime/,tok% sampler% unicode%) \
-           $(addprefix models/,eval% layers attention moe delta mamba2 shortconv recurrent kv head head_fast hash64 fingerprint i2s safe_out) \
-           $(addprefix kernels/,%_scalar act pool matmul choose lmath rope probe lut_pack quint_pack book_pack qbook qcheck qtypes qtypes_decode% qtypes_split qtypes_join x86/% arm/%)
+           $(addprefix models/,layers attention delta mamba2 shortconv recurrent kv head head_fast hash64 fingerprint i2s safe_out) \
+           $(addprefix kernels/,%_scalar act pool matmul lmath rope probe lut_pack quint_pack book_pack qbook qcheck qtypes qtypes_decode% qtypes_split qtypes_join x86/% arm/%)
 SMALL   := $(filter-out $(LARGE),$(basename $(LIB_SRC)))
 $(SMALL:%=$(BUILD)/%.o): ISAFLAGS := -Os
 

@@ -225,6 +225,8 @@ int lutra_panel_pass(const struct lutra_ops *ops, const struct lutra_mat *m, int
  *
  *   base 3                            506 (297)  610 (287)  856 (335)  906 (304) 1190 (312)
  *   TQ2_0, 256   201 (183) 288 (204)  365 (209)  431 (216)  602 (222)  666 (328)  657 (342)
+ *   Q2_K, 256    134 (149) 151 (167)  233 (193)            372 (254)  392 (276)  432 (291)
+ *   Q3_K, 256    104 (137) 153 (157)  206 (165)            374 (236)  469 (283)  602 (320)
  *   Q1_0, 128                                    343 (175)  474 (237)  519 (424)  507 (439)
  *   Q2_0, 64     110 (157) 155 (178)  198 (182)  228 (187)  313 (192)  339 (256)  335 (262)
  *   Q4_0, 32      57 (156)  81 (175)  104 (180)  120 (187)  160 (188)  172 (223)  186 (249)
@@ -234,7 +236,9 @@ bool lutra_panel_in_tiles(const struct lutra_ops *ops, const struct lutra_mat *m
     if (!ops->tile_mul) return false;
     if (m->kind == LUTRA_MAT_TERN) return true;
     if (m->kind == LUTRA_MAT_PLANES) return m->bits == 1; /* others have no panels there */
-    return m->kind == LUTRA_MAT_DENSE && m->group >= 64 && n >= (m->group >= 256 ? 4 : 8);
+    if (m->kind != LUTRA_MAT_DENSE) return false;
+    const int group = m->group == 16 ? m->run : m->group; /* Q2_K's and Q3_K's sub-scales go into their bytes */
+    return group >= 64 && n >= (m->group >= 256 ? 4 : 8);
 }
 
 static bool has_tables(const struct lutra_engine *e, const struct lutra_mat *m)

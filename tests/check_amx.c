@@ -196,7 +196,9 @@ static void choices(void)
         if (m.kind == LUTRA_MAT_PLANES && m.bits > 1) CHECK(!lutra_panel_in_tiles(&ops, &m, 16));
         CHECK_EQ(lutra_pack_plan_as(&m, case_types[i].type, 64, 512, case_how_at(&ops, &case_types[i], 512),
                                     NULL), LUTRA_OK);
-        bool wide = m.kind == LUTRA_MAT_TERN || m.group >= 64, few = wide && m.kind != LUTRA_MAT_DENSE;
+        bool run = m.kind == LUTRA_MAT_DENSE && m.group == 16 && m.run > 16; /* Q2_K, Q3_K */
+        bool wide = m.kind == LUTRA_MAT_TERN || m.group >= 64 || run;
+        bool few = wide && m.kind != LUTRA_MAT_DENSE;
         CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 3), few);
         CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 4), few || m.group >= 256);
         CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 8), wide);
@@ -231,8 +233,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < CASE_TYPES; i++) {
         const struct case_type *ct = &case_types[i];
         if (!case_runs(&ops, ct)) continue;
-        /* Q2_K to Q5_K, whose panels have runs: groups this short never come here (lutra_panel_in_tiles) */
-        if (lutra_code_info(ct->type)->sub && lutra_code_info(ct->type)->bits < 6) continue;
+        /* runs of groups of 32, Q4_K and Q5_K, never come here (lutra_panel_in_tiles) */
+        if (lutra_code_info(ct->type)->sub && lutra_code_info(ct->type)->bits / 2 == 2) continue;
         snprintf(name, sizeof name, "tiles %s", ct->name);
         CHECK_CASE(name) tile_type(ct);
         if (ct->ternary || ct->type == LUTRA_TYPE_Q1_0 || ct->type == LUTRA_TYPE_Q4_1) {

@@ -192,16 +192,9 @@ X512_INLINE __m512i many_quads(uint64_t set)
  * weights are bytes around 128, else X of each group in bytes. Has one a third? */
 X512_INLINE bool many_x(struct many *s, int v, const struct lutra_mat *m, const int32_t *sums)
 {
-    const __m512i half = _mm512_set1_epi32(128);
     s->x[v][0].start = m->bits == 3 ? -128 * _mm512_reduce_add_epi32(x512_load(sums)) : 0;
     if (m->bits == 3) return false;
-    const __m512i x = panel_sums(sums, m->group, PANEL_K);
-    const __m512i middle = _mm512_srai_epi32(_mm512_add_epi32(x, half), 8);
-    const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(middle, half), 8);
-    _mm_store_si128((__m128i *)(void *)s->x_bytes[0][v], _mm512_cvtepi32_epi8(x));
-    _mm_store_si128((__m128i *)(void *)s->x_bytes[1][v], _mm512_cvtepi32_epi8(middle));
-    _mm_store_si128((__m128i *)(void *)s->x_bytes[2][v], _mm512_cvtepi32_epi8(high));
-    return _mm512_test_epi32_mask(high, high) != 0;
+    return panel_x_bytes(s->x_bytes[0][v], MANY_X, panel_sums(sums, m->group, PANEL_K));
 }
 
 /* Wide: lists the quads in `set` of a vector, part (of so many quads, a constant) after part, and zeros up to the

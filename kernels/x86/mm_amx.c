@@ -12,7 +12,9 @@
  * equally many, so that 17 cost as 9 + 8, not as 32.
  *
  * Scales per group empty the tiles after each group: C goes to memory, and D * S + M * X is added
- * there in AVX-512. A group of 16 or 32 columns is a product of so many columns; tiles of 64
+ * there in AVX-512. Q2_K and Q3_K have their sub-scales in the bytes, so that a group is a run of 256 columns; M * X of
+ * it is the sum of mn times the bytes of X. (Q4_K's and Q5_K's in two bytes, low + 8 * high, make 240 and 165 MAC/ns
+ * of 128 vectors, AVX-512 262 and 229.) A group of 16 or 32 columns is a product of so many columns; tiles of 64
  * filled up with zeros would take as long and more memory. Base-3 weights have one sum per row,
  * which stays in C over a run and is loaded again for the next.
  *
@@ -59,7 +61,9 @@ struct work {
     int v0, n;          /* the vectors of a block */
     int n_tiles, each;  /* tiles of vectors, vectors in each */
     int n_planes;       /* 2: codes wider than int8 */
+    int group;          /* columns of a sum */
     int k_tile;         /* columns of a product */
+    bool x_high;        /* an X of the run has a third byte */
 };
 
 static int min_int(int a, int b)
@@ -140,11 +144,24 @@ static void set_streams(struct product *p, const struct work *w, int t, int at_o
 
 /* ---- scales per group: PLANES, I8 ---- */
 
+/* What vector v has besides its codes, of the sums of 16 of a run. Minima of a run want the bytes of X. */
+static void put_x(struct work *w, int v, const int32_t *sums, int n)
+{
+    union panel_x *x = w->s->x[v];
+    if (!panel_folded(w->m))
+        panel_x(x, w->m, sums, n);
+    else if (w->m->bits == 3)
+        x[0].start = -128 * _mm512_reduce_add_epi32(x512_load(sums));
+    else
+        w->x_high |= panel_x_bytes((int8_t *)x, PANEL_GROUPS, x512_load(sums));
+}
+
 /* Columns [k, k + n) of the block's codes as bytes. */
-static void copy_codes(const struct work *w, int k, int n)
+static void copy_codes(struct work *w, int k, int n)
 {
     struct scratch *s = w->s;
     const size_t pad = (size_t)w->a->k_pad;
+    w->x_high = false;
     for (int v = 0; v < w->n; v++) {
         const int16_t *c = w->a->codes + (size_t)(w->v0 + v) * pad + k;
         for (int i = 0; i < n; i += 32) {
@@ -155,36 +172,71 @@ static void copy_codes(const struct work *w, int k, int n)
             if (w->n_planes == 2)
                 _mm256_storeu_si256(high, _mm512_cvtepi16_epi8(tern_high_byte(two)));
         }
-        panel_x(s->x[v], w->m, w->a->sums + (size_t)(w->v0 + v) * (pad / 16) + k / 16, n);
+        put_x(w, v, w->a->sums + (size_t)(w->v0 + v) * (pad / 16) + k / 16, n);
     }
 }
 
-/* acc += D * S, then + M * X, for the vectors [v, v + n) and group g of the run; S is in group[i],
- * of 14-bit codes in both. */
-static void add_group(const struct work *w, int strip, int halves, int v, int n, int i, int g)
+/* mn of a run times the bytes of X. */
+X512_INLINE __m512i run_minima(const struct work *w, const __m512i *mn, const union panel_x *x)
+{
+    const int8_t *bytes = (const int8_t *)x;
+    __m512i sum[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    for (int plane = w->x_high ? 2 : 1; plane >= 0; plane--) {
+        X512_UNROLL
+        for (int i = 0; i < 2; i++) sum[i] = _mm512_slli_epi32(sum[i], 8);
+        X512_UNROLL
+        for (int i = 0; i < PANEL_GROUPS / 4; i++) {
+            int32_t four;
+            memcpy(&four, bytes + PANEL_GROUPS * plane + 4 * i, sizeof four);
+            sum[i % 2] = _mm512_dpbusd_epi32(sum[i % 2], mn[i], _mm512_set1_epi32(four));
+        }
+    }
+    return _mm512_add_epi32(sum[0], sum[1]);
+}
+
+/* acc += D * S, then + M * X, for a half and the vectors [v, v + n), group g of the run; S is in group[i],
+ * of 14-bit codes in both. What is added besides D * S is a constant of the caller. */
+enum besides { START, X, RUN_X };
+
+X512_INLINE void add_half(const struct work *w, float (*acc)[2][TILE], int half, int v, int n, int i, int g,
+                          bool two, enum besides more)
 {
     struct scratch *s = w->s;
-    const bool has_min = x512_has_min(w->m->scales);
+    const __m512 d = _mm512_load_ps(s->w.panel.d[half][g]);
+    const __m512 min = _mm512_load_ps(s->w.panel.m[half][g]);
+    __m512i mn[PANEL_GROUPS / 4];
+    for (int q = 0; q < PANEL_GROUPS / 4 && more == RUN_X; q++) mn[q] = x512_load(s->w.panel.mn[q][half]);
+    for (int j = 0; j < n; j++) {
+        __m512i sum = x512_load(s->group[i][j][half]);
+        if (two) sum = _mm512_add_epi32(sum, _mm512_slli_epi32(x512_load(s->group[1][j][half]), 8));
+        if (more == START) sum = _mm512_add_epi32(sum, _mm512_set1_epi32(s->x[v + j][g].start));
+        __m512 f = x512_add_product(_mm512_load_ps(acc[v + j][half]), d, _mm512_cvtepi32_ps(sum));
+        if (more == X) f = x512_add_product(f, min, _mm512_set1_ps(s->x[v + j][g].x));
+        if (more == RUN_X) f = x512_add_product(f, min, _mm512_cvtepi32_ps(run_minima(w, mn, s->x[v + j])));
+        _mm512_store_ps(acc[v + j][half], f);
+    }
+}
+
+static void add_group(const struct work *w, int strip, int halves, int v, int n, int i, int g)
+{
+    float(*acc)[2][TILE] = w->s->acc.floats[strip];
+    const bool two = w->n_planes == 2, has_min = x512_has_min(w->m->scales);
     for (int half = 0; half < halves; half++) {
-        const __m512 d = _mm512_load_ps(s->w.panel.d[half][g]);
-        const __m512 min = _mm512_load_ps(s->w.panel.m[half][g]);
-        for (int j = 0; j < n; j++) {
-            float *acc = s->acc.floats[strip][v + j][half];
-            __m512i sum = x512_load(s->group[i][j][half]);
-            if (w->n_planes == 2)
-                sum = _mm512_add_epi32(sum, _mm512_slli_epi32(x512_load(s->group[1][j][half]), 8));
-            if (!has_min) sum = _mm512_add_epi32(sum, _mm512_set1_epi32(s->x[v + j][g].start));
-            __m512 f = x512_add_product(_mm512_load_ps(acc), d, _mm512_cvtepi32_ps(sum));
-            if (has_min) f = x512_add_product(f, min, _mm512_set1_ps(s->x[v + j][g].x));
-            _mm512_store_ps(acc, f);
-        }
+        if (!has_min && two)
+            add_half(w, acc, half, v, n, i, g, true, START);
+        else if (!has_min)
+            add_half(w, acc, half, v, n, i, g, false, START);
+        else if (panel_folded(w->m))
+            add_half(w, acc, half, v, n, i, g, two, RUN_X);
+        else
+            add_half(w, acc, half, v, n, i, g, two, X);
     }
 }
 
 /* All vectors of the block over the n columns in the panel. */
 static void group_strip(const struct work *w, int strip, int halves, int n)
 {
-    const int group = w->m->group;
+    const int group = w->group;
     struct product p = {.c = {w->s->group[0], w->s->group[1]}, .n_halves = halves,
                         .steps = group / w->k_tile, .k_tile = w->k_tile};
     for (int t = 0, some; t < w->n_tiles; t += some) {
@@ -214,7 +266,7 @@ static void store_floats(float *y, size_t y_stride, const struct work *w, int ro
     }
 }
 
-static void group_band(const struct work *w, float *y, size_t y_stride, int tile0, int tile1)
+static void group_band(struct work *w, float *y, size_t y_stride, int tile0, int tile1)
 {
     const struct lutra_mat *m = w->m;
     const int each = 32 / m->tile_rows;
@@ -228,7 +280,7 @@ static void group_band(const struct work *w, float *y, size_t y_stride, int tile
             const bool last = t + each >= tile1;
             const uint8_t *next = lutra_mat_tile(m, last ? tile0 : t + each) +
                                   (size_t)((last ? k + n : k) / m->unit_k) * m->unit_bytes;
-            panel_fill(&w->s->w.panel, m, t, tiles, k, n, next, false);
+            panel_fill(&w->s->w.panel, m, t, tiles, k, n, next, panel_folded(m));
             group_strip(w, (t - tile0) / each, halves, n);
         }
     }
@@ -296,7 +348,7 @@ static void store_trits(float *y, size_t y_stride, const struct work *w, int row
     }
 }
 
-static void trit_band(const struct work *w, float *y, size_t y_stride, int tile0, int tile1)
+static void trit_band(struct work *w, float *y, size_t y_stride, int tile0, int tile1)
 {
     const struct lutra_mat *m = w->m;
     const int end = lutra_trio_k_pad(m->n_cols), first = 2 * tile0, last = tern_strips(m, tile1);
@@ -333,7 +385,7 @@ static void tile_mul(float *y, size_t y_stride, const struct lutra_mat *m,
     const int most = STRIPS * 32 / m->tile_rows;
     struct work w = {.s = scratch, .m = m, .a = a,
                      .n_planes = a->code_max <= LUTRA_CODE_MAX_INT8 ? 1 : 2,
-                     .k_tile = trits ? TILE_K : min_int(m->group, TILE_K)};
+                     .group = panel_group(m), .k_tile = trits ? TILE_K : min_int(panel_group(m), TILE_K)};
     if (v1 <= v0) return;
     for (w.v0 = v0; w.v0 < v1; w.v0 += w.n) {
         w.n = x512_share(v1 - w.v0, BLOCK, TILE);

@@ -90,6 +90,18 @@ X512_INLINE void panel_x(union panel_x *to, const struct lutra_mat *m, const int
         _mm512_storeu_si512(to, _mm512_mullo_epi32(x, _mm512_set1_epi32(-panel_offset(m))));
 }
 
+/* X of 16 groups as bytes, to[0] + 256 * to[next] + 65536 * to[2 * next]: has one a third? */
+X512_INLINE bool panel_x_bytes(int8_t *to, size_t next, __m512i x)
+{
+    const __m512i half = _mm512_set1_epi32(128);
+    const __m512i middle = _mm512_srai_epi32(_mm512_add_epi32(x, half), 8);
+    const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(middle, half), 8);
+    _mm_store_si128((__m128i *)(void *)to, _mm512_cvtepi32_epi8(x));
+    _mm_store_si128((__m128i *)(void *)(to + next), _mm512_cvtepi32_epi8(middle));
+    _mm_store_si128((__m128i *)(void *)(to + 2 * next), _mm512_cvtepi32_epi8(high));
+    return _mm512_test_epi32_mask(high, high) != 0;
+}
+
 /* ---- codes: n columns of a half from quad q on ---- */
 
 /* sc in the bytes of 16 columns. */
