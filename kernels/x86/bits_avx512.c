@@ -2,6 +2,7 @@
 /* BITS lookups with AVX-512 VBMI and VNNI, by the means of lut_avx512.c: planes are weighted as
  * vpdpbusd adds them to the rows' int32, so a pair is a loop and nothing else. */
 #include "kernels/bits_unit.h"
+#include "kernels/x86/fetch.h"
 #include "kernels/x86/x512.h"
 #include "kernels/x86/x86_init.h"
 
@@ -58,13 +59,13 @@ X512_INLINE void add_plane(struct sums *s, const uint8_t *codes, __m512i weights
 /* S of a unit of n columns is added. In a run of 1024 columns low and high are below
  * 256 quads * 128 * 255 < 2^23. */
 X512_INLINE void unit_sums(struct sums *sum, const uint8_t *codes, int bits, int n,
-                           const uint8_t *tab)
+                           const uint8_t *tab, size_t far)
 {
     struct sums s = *sum;
     if (bits & 1) {
         const __m512i weights = _mm512_set1_epi8((char)(1 << (bits - 1)));
         for (int k = 0; k < n; k += LUTRA_STEP_K, codes += 64) {
-            x512_prefetch_tables(codes, 64);
+            x512_prefetch_far(far, codes, 64);
             add_plane(&s, codes, weights, step_quads(tab + 8 * k));
         }
     }
@@ -72,7 +73,7 @@ X512_INLINE void unit_sums(struct sums *sum, const uint8_t *codes, int bits, int
         const int w = 1 << 2 * p;
         const __m512i weights = x512_four_bytes(w, 2 * w, w, 2 * w);
         for (int k = 0; k < n; k += LUTRA_STEP_K, codes += 128) {
-            x512_prefetch_tables(codes, 128);
+            x512_prefetch_far(far, codes, 128);
             add_pair(&s, codes, weights, step_quads(tab + 8 * k));
         }
     }
@@ -87,7 +88,7 @@ static int32_t code_sum(const int32_t *sums, int n)
 }
 
 static void bits_tile(__m512 acc[2], const struct lutra_mat *m, const uint8_t *tile,
-                      const uint8_t *tab, const int32_t *sums)
+                      const uint8_t *tab, const int32_t *sums, size_t far)
 {
     const uint8_t *unit = lutra_bits_units(m, tile);
     const __m512i zero = _mm512_setzero_si512();
@@ -99,7 +100,7 @@ static void bits_tile(__m512 acc[2], const struct lutra_mat *m, const uint8_t *t
     for (int k = 0, cols; k < end; k += cols) {
         const uint8_t *codes = unit + m->scale_bytes;
         cols = lutra_bits_unit(m, k);
-        unit_sums(&s, codes, m->bits, cols, tab + 8 * k);
+        unit_sums(&s, codes, m->bits, cols, tab + 8 * k, far);
         x += code_sum(sums + k / LUTRA_STEP_K, cols);
         if ((k + cols) % run == 0 || k + cols >= end) {
             for (int h = 0; h < 2; h++) {
@@ -122,9 +123,10 @@ void lutra_bits_lookup_avx512(float *y, const struct lutra_mat *m, const struct 
 {
     const uint8_t *tab = a->quads + (size_t)v * a->quad_bytes;
     const int32_t *sums = a->sums + (size_t)v * (size_t)(a->k_pad / 16);
+    const size_t far = a->fetch ? FETCH_FAR : X512_FAR;
     for (int t = tile0; t < tile1; t++) {
         __m512 acc[2];
-        bits_tile(acc, m, lutra_mat_tile(m, t), tab, sums);
+        bits_tile(acc, m, lutra_mat_tile(m, t), tab, sums, far);
         for (int h = 0; h < 2; h++) {
             int row = t * LUTRA_BIT_ROWS + 16 * h;
             __m512 r = _mm512_mul_ps(acc[h], _mm512_set1_ps(a->scale[v]));
