@@ -113,15 +113,19 @@ enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
  * AVX-512, us per vector of 2560 x 2560, N=8 9 16 20 24 28 32 64:
  *   one bit, looked up 45; as a panel 46 47 39 36 35 34 34 33; vector tables 48 44 24 29 25 22 19 19 (Granite Rapids,
  *   N=9 11 16 20 24 32: panels 30 27 24 24 22 22, tables 48 39 27 24 20 15)
- *   base 3, looked up 39; as a panel 39 38 35 34 33 33 32 31; vector tables of 24 28 32 64 37 32 28 27
+ *   base 3, looked up 39; as a panel 39 38 35 34 33 33 32 31; vector tables of 24 28 32 64 37 32 28 27 (Granite
+ *   Rapids, N=28 32 64 128: panels 19 19 19 18, tables 25 22 21 21)
  * half: 16 vectors of one bit are looked up in tables of 16, and up to so many more one by one, before tables of 32 are
  * made for all: 0 where there are no such tables. */
 static const struct vector_from {
     const char *level;
+    bool fetch; /* of cores that want weights fetched (lutra_cpu_fetch), Intel's: their products are faster */
     int from, from_lut, bit, bit_lut, half;
-} vector_tables[] = {{"avx2", 25, 17, 22, 22, 0}, {"avx2vnni", 0, 17, 24, 22, 0}, {"avx512", 28, 23, 11, 11, 4},
-                     {"amx", 0, 23, 0, 11, 4},    {"neon", 21, 21, 0, 0, 0},      {"dotprod", 0, 21, 0, 0, 0},
-                     {"i8mm", 0, 21, 0, 0, 0}};
+} vector_tables[] = {
+    {"avx2", false, 25, 17, 22, 22, 0},   {"avx2vnni", false, 0, 17, 24, 22, 0}, {"avx512", true, 0, 23, 22, 11, 4},
+    {"avx512", false, 28, 23, 11, 11, 4}, {"amx", false, 0, 23, 0, 11, 4},       {"neon", false, 21, 21, 0, 0, 0},
+    {"dotprod", false, 0, 21, 0, 0, 0},   {"i8mm", false, 0, 21, 0, 0, 0},
+};
 
 /* Two bits in vectors so short that all their codes have two bytes (LUTRA_NEAR_COLS), where that is
  * another number. */
@@ -183,7 +187,8 @@ static const struct vector_from *vectors_of(const struct lutra_ops *ops, const s
 {
     const bool bit = m->kind == LUTRA_MAT_PLANES && m->bits == 1 && m->n_cols >= LUTRA_NEAR_COLS;
     for (size_t i = 0; i < sizeof vector_tables / sizeof *vector_tables; i++)
-        if ((m->kind == LUTRA_MAT_TERN || bit) && strcmp(vector_tables[i].level, ops->name) == 0)
+        if ((m->kind == LUTRA_MAT_TERN || bit) && strcmp(vector_tables[i].level, ops->name) == 0 &&
+            (ops->fetch || !vector_tables[i].fetch))
             return &vector_tables[i];
     return NULL;
 }

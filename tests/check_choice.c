@@ -274,7 +274,8 @@ int main(int argc, char **argv)
     for (struct case_levels l = {0}; case_level(&l, &ops);) {
         char name[64];
         snprintf(name, sizeof name, "%s choices", ops.name);
-        CHECK_CASE(name) choices(&ops);
+        CHECK_CASE(name)
+            for (int core = 0; core < 2; core++, ops.fetch = !ops.fetch) choices(&ops);
         snprintf(name, sizeof name, "%s floats", ops.name);
         CHECK_CASE(name) floats_stay_floats(&ops);
         for (int i = 0; i < CASE_TYPES; i++) {
