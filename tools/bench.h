@@ -182,6 +182,7 @@ void lutra_bench_rows_end(struct lutra_bench_out *w, const struct lutra_bench_ro
 double lutra_bench_bandwidth(int n_threads, const void *memory, size_t bytes, uint64_t cache_bytes);
 /* Most int8 multiply-adds per second that n threads reach with these features (registers only). */
 double lutra_bench_int8_peak(uint32_t features, int n_threads);
+int lutra_bench_peak_amx(int n); /* x86: n times so many multiply-adds as it returns, where tiles are lent */
 
 /* ---- other programs (bench_versus.c, bench_peer.c) and pictures (bench_svg.c) ---- */
 

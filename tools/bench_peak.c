@@ -57,24 +57,9 @@ PEAK(peak_avxvnni, "avx2,avxvnni", __m256i, _mm256, 256, HIDE_AVX2, _mm256_dpbus
 PEAK(peak_avx2, "avx2", __m256i, _mm256, 256, HIDE_AVX2, _mm256_add_epi16(s[i], _mm256_maddubs_epi16(a, b)))
 PEAK(peak_ssse3, "ssse3", __m128i, _mm, 128, HIDE_AVX2, _mm_add_epi16(s[i], _mm_maddubs_epi16(a, b)))
 
-/* A product of full tiles: 16 x 16 x 64, four sums. In assembly, as kernels/x86/amx_tile.h says why. An operation is a
- * sixteenth of it: that many cycles it takes. */
 static int peak_amx(void)
 {
-    enum { ROWS = 16, BYTES = 64 };
-    struct {
-        uint8_t palette, start_row, reserved[14];
-        uint16_t row_bytes[16];
-        uint8_t n_rows[16];
-    } shapes = {.palette = 1};
-    for (int i = 0; i < 8; i++) shapes.row_bytes[i] = BYTES, shapes.n_rows[i] = ROWS;
-    __asm__ volatile("ldtilecfg %0" : : "m"(shapes));
-    for (int i = 0; i < ROUNDS * SUMS / ROWS / 4; i++)
-        __asm__ volatile("tdpbsud %%tmm6, %%tmm4, %%tmm0\n\ttdpbsud %%tmm7, %%tmm4, %%tmm1\n\t"
-                         "tdpbsud %%tmm6, %%tmm5, %%tmm2\n\ttdpbsud %%tmm7, %%tmm5, %%tmm3"
-                         : : : "memory");
-    __asm__ volatile("tilerelease" : : : "memory");
-    return ROWS * BYTES;
+    return lutra_bench_peak_amx(ROUNDS * SUMS);
 }
 #elif defined(__aarch64__)
 static int peak_neon(void)
