@@ -119,7 +119,8 @@ enum { N_CROSSOVERS = sizeof crossovers / sizeof *crossovers };
  * made for all: 0 where there are no such tables. */
 static const struct vector_from {
     const char *level;
-    bool fetch; /* of cores that want weights fetched (lutra_cpu_fetch), Intel's: their products are faster */
+    bool fetch; /* for cores that want weights fetched (lutra_cpu_fetch), Intel's, whose products are faster; before
+                   the level's row for all others */
     int from, from_lut, bit, bit_lut, half;
 } vector_tables[] = {
     {"avx2", false, 25, 17, 22, 22, 0},   {"avx2vnni", false, 0, 17, 24, 22, 0}, {"avx512", true, 0, 23, 22, 11, 4},

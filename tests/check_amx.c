@@ -201,7 +201,9 @@ static void choices(void)
         bool few = wide && m.kind != LUTRA_MAT_DENSE;
         CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 3), few);
         CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 4), few || m.group >= 256);
+        CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 7), few || m.group >= 256);
         CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 8), wide);
+        CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 16), wide);
         CHECK_EQ(lutra_panel_in_tiles(&ops, &m, 512), wide);
         CHECK(!lutra_panel_in_tiles(&below, &m, 512));
     }

@@ -188,15 +188,6 @@ X512_INLINE __m512i many_quads(uint64_t set)
     return _mm512_maskz_compress_epi8(set, x512_load(t));
 }
 
-/* What a run of groups of a vector has besides its codes (256 columns): -128 * X of all of it where
- * weights are bytes around 128, else X of each group in bytes. Has one a third? */
-X512_INLINE bool many_x(struct many *s, int v, const struct lutra_mat *m, const int32_t *sums)
-{
-    s->x[v][0].start = m->bits == 3 ? -128 * _mm512_reduce_add_epi32(x512_load(sums)) : 0;
-    if (m->bits == 3) return false;
-    return panel_x_bytes(s->x_bytes[0][v], MANY_X, panel_sums(sums, m->group, PANEL_K));
-}
-
 /* Wide: lists the quads in `set` of a vector, part (of so many quads, a constant) after part, and zeros up to the
  * steps of its share. */
 X512_INLINE void many_list_wide(struct many_wide *w, const __m512i *high, uint64_t set, int part,
@@ -280,7 +271,7 @@ static void many_vector(struct many *s, struct many_share *p, int i, const struc
         _mm_prefetch((const char *)(codes + PANEL_K + j), _MM_HINT_T1);
     many_split(s->bytes[0][b], high, codes, p->dense ? ~(uint64_t)0 : set, n);
     if (panel_runs(m))
-        p->x_high |= many_x(s, b, m, sums);
+        p->x_high |= panel_run_x(s->x[b], s->x_bytes[0][b], MANY_X, m, sums);
     else
         panel_x(s->x[b], m, sums, n);
     if (p->dense) {

@@ -148,12 +148,10 @@ static void set_streams(struct product *p, const struct work *w, int t, int at_o
 static void put_x(struct work *w, int v, const int32_t *sums, int n)
 {
     union panel_x *x = w->s->x[v];
-    if (!panel_folded(w->m))
-        panel_x(x, w->m, sums, n);
-    else if (w->m->bits == 3)
-        x[0].start = -128 * _mm512_reduce_add_epi32(x512_load(sums));
+    if (panel_folded(w->m))
+        w->x_high |= panel_run_x(x, (int8_t *)x, PANEL_GROUPS, w->m, sums);
     else
-        w->x_high |= panel_x_bytes((int8_t *)x, PANEL_GROUPS, x512_load(sums));
+        panel_x(x, w->m, sums, n);
 }
 
 /* Columns [k, k + n) of the block's codes as bytes. */

@@ -90,13 +90,17 @@ X512_INLINE void panel_x(union panel_x *to, const struct lutra_mat *m, const int
         _mm512_storeu_si512(to, _mm512_mullo_epi32(x, _mm512_set1_epi32(-panel_offset(m))));
 }
 
-/* X of 16 groups as bytes, to[0] + 256 * to[next] + 65536 * to[2 * next]: has one a third? */
-X512_INLINE bool panel_x_bytes(int8_t *to, size_t next, __m512i x)
+/* What a run of groups (256 columns) has besides its codes: -128 * X of all of it where weights are bytes around 128,
+ * else X of each group as bytes, low in to[0], middle in to[next], high in to[2 * next]. Has one a third? `to` may be x. */
+X512_INLINE bool panel_run_x(union panel_x *x, int8_t *to, size_t next, const struct lutra_mat *m, const int32_t *sums)
 {
     const __m512i half = _mm512_set1_epi32(128);
-    const __m512i middle = _mm512_srai_epi32(_mm512_add_epi32(x, half), 8);
+    x->start = m->bits == 3 ? -128 * _mm512_reduce_add_epi32(x512_load(sums)) : 0;
+    if (m->bits == 3) return false;
+    const __m512i low = panel_sums(sums, m->group, PANEL_K);
+    const __m512i middle = _mm512_srai_epi32(_mm512_add_epi32(low, half), 8);
     const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(middle, half), 8);
-    _mm_store_si128((__m128i *)(void *)to, _mm512_cvtepi32_epi8(x));
+    _mm_store_si128((__m128i *)(void *)to, _mm512_cvtepi32_epi8(low));
     _mm_store_si128((__m128i *)(void *)(to + next), _mm512_cvtepi32_epi8(middle));
     _mm_store_si128((__m128i *)(void *)(to + 2 * next), _mm512_cvtepi32_epi8(high));
     return _mm512_test_epi32_mask(high, high) != 0;
